@@ -1,0 +1,447 @@
+"""A folder of photographs to recordings, streamed; a bad file or row is a value, never an exception.
+
+Where the facts of a recording come from, the first that has them: its row in ``recordings.csv`` or
+``recordings.jsonl``; the image file's own header (size, EXIF, XMP-GPano); ``batch.yaml``'s default camera.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from coordinator import imageheader
+from coordinator.crs import Projection
+from coordinator.errors import BatchError
+from coordinator.messages import Json
+from coordinator.regions import Grid, Point, Polygons, Regions, Undivided
+
+MOUNT = PurePosixPath("/batch")
+"""Where every step finds the batch, read-only."""
+WORK_MOUNT = PurePosixPath("/work")
+"""Where every step finds the files that steps wrote."""
+FETCH = "fetch"
+"""The name under which images given as URLs are fetched, as if by a step before the first."""
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
+TABLES = ("recordings.csv", "recordings.jsonl")
+
+_CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Equirectangular(_Config):
+    """A panorama that spans 360 x 180 degrees."""
+
+    model: Literal["equirectangular"]
+
+
+class Pinhole(_Config):
+    """A perspective camera in pixels, with OpenCV's distortion."""
+
+    model: Literal["pinhole"]
+    fx: float = Field(gt=0)
+    fy: float = Field(gt=0)
+    cx: float
+    cy: float
+    k1: float = 0.0
+    k2: float = 0.0
+    p1: float = 0.0
+    p2: float = 0.0
+    k3: float = 0.0
+
+
+Camera = Annotated[Equirectangular | Pinhole, Field(discriminator="model")]
+_CAMERA: TypeAdapter[Equirectangular | Pinhole] = TypeAdapter(Camera)
+
+
+class RegionSize(_Config):
+    """The grid's cells and the halo around a region's core, in metres."""
+
+    size: float = Field(default=200.0, gt=0)
+    halo: float = Field(default=100.0, ge=0)
+
+
+class BatchFile(_Config):
+    """``batch.yaml``."""
+
+    name: str | None = None
+    crs: str | None = None
+    camera: Camera | None = None
+    region: RegionSize = RegionSize()
+
+
+class Pose(_Config):
+    """Where and how a recording was taken: metres in the batch's CRS, degrees."""
+
+    x: float
+    y: float
+    z: float = 0.0
+    heading: float | None = None
+    pitch: float = 0.0
+    roll: float = 0.0
+
+
+class _Row(BaseModel):
+    """One row of the table: only what has to be right; further columns are carried on as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    id: str | None = None
+    image: str
+    x: float | None = None
+    y: float | None = None
+    z: float = 0.0
+    heading: float | None = None
+    pitch: float = 0.0
+    roll: float = 0.0
+    camera: str | dict[str, Any] | None = None
+    width: int | None = Field(default=None, gt=0)
+    height: int | None = Field(default=None, gt=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """One capture. ``item`` is what moves along the pipeline; ``url`` is set if the image must be fetched."""
+
+    id: str
+    item: Json
+    position: Point | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadRecording:
+    """Something in the batch that is no usable recording, and why."""
+
+    id: str
+    reason: str
+
+
+def unit_folder(unit_id: str) -> str:
+    """A folder name for any id: unique, at most 120 characters, safe in a path and on a command line."""
+    name = quote(unit_id, safe="")
+    if set(name) == {"."}:
+        name = name.replace(".", "%2E")
+    if len(name) > 120:
+        name = f"{name[:100]}~{hashlib.sha256(unit_id.encode()).hexdigest()[:16]}"
+    return name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A municipality's folder; nothing in it is ever changed."""
+
+    folder: Path
+    config: BatchFile
+
+    @property
+    def name(self) -> str:
+        return self.config.name or self.folder.name
+
+    @cached_property
+    def table(self) -> Path | None:
+        """The table of recordings, if the batch has one."""
+        return next((path for name in TABLES if (path := self.folder / name).is_file()), None)
+
+    @cached_property
+    def has_positions(self) -> bool:
+        """Whether the table's first row has a position."""
+        first = next(_rows(self.table), None) if self.table else None
+        return first is not None and isinstance(first[1], dict) and {"x", "y"} <= first[1].keys()
+
+    @cached_property
+    def projection(self) -> Projection | None:
+        """The batch's projected CRS: named in batch.yaml, or the UTM zone of the first photograph with GPS."""
+        if self.config.crs:
+            return Projection.named(self.config.crs)
+        if self.table:
+            return None
+        for path in self._image_files():
+            if isinstance(path, Path):
+                header = imageheader.read(path)
+                if isinstance(header, imageheader.Header) and header.longitude is not None:
+                    assert header.latitude is not None
+                    return Projection.utm(header.longitude, header.latitude)
+        return None
+
+    @cached_property
+    def detections(self) -> dict[str, list[Json]] | None:
+        """Detections made elsewhere (COCO, ``detections.json``) by image path; None if there are none."""
+        path = self.folder / "detections.json"
+        return _read_coco(path) if path.is_file() else None
+
+    def recordings(self, *, with_detections: bool = False) -> Iterator[Recording | BadRecording]:
+        """Every recording in a fixed order, one at a time."""
+        found = self._from_table(self.table) if self.table else self._from_files()
+        detections = self.detections if with_detections else None
+        for recording in found:
+            if detections is not None and isinstance(recording, Recording):
+                image = recording.item["image"].removeprefix(f"{MOUNT}/")
+                recording.item["detections"] = detections.get(image, [])
+            yield recording
+
+    def regions(self, *, positioned: bool) -> Regions:
+        """How the batch is divided; ``positioned`` says whether any of its recordings has a position."""
+        if not positioned:
+            return Undivided()
+        path = self.folder / "regions.geojson"
+        if path.is_file():
+            return Polygons(cores=_read_regions(path, self.projection), halo=self.config.region.halo)
+        return Grid(size=self.config.region.size, halo=self.config.region.halo)
+
+    # -- a folder without a table ---------------------------------------------------------------------
+
+    def _from_files(self) -> Iterator[Recording | BadRecording]:
+        for path in self._image_files():
+            if isinstance(path, BadRecording):
+                yield path
+                continue
+            name = path.relative_to(self.folder).as_posix()
+            yield self._recording(_Row(image=name), name, name)
+
+    def _image_files(self) -> Iterator[Path | BadRecording]:
+        """All image files below the folder, by name; hidden ones are passed over, links are not followed."""
+        pending = [self.folder]
+        while pending:
+            folder = pending.pop()
+            with os.scandir(folder) as entries:
+                ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+            subfolders = []
+            for entry in ordered:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    subfolders.append(Path(entry.path))
+                elif Path(entry.name).suffix.lower() in IMAGE_SUFFIXES:
+                    yield self._checked_file(Path(entry.path), is_link=entry.is_symlink())
+            pending.extend(reversed(subfolders))
+
+    def _checked_file(self, path: Path, *, is_link: bool) -> Path | BadRecording:
+        name = path.relative_to(self.folder).as_posix()
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            readable = os.fsencode(name).decode(errors="backslashreplace")
+            return BadRecording(id=readable, reason="the file name is not UTF-8; rename the file")
+        if is_link and not _stays_within(path, self.folder):
+            return BadRecording(
+                id=name, reason="a link that leaves the batch (or leads nowhere); copy the file instead"
+            )
+        return path
+
+    # -- a table --------------------------------------------------------------------------------------
+
+    def _from_table(self, table: Path) -> Iterator[Recording | BadRecording]:
+        for number, fields in _rows(table):
+            label = f"{table.name}, row {number}"
+            if isinstance(fields, str):
+                yield BadRecording(id=label, reason=fields)
+                continue
+            try:
+                row = _Row.model_validate(fields)
+            except ValidationError as error:
+                yield BadRecording(
+                    id=str(fields.get("id") or label), reason=f"{label}: {_first_reason(error)}"
+                )
+                continue
+            yield self._recording(row, row.id or row.image, label)
+
+    def _recording(self, row: _Row, recording_id: str, label: str) -> Recording | BadRecording:
+        def bad(reason: str) -> BadRecording:
+            return BadRecording(
+                id=recording_id, reason=reason if label == recording_id else f"{label}: {reason}"
+            )
+
+        url = row.image if row.image.startswith(("http://", "https://")) else None
+        if url is None and not _is_inside(row.image):
+            return bad(f"image {row.image!r} leaves the batch; name a file below the batch folder")
+        header: imageheader.Header | None = None
+        if url is None and (self.table is None or row.width is None or row.height is None):
+            read = imageheader.read(self.folder / row.image)
+            if isinstance(read, str):
+                return bad(f"image {row.image!r} {read}")
+            header = read
+        try:
+            camera = self._camera(row, header)
+        except ValidationError as error:
+            return bad(f"camera: {_first_reason(error)}")
+        pose, position = self._pose(row, header)
+        item: Json = {
+            **(row.model_extra or {}),
+            "id": recording_id,
+            "image": _fetched_path(recording_id, url) if url else str(MOUNT / row.image),
+            "width": row.width or (header.width if header else None),
+            "height": row.height or (header.height if header else None),
+            "camera": camera,
+            "pose": pose,
+        }
+        return Recording(id=recording_id, item=item, position=position, url=url)
+
+    def _camera(self, row: _Row, header: imageheader.Header | None) -> Json | None:
+        extra = row.model_extra or {}
+        given = {name: extra.pop(name) for name in _CAMERA_FIELDS if name in extra}
+        given = {name: value for name, value in given.items() if value not in (None, "")}
+        if isinstance(row.camera, dict):
+            return _CAMERA.validate_python(row.camera).model_dump(exclude_defaults=False)
+        if row.camera:
+            given = given if row.camera == "pinhole" else {}
+            return _CAMERA.validate_python({"model": row.camera, **given}).model_dump()
+        if header and header.equirectangular:
+            return {"model": "equirectangular"}
+        if self.config.camera:
+            return self.config.camera.model_dump()
+        return header.pinhole() if header else None
+
+    def _pose(self, row: _Row, header: imageheader.Header | None) -> tuple[Json | None, Point | None]:
+        if row.x is not None and row.y is not None:
+            pose = Pose(x=row.x, y=row.y, z=row.z, heading=row.heading, pitch=row.pitch, roll=row.roll)
+        elif header is not None and header.longitude is not None and self.projection is not None:
+            assert header.latitude is not None
+            pose = self._georeferenced(header, header.longitude, header.latitude, self.projection)
+        else:
+            return None, None
+        oriented = pose.model_dump() if pose.heading is not None else None
+        return oriented, (pose.x, pose.y)
+
+    @staticmethod
+    def _georeferenced(
+        header: imageheader.Header, longitude: float, latitude: float, projection: Projection
+    ) -> Pose:
+        """GPS to the batch's CRS; a heading from true north is turned by the meridian convergence."""
+        x, y = projection.to_projected(longitude, latitude)
+        heading = header.heading
+        if heading is not None:
+            heading = (heading - projection.convergence(longitude, latitude)) % 360.0
+        return Pose(x=x, y=y, z=header.altitude or 0.0, heading=heading, pitch=header.pitch, roll=header.roll)
+
+
+def open_batch(folder: Path) -> Batch:
+    """The batch in ``folder``. Raises BatchError if it is no readable folder or its batch.yaml is wrong."""
+    if not folder.is_dir():
+        raise BatchError(f"batch {str(folder)!r}: no such folder; give the folder that holds the images")
+    return Batch(folder=folder.resolve(), config=_read_config(folder / "batch.yaml"))
+
+
+def _read_config(path: Path) -> BatchFile:
+    import yaml
+
+    if not path.is_file():
+        return BatchFile()
+    try:
+        return BatchFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BatchError(f"{path}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        raise BatchError(f"{path}: {_first_reason(error)}") from error
+
+
+def _rows(table: Path) -> Iterator[tuple[int, Json | str]]:
+    """The table's rows with their numbers, as fields or as the reason why there are none."""
+    reader = _csv_rows if table.suffix == ".csv" else _jsonl_rows
+    try:
+        yield from reader(table)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BatchError(f"{table}: {error}; the table must be UTF-8 and well-formed") from error
+
+
+def _csv_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
+    with table.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines, restkey="")
+        if "image" not in (reader.fieldnames or ()):
+            raise BatchError(
+                f"{table}: no column 'image'; its columns are {', '.join(reader.fieldnames or ())}"
+            )
+        for number, fields in enumerate(reader, start=1):
+            if "" in fields:
+                yield number, "more fields than the table has columns"
+            else:
+                yield number, {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def _jsonl_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
+    with table.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                fields = json.loads(line)
+            except ValueError as error:
+                yield number, f"not JSON: {error}"
+                continue
+            yield number, fields if isinstance(fields, dict) else "not a JSON object"
+
+
+def _read_coco(path: Path) -> dict[str, list[Json]]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        labels = {category["id"]: category["name"] for category in document.get("categories", [])}
+        names = {image["id"]: image["file_name"] for image in document["images"]}
+        found: dict[str, list[Json]] = {name: [] for name in names.values()}
+        for annotation in document["annotations"]:
+            detection = {"bbox": annotation["bbox"], "score": annotation.get("score", 1.0)}
+            if label := labels.get(annotation.get("category_id")):
+                detection["label"] = label
+            found[names[annotation["image_id"]]].append(detection)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BatchError(f"{path}: not a COCO detections file: {type(error).__name__}: {error}") from error
+    return found
+
+
+def _read_regions(path: Path, projection: Projection | None) -> dict[str, Json]:
+    """The polygons of regions.geojson in the batch's CRS; they come in WGS84 unless a ``crs`` says otherwise."""
+    if projection is None:
+        raise BatchError(f"{path}: batch.yaml must name the crs in which the regions are cut")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        named = document.get("crs", {}).get("properties", {}).get("name")
+        source = Projection.named(named) if named else None
+        cores = {}
+        for number, feature in enumerate(document["features"]):
+            geometry = feature["geometry"]
+            if geometry["type"] not in ("Polygon", "MultiPolygon"):
+                raise BatchError(f"{path}: feature {number} is a {geometry['type']}, not a polygon")
+            properties = feature.get("properties") or {}
+            name = str(feature.get("id") or properties.get("id") or properties.get("name") or number)
+            if name in cores:
+                raise BatchError(f"{path}: two regions have the id {name!r}")
+            cores[name] = projection.geometry_from(geometry, source)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BatchError(f"{path}: not a GeoJSON FeatureCollection of polygons: {error}") from error
+    return cores
+
+
+def _fetched_path(recording_id: str, url: str) -> str:
+    suffix = PurePosixPath(unquote(urlsplit(url).path)).suffix.lower()
+    name = "image" + (suffix if suffix in IMAGE_SUFFIXES else "")
+    return str(WORK_MOUNT / FETCH / unit_folder(recording_id) / name)
+
+
+def _is_inside(image: str) -> bool:
+    path = PurePosixPath(image)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in image
+
+
+def _stays_within(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve(strict=True).is_relative_to(folder)
+    except (OSError, RuntimeError):
+        return False
+
+
+def _first_reason(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {problem['msg']}, got {problem['input']!r}" if where else problem["msg"]

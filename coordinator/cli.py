@@ -1,0 +1,234 @@
+"""The commands: what the user types, and the only place that prints results and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coordinator import __version__
+from coordinator.errors import CoordinatorError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from coordinator.run import Job, Summary
+    from coordinator.scoring import Score
+
+_EPILOG = "exit codes: 0 all done, 1 some items failed, 2 wrong usage or preflight, 130 interrupted"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except CoordinatorError as error:
+        print(f"coordinator: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("coordinator: interrupted", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our stdout (head, less) has gone; nothing more may be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.DONE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m coordinator",
+        description="Runs a pipeline of containerised steps over a municipality's street-level images.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"coordinator {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_validate(commands)
+    _add_schema(commands)
+    _add_score(commands)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser(
+        "run", help="run a pipeline over a batch; run again to continue", epilog=_EPILOG
+    )
+    run.set_defaults(command=_run)
+    _add_what(run)
+    run.add_argument("--out", type=Path, metavar="RUN_DIR", help="the run folder (default: runs/<batch>)")
+    run.add_argument(
+        "--jobs", type=_positive, metavar="N", help="at most N tasks at a time (default: what fits)"
+    )
+    run.add_argument(
+        "--dry-run", action="store_true", help="print the docker run lines as a shell script instead"
+    )
+
+
+def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    validate = commands.add_parser("validate", help="check a batch and a pipeline without running anything")
+    validate.set_defaults(command=_validate)
+    _add_what(validate)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """What to run: the same for every command that takes a batch."""
+    parser.add_argument("batch", type=Path, metavar="BATCH_DIR", help="the folder that holds the images")
+    parser.add_argument(
+        "--pipeline", default="traffic-signs", metavar="NAME|FILE", help="default: traffic-signs"
+    )
+    parser.add_argument(
+        "--from", dest="first", metavar="STEP", help="start at STEP, with the batch's detections.json"
+    )
+    parser.add_argument("--until", dest="last", metavar="STEP", help="end with STEP")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N recordings")
+
+
+def _add_schema(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    schema = commands.add_parser("schema", help="print the step contract as JSON Schema")
+    schema.set_defaults(command=_schema)
+
+
+def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    score = commands.add_parser("score", help="compare a run's objects with a truth")
+    score.set_defaults(command=_score)
+    score.add_argument("run", type=Path, metavar="RUN_DIR")
+    score.add_argument("truth", type=Path, metavar="TRUTH.geojson")
+    score.add_argument(
+        "--radius", type=_metres, default=1.0, metavar="METRES", help="matching radius (default: 1)"
+    )
+    score.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _metres(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length in metres")
+    return value
+
+
+# -- run -------------------------------------------------------------------------------------------------
+
+
+def _job(options: argparse.Namespace) -> Job:
+    from coordinator.run import Job
+
+    out = getattr(options, "out", None) or Path("runs") / (options.batch.resolve().name or "batch")
+    return Job(
+        batch=options.batch,
+        out=out,
+        pipeline=options.pipeline,
+        jobs=getattr(options, "jobs", None),
+        first=options.first,
+        last=options.last,
+        limit=options.limit,
+    )
+
+
+def _run(options: argparse.Namespace) -> ExitCode:
+    job = _job(options)
+    if options.dry_run:
+        from coordinator.dryrun import script
+
+        for line in script(job):
+            print(line)
+        return ExitCode.DONE
+    from coordinator.run import run
+
+    summary = run(job, shlex.join(["python", "-m", "coordinator", *sys.argv[1:]]))
+    _print_summary(summary, job)
+    return summary.exit_code
+
+
+def _print_summary(summary: Summary, job: Job) -> None:
+    from coordinator.journal import Status
+
+    for step in dict.fromkeys(step for step, _ in summary.counts):
+        by_status = [(status, summary.counts.get((step, status), 0)) for status in Status]
+        print(f"{step:12}" + ", ".join(f"{count} {status}" for status, count in by_status if count))
+    for failure in summary.failures:
+        print(f"  failed: {failure.id!r}: {failure.error.kind}: {failure.error.message}")
+    if summary.failed > len(summary.failures):
+        print(f"  ... and {summary.failed - len(summary.failures)} more")
+    if summary.failed:
+        print(f"evidence    {job.out / 'failures'}{os.sep}")
+    print(f"time        {summary.seconds:.1f} s")
+    for path in summary.files:
+        print(f"result      {job.out / path.name}")
+    if not summary.complete:
+        print("interrupted; the same command continues this run")
+
+
+# -- the other commands ------------------------------------------------------------------------------------
+
+
+def _validate(options: argparse.Namespace) -> ExitCode:
+    from coordinator.inventory import host_inventory
+    from coordinator.preflight import shortages, take_census
+    from coordinator.run import prepare
+
+    prepared = prepare(_job(options))
+    batch, pipeline = prepared.batch, prepared.pipeline
+    census = take_census(batch, prepared.recordings())
+    print(f"batch {batch.name!r}: {census.total} recordings, {census.without_position} without a position")
+    print(f"crs: {batch.projection.name if batch.projection else 'none'}; regions: {len(census.by_region)}")
+    print(
+        f"pipeline {pipeline.name!r}: {' -> '.join(f'{step.name} (per {step.per})' for step in pipeline.steps)}"
+    )
+    problems = [f"{bad.id!r}: {bad.reason}" for bad in census.bad] + shortages(pipeline, host_inventory())
+    for problem in problems:
+        print(f"  problem: {problem}")
+    if not census.total:
+        raise UsageError(f"batch {str(batch.folder)!r} holds no recording that can be used")
+    return ExitCode.SOME_FAILED if problems else ExitCode.DONE
+
+
+def _schema(options: argparse.Namespace) -> ExitCode:
+    import json
+
+    from coordinator.messages import schema
+
+    print(json.dumps(schema(), indent=2))
+    return ExitCode.DONE
+
+
+def _score(options: argparse.Namespace) -> ExitCode:
+    import json
+
+    from coordinator.results import OBJECTS_GEOJSON
+    from coordinator.scoring import match, read_placed
+
+    found, projection = read_placed(options.run / OBJECTS_GEOJSON)
+    true, _ = read_placed(options.truth, projection)
+    score = match(found, true, options.radius)
+    print(json.dumps(score.as_json(), indent=2) if options.json else "\n".join(_score_lines(score)))
+    return ExitCode.DONE
+
+
+def _score_lines(score: Score) -> list[str]:
+    def ratio(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    def metres(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f} m"
+
+    return [
+        f"objects             {score.found} found, {score.true} true",
+        f"matched             {len(score.matches)} within {score.radius:g} m",
+        f"precision           {ratio(score.precision)}",
+        f"recall              {ratio(score.recall)}",
+        f"F1                  {ratio(score.f1)}",
+        f"position error      mean {metres(score.mean_error)}, median {metres(score.median_error)}",
+        f"category accuracy   {ratio(score.category_accuracy)}",
+    ]

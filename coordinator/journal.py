@@ -1,0 +1,251 @@
+"""What happened in a run: SQLite, written by the scheduler alone; resume, results and reports read it.
+
+A task has one row with its final state and its response; every attempt at it has a row of its own. Items
+that wait in a region for a gathering step lie here, too, so that memory does not grow with the batch.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+
+from coordinator.errors import RunFolderError
+from coordinator.messages import ErrorKind, Json, TaskError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recordings (id TEXT PRIMARY KEY, session INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tasks (
+    id TEXT PRIMARY KEY,
+    step TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    status TEXT NOT NULL,
+    session INTEGER NOT NULL,
+    key TEXT,
+    items TEXT,
+    error_kind TEXT,
+    error_message TEXT
+);
+CREATE INDEX IF NOT EXISTS tasks_by_step ON tasks (step, status);
+CREATE TABLE IF NOT EXISTS attempts (
+    task TEXT NOT NULL,
+    session INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    container TEXT,
+    submitted REAL NOT NULL,
+    ended REAL NOT NULL,
+    error_kind TEXT,
+    error_message TEXT,
+    metrics TEXT NOT NULL,
+    PRIMARY KEY (task, session, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gathered (
+    step INTEGER NOT NULL,
+    region TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    item TEXT NOT NULL,
+    PRIMARY KEY (step, region, item_id)
+) WITHOUT ROWID;
+"""
+
+
+class Status(StrEnum):
+    """The states of a task. A row of the journal holds only the last three; the others are on their way."""
+
+    PENDING = "pending"
+    READY = "ready"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One try at a task; times are seconds since the epoch, metrics are seconds by name."""
+
+    task: str
+    number: int
+    submitted: float
+    ended: float
+    container: str | None
+    error: TaskError | None
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedTask:
+    """A task that failed for good."""
+
+    id: str
+    step: str
+    unit: str
+    error: TaskError
+
+
+class Journal:
+    """The journal of one run folder, open for one session (one invocation of the coordinator)."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or creates the journal at ``path``. Raises RunFolderError if that cannot be done."""
+        try:
+            self._db = sqlite3.connect(path, isolation_level="DEFERRED")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise RunFolderError(
+                f"journal {path}: {error}; is the disk full, or the file damaged?"
+            ) from error
+        self.session = int(self.fact("session") or 0)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.commit()
+        self._db.close()
+
+    def begin_session(self) -> None:
+        """A new invocation takes over: what waited in regions is gathered anew from the tasks' responses."""
+        self.session += 1
+        self.set_fact("session", str(self.session))
+        self._db.execute("DELETE FROM gathered")
+        self._db.commit()
+
+    def commit(self) -> None:
+        """Makes everything said so far durable."""
+        self._db.commit()
+
+    # -- facts ----------------------------------------------------------------------------------------
+
+    def fact(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def set_fact(self, name: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    # -- recordings -----------------------------------------------------------------------------------
+
+    def admit(self, recording: str) -> bool:
+        """Takes note of a recording; False if this session has already seen one with that id."""
+        query = (
+            "INSERT INTO recordings VALUES (?1, ?2) "
+            "ON CONFLICT (id) DO UPDATE SET session = ?2 WHERE session <> ?2"
+        )
+        return self._db.execute(query, (recording, self.session)).rowcount > 0
+
+    # -- tasks ----------------------------------------------------------------------------------------
+
+    def succeeded(self, task: str, step: str, unit: str, key: str, items: list[Json]) -> None:
+        self._end(task, step, unit, Status.SUCCEEDED, key=key, items=_dump(items))
+
+    def failed(self, task: str, step: str, unit: str, error: TaskError) -> None:
+        self._end(task, step, unit, Status.FAILED, error=error)
+
+    def skipped(self, task: str, step: str, unit: str) -> None:
+        self._end(task, step, unit, Status.SKIPPED)
+
+    def _end(
+        self,
+        task: str,
+        step: str,
+        unit: str,
+        status: Status,
+        *,
+        key: str | None = None,
+        items: str | None = None,
+        error: TaskError | None = None,
+    ) -> None:
+        kind, message = (error.kind, error.message) if error else (None, None)
+        self._db.execute(
+            "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (task, step, unit, status, self.session, key, items, kind, message),
+        )
+
+    def reusable(self, task: str, key: str) -> list[Json] | None:
+        """The items of an earlier session's success with an equal key, now counted as this session's."""
+        row = self._db.execute(
+            "SELECT items FROM tasks WHERE id = ? AND key = ? AND status = ?", (task, key, Status.SUCCEEDED)
+        ).fetchone()
+        if row is None:
+            return None
+        self._db.execute("UPDATE tasks SET session = ? WHERE id = ?", (self.session, task))
+        items: list[Json] = json.loads(row[0])
+        return items
+
+    def has_ended(self, task: str) -> bool:
+        """Whether the task has already ended in this session."""
+        query = "SELECT 1 FROM tasks WHERE id = ? AND session = ?"
+        return self._db.execute(query, (task, self.session)).fetchone() is not None
+
+    def attempted(self, attempt: Attempt) -> None:
+        kind, message = (attempt.error.kind, attempt.error.message) if attempt.error else (None, None)
+        self._db.execute(
+            "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                attempt.task,
+                self.session,
+                attempt.number,
+                attempt.container,
+                attempt.submitted,
+                attempt.ended,
+                kind,
+                message,
+                json.dumps(attempt.metrics),
+            ),
+        )
+
+    # -- items that wait in a region --------------------------------------------------------------------
+
+    def gather(self, step: int, region: str, item: Json) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO gathered VALUES (?, ?, ?, ?)", (step, region, item["id"], _dump(item))
+        )
+
+    def gathered(self, step: int, region: str) -> list[Json]:
+        """All items that wait for ``step`` in ``region``, ordered by id."""
+        query = "SELECT item FROM gathered WHERE step = ? AND region = ? ORDER BY item_id"
+        return [json.loads(row[0]) for row in self._db.execute(query, (step, region))]
+
+    def take_gathered(self, step: int, region: str) -> None:
+        """The region's task has ended: its items wait no longer."""
+        self._db.execute("DELETE FROM gathered WHERE step = ? AND region = ?", (step, region))
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    def items(self, step: str) -> Iterator[Json]:
+        """Every item a step's tasks of this session gave, in the order of the tasks' ids."""
+        query = "SELECT items FROM tasks WHERE step = ? AND status = ? AND session = ? ORDER BY id"
+        for row in self._db.execute(query, (step, Status.SUCCEEDED, self.session)):
+            yield from json.loads(row[0])
+
+    def counts(self) -> dict[tuple[str, Status], int]:
+        """The number of this session's tasks by step and final status."""
+        query = "SELECT step, status, COUNT(*) FROM tasks WHERE session = ? GROUP BY step, status"
+        return {
+            (step, Status(status)): count for step, status, count in self._db.execute(query, (self.session,))
+        }
+
+    def failures(self) -> Iterator[FailedTask]:
+        """This session's failed tasks, by id."""
+        query = (
+            "SELECT id, step, unit, error_kind, error_message FROM tasks "
+            "WHERE status = ? AND session = ? ORDER BY id"
+        )
+        for task, step, unit, kind, message in self._db.execute(query, (Status.FAILED, self.session)):
+            yield FailedTask(
+                id=task, step=step, unit=unit, error=TaskError(kind=ErrorKind(kind), message=message)
+            )
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,237 @@
+"""The step contract: what goes into a step's stdin and what must come out of its stdout.
+
+One task is one line of JSON in and one line of JSON out (JSON Lines, UTF-8). The models here are the
+contract: the published JSON Schema is made from them, and every response is checked by them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
+
+PROTOCOL: Literal[1] = 1
+MAX_RESPONSE_BYTES = 256 * 1024 * 1024
+"""A response larger than this is the step's error."""
+
+Json = dict[str, Any]
+
+
+def _check_item_ids(items: list[Json]) -> list[Json]:
+    seen: set[str] = set()
+    for number, item in enumerate(items):
+        item_id = item.get("id")
+        if not isinstance(item_id, str) or not item_id:
+            raise ValueError(f"item {number} has no id (a non-empty string)")
+        if item_id in seen:
+            raise ValueError(f"two items have the id {item_id!r}")
+        seen.add(item_id)
+    return items
+
+
+_ITEM_SCHEMA = {
+    "type": "object",
+    "properties": {"id": {"type": "string", "minLength": 1}},
+    "required": ["id"],
+    "additionalProperties": True,
+}
+Items = Annotated[
+    list[Json],
+    AfterValidator(_check_item_ids),
+    WithJsonSchema({"type": "array", "items": _ITEM_SCHEMA, "description": "ids are unique in the list"}),
+]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RegionMessage(_Message):
+    """A region as a step sees it: coordinates are metres in the batch's projected CRS."""
+
+    id: str
+    core: Json = Field(description="GeoJSON Polygon or MultiPolygon; half-open, so that cores never overlap")
+    halo: float = Field(ge=0, description="metres around the core whose recordings are in the request, too")
+
+
+class Request(_Message):
+    """One task: a step applied to one item, or to all the items of one region."""
+
+    protocol: Literal[1] = PROTOCOL
+    task: str = Field(min_length=1)
+    step: str
+    params: Json
+    items: Items
+    region: RegionMessage | None = Field(description="null for a step run per item, and if all is one region")
+    work_dir: str = Field(description="the only folder the step may write to")
+
+    def line(self) -> bytes:
+        """The request as one line of UTF-8 JSON. Raises ValueError for a number that is not finite."""
+        return encode_line(self.model_dump())
+
+
+class StepErrorMessage(_Message):
+    """Why a step could not do its task; ``bad_input`` is never tried again."""
+
+    kind: Literal["bad_input", "internal"]
+    message: str
+
+
+class Success(_Message):
+    """The items that replace the request's; metrics are kept in the journal and never compared."""
+
+    task: str
+    items: Items
+    metrics: dict[str, float] = Field(default_factory=dict)
+
+
+class Failure(_Message):
+    """A task the step itself says it could not do."""
+
+    task: str
+    error: StepErrorMessage
+
+
+Response = Success | Failure
+_RESPONSE: TypeAdapter[Response] = TypeAdapter(Response)
+
+
+class ErrorKind(StrEnum):
+    """Who or what a task failed of; the retry rule in dataflow.py goes by it."""
+
+    BAD_INPUT = "bad_input"
+    INTERNAL = "internal"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+    ENGINE = "engine"
+    CANCELLED = "cancelled"
+
+
+class TaskError(BaseModel):
+    """Why one attempt at a task failed: a value that travels to the journal, never an exception."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: ErrorKind
+    message: str
+
+
+def schema() -> Json:
+    """The step contract as one JSON Schema document (draft 2020-12) with a request and a response."""
+    request = Request.model_json_schema(ref_template="#/$defs/{model}")
+    response = _RESPONSE.json_schema(ref_template="#/$defs/{model}")
+    definitions = {**request.pop("$defs", {}), **response.pop("$defs", {})}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "coordinator step contract",
+        "description": "One request line on stdin, one response line on stdout; JSON Lines, UTF-8.",
+        "$defs": {**definitions, "Request": request, "Response": response},
+        "anyOf": [{"$ref": "#/$defs/Request"}, {"$ref": "#/$defs/Response"}],
+    }
+
+
+def encode_line(document: Json) -> bytes:
+    """``document`` as one line of UTF-8 JSON with its newline. Raises ValueError for NaN and infinity."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def parse_response(raw: bytes, task_id: str) -> Success | TaskError:
+    """What a step answered to task ``task_id``, checked.
+
+    Everything that is not exactly one valid response to that task is a :class:`TaskError` of kind
+    ``protocol`` that says what is wrong, at which byte, and shows a sample.
+    """
+    body = raw.strip()
+    if not body:
+        return _protocol_error("the step ended without a response; one line of JSON on stdout is due")
+    try:
+        document = decode(body)
+    except UnicodeDecodeError as error:
+        return _protocol_error(
+            f"the response is not UTF-8 at byte {error.start}: {_sample(body, error.start)}"
+        )
+    except json.JSONDecodeError as error:
+        offset = len(error.doc[: error.pos].encode())
+        reason = "two documents where one is due" if error.msg == "Extra data" else error.msg
+        return _protocol_error(
+            f"the response is not one JSON document, at byte {offset}: {reason}: {_sample(body, offset)}"
+        )
+    except RecursionError:
+        return _protocol_error(f"the response is nested too deeply: {_sample(body, 0)}")
+    except ValueError as error:
+        return _protocol_error(f"the response holds a number that is not allowed: {error}")
+    return _check_response(document, body, task_id)
+
+
+def decode(body: bytes) -> Any:
+    """One JSON document from UTF-8 bytes; numbers must be finite. Raises ValueError (or a subclass)."""
+    return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite_float)
+
+
+def _check_response(document: Any, body: bytes, task_id: str) -> Success | TaskError:
+    try:
+        response = _RESPONSE.validate_python(document)
+    except ValidationError as error:
+        return _protocol_error(
+            f"the response breaks the contract: {_reasons(error, document)}: {_sample(body, 0)}"
+        )
+    if (half := _lone_surrogate(body, document)) is not None:
+        return _protocol_error(f"the response holds half of a UTF-16 pair, which is no character: {half}")
+    if response.task != task_id:
+        return _protocol_error(f"the response is for task {response.task!r}, task {task_id!r} was asked")
+    if isinstance(response, Failure):
+        return TaskError(kind=ErrorKind(response.error.kind), message=response.error.message)
+    return response
+
+
+def _lone_surrogate(body: bytes, document: Any) -> str | None:
+    r"""The complaint about a ``\ud8..`` escape without its other half: JSON allows it, UTF-8 and we do not."""
+    if b"\\ud" in body or b"\\uD" in body:
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            return str(error)
+    return None
+
+
+def _reasons(error: ValidationError, document: Any) -> str:
+    """The validation errors of the kind of response that was meant, without pydantic's union noise."""
+    meant = "Failure" if isinstance(document, dict) and "error" in document else "Success"
+    reasons = []
+    for problem in error.errors(include_url=False):
+        where = [str(part) for part in problem["loc"]]
+        if where[:1] == [meant]:
+            reasons.append(f"{'.'.join(where[1:]) or 'document'}: {problem['msg']}")
+    return "; ".join(reasons[:3])
+
+
+def _protocol_error(message: str) -> TaskError:
+    return TaskError(kind=ErrorKind.PROTOCOL, message=message)
+
+
+def _sample(body: bytes, offset: int) -> str:
+    return repr(body[max(0, offset - 20) : offset + 60])[1:]
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not finite")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is not finite")
+    return value

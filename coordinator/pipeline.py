@@ -1,0 +1,139 @@
+"""Pipelines: the ordered steps, each a container image with parameters and resources, from YAML."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from importlib import resources as package_files
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from coordinator.errors import PipelineError, UsageError
+
+_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+
+BUILT_IN = ("traffic-signs",)
+
+
+def parse_size(value: Any) -> Any:
+    """Bytes from an int or from text such as ``512m`` or ``1.5 GiB`` (powers of 1024)."""
+    if not isinstance(value, str):
+        return value
+    if not (match := _SIZE.fullmatch(value.strip())):
+        raise ValueError(f"{value!r} is not a size; write a number of bytes or for example 512m or 2g")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+Bytes = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Per(StrEnum):
+    """What one task of a step works on."""
+
+    ITEM = "item"
+    REGION = "region"
+
+
+class Resources(_Spec):
+    """What one task of a step takes from the machine while it runs.
+
+    ``gpus`` is a whole number of devices, or a fraction of one; ``gpu_memory`` is bytes on each device.
+    A step whose GPU is optional runs without one on a machine that has none.
+    """
+
+    cpus: float = Field(default=1.0, gt=0)
+    memory: Bytes = 1024**3
+    gpus: float = Field(default=0.0, ge=0)
+    gpu_memory: Bytes | None = None
+    gpu_optional: bool = False
+
+    @model_validator(mode="after")
+    def _check_gpus(self) -> Resources:
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise ValueError(f"gpus: {self.gpus} is neither a whole number nor a fraction of one device")
+        if self.gpu_memory is not None and self.gpus == 0:
+            raise ValueError("gpu_memory is given, but gpus is 0")
+        return self
+
+
+class Step(_Spec):
+    """One container image with its parameters, resources and limits. ``timeout`` is seconds per task."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
+    image_ref: str = Field(min_length=1)
+    per: Per = Per.ITEM
+    params: dict[str, Any] = Field(default_factory=dict)
+    resources: Resources = Resources()
+    timeout: float = Field(default=600.0, gt=0)
+    retries: int = Field(default=1, ge=0, le=100)
+
+
+class Pipeline(_Spec):
+    """An ordered list of steps."""
+
+    name: str = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Pipeline:
+        names = [step.name for step in self.steps]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two steps have the name {twice[0]!r}")
+        if "fetch" in names:
+            raise ValueError("the name 'fetch' is taken by the fetching of images given as URLs")
+        return self
+
+    def between(self, first: str | None, last: str | None) -> Pipeline:
+        """The pipeline from step ``first`` until step ``last``, both included. Raises UsageError."""
+        names = [step.name for step in self.steps]
+        for name in (first, last):
+            if name is not None and name not in names:
+                raise UsageError(
+                    f"pipeline {self.name!r} has no step {name!r}; its steps are {', '.join(names)}"
+                )
+        start = names.index(first) if first else 0
+        end = names.index(last) if last else len(names) - 1
+        if start > end:
+            raise UsageError(f"--from {first} comes after --until {last} in pipeline {self.name!r}")
+        return self.model_copy(update={"steps": self.steps[start : end + 1]})
+
+
+def load_pipeline(name_or_file: str) -> Pipeline:
+    """A built-in pipeline by name, or one from a YAML file. Raises PipelineError that names every fault."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(_read(name_or_file))
+    except yaml.YAMLError as error:
+        raise PipelineError(f"pipeline {name_or_file}: not valid YAML: {error}") from error
+    try:
+        return Pipeline.model_validate(document)
+    except ValidationError as error:
+        faults = "\n".join(f"  {_place(problem['loc'])}: {problem['msg']}" for problem in error.errors())
+        raise PipelineError(f"pipeline {name_or_file} is not valid:\n{faults}") from error
+
+
+def _read(name_or_file: str) -> str:
+    if name_or_file in BUILT_IN:
+        return (package_files.files("coordinator") / "pipelines" / f"{name_or_file}.yaml").read_text()
+    path = Path(name_or_file)
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        known = ", ".join(BUILT_IN)
+        raise PipelineError(
+            f"pipeline {name_or_file!r}: no such file, and no built-in one ({known})"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(f"pipeline {name_or_file!r} cannot be read: {error}") from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "pipeline"

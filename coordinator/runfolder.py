@@ -1,0 +1,143 @@
+"""The run folder: where everything about one run lies, and the one place that knows its layout.
+
+journal.db   what happened            run.json    what ran
+work/        files that steps wrote   failures/   evidence, one folder per failed task
+objects.geojson, objects.csv, detections.json     the results
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TextIO
+
+from coordinator.batch import MOUNT, WORK_MOUNT, unit_folder
+from coordinator.errors import RunFolderError
+from coordinator.messages import Json, TaskError
+from coordinator.tasks import Outcome, StepTask
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder on this machine, beside the batch it works on."""
+
+    path: Path
+    batch: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.db"
+
+    @property
+    def work(self) -> Path:
+        return self.path / "work"
+
+    @property
+    def failures(self) -> Path:
+        return self.path / "failures"
+
+    def create(self) -> None:
+        """Makes the folder. Raises RunFolderError if it cannot be written."""
+        try:
+            for folder in (self.work, self.failures):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise RunFolderError(
+                f"run folder {str(self.path)!r} cannot be written: {error.strerror}; name another with --out"
+            ) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder against a second coordinator; the lock dies with the process."""
+        with (self.path / ".lock").open("a+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                lock.seek(0)
+                owner = lock.read().strip() or "another coordinator"
+                raise RunFolderError(f"run folder {str(self.path)!r} is in use by {owner}") from error
+            lock.truncate(0)
+            started = time.strftime("%Y-%m-%d %H:%M:%S")
+            lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {started}")
+            lock.flush()
+            yield
+
+    @staticmethod
+    def work_mount(step: str, unit: str) -> str:
+        """A task's own folder as its step sees it."""
+        return str(WORK_MOUNT / step / unit_folder(unit))
+
+    def local(self, mounted: str) -> Path:
+        """Where a path below ``/batch`` or ``/work`` really lies. Raises ValueError for any other path."""
+        path = PurePosixPath(mounted)
+        for mount, folder in ((MOUNT, self.batch), (WORK_MOUNT, self.work)):
+            if path.is_relative_to(mount):
+                return folder / path.relative_to(mount)
+        raise ValueError(f"{mounted!r} lies neither below {MOUNT} nor below {WORK_MOUNT}")
+
+    def stamp(self, image: str) -> str:
+        """What tells one content of an image file from another: its path, size and time of change."""
+        try:
+            state = self.local(image).stat()
+        except (OSError, ValueError):
+            return f"{image} absent"
+        return f"{image} {state.st_size} {state.st_mtime_ns}"
+
+    def keep_failure(self, task_id: str, error: TaskError, outcome: Outcome | None = None) -> Path:
+        """Writes the evidence of a failed task and says where."""
+        folder = self.failures / unit_folder(task_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        report: Json = {"task": task_id, "error": error.model_dump()}
+        if outcome is not None and isinstance(outcome.task, StepTask):
+            evidence = outcome.evidence
+            report |= {"attempt": outcome.task.attempt, "exit_code": evidence.exit_code}
+            report |= {"out_of_memory": evidence.out_of_memory, "container": evidence.container}
+            (folder / "request.json").write_bytes(outcome.task.request.line())
+            (folder / "stdout").write_bytes(evidence.stdout)
+            (folder / "stderr").write_bytes(evidence.stderr)
+            if evidence.command:
+                (folder / "docker-run.sh").write_text(
+                    f"{evidence.command} < request.json\n", encoding="utf-8"
+                )
+        write_json(folder / "error.json", report)
+        return folder
+
+    def keep_only_failures(self, task_ids: Iterable[str]) -> None:
+        """Removes the evidence of tasks that failed in an earlier session and have succeeded since."""
+        kept = {unit_folder(task_id) for task_id in task_ids}
+        for folder in self.failures.iterdir():
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_json(path: Path, document: object) -> None:
+    """Writes a readable JSON file so that it is there whole or not at all."""
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 file so that it is there whole or not at all."""
+    with written_aside(path) as file:
+        file.write(text)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 file to write to that takes the place of ``path``, synced, when the block ends well."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("w", encoding="utf-8", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

@@ -1,0 +1,1 @@
+"""How one task runs: the only room that knows the container engine."""

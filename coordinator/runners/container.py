@@ -1,0 +1,109 @@
+"""What is asked of the engine for one container, as data: the same for the API and for the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coordinator.messages import Json
+
+PIDS_LIMIT = 256
+TMPFS = "rw,noexec,nosuid,nodev,size=256m"
+ENVIRONMENT = {"HOME": "/tmp"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A host folder inside the container; its source must exist."""
+
+    source: Path
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """One container of a step: isolated from the network, read-only, unprivileged and limited.
+
+    ``memory`` is bytes and holds for memory and swap together. GPUs are named by UUID, because a number of
+    GPUs always means the first ones. ``name`` is unique per attempt, so that a leftover can be found.
+    """
+
+    image_ref: str
+    name: str
+    user: str
+    cpus: float
+    memory: int
+    mounts: tuple[Mount, ...] = ()
+    gpu_uuids: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def to_api(self) -> Json:
+        """The body of the engine's ``POST /containers/create``.
+
+        StdinOnce makes the engine end the step's input when this side closes, or dies.
+        """
+        host: Json = {
+            "NetworkMode": "none",
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "PidsLimit": PIDS_LIMIT,
+            "Memory": self.memory,
+            "MemorySwap": self.memory,
+            "NanoCpus": round(self.cpus * 1e9),
+            "Tmpfs": {"/tmp": TMPFS},
+            "LogConfig": {"Type": "none"},
+            "Mounts": [
+                {
+                    "Type": "bind",
+                    "Source": str(mount.source),
+                    "Target": mount.target,
+                    "ReadOnly": mount.read_only,
+                }
+                for mount in self.mounts
+            ],
+        }
+        if self.gpu_uuids:
+            host["DeviceRequests"] = [{"DeviceIDs": list(self.gpu_uuids), "Capabilities": [["gpu"]]}]
+        return {
+            "Image": self.image_ref,
+            "User": self.user,
+            "Env": [f"{name}={value}" for name, value in ENVIRONMENT.items()],
+            "Labels": self.labels,
+            "OpenStdin": True,
+            "StdinOnce": True,
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "HostConfig": host,
+        }
+
+    def to_command(self) -> list[str]:
+        """The same as a ``docker run`` command line that removes its container at the end."""
+        words = ["docker", "run", "--rm", "--interactive", "--network", "none", "--read-only"]
+        words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        words += ["--pids-limit", str(PIDS_LIMIT), "--memory", str(self.memory)]
+        words += ["--memory-swap", str(self.memory), "--cpus", f"{self.cpus:g}", "--user", self.user]
+        words += ["--tmpfs", f"/tmp:{TMPFS}", "--log-driver", "none"]
+        for name, value in ENVIRONMENT.items():
+            words += ["--env", f"{name}={value}"]
+        for name, value in self.labels.items():
+            words += ["--label", f"{name}={value}"]
+        for mount in self.mounts:
+            words += ["--mount", _mount_option(mount)]
+        if self.gpu_uuids:
+            words += ["--gpus", '"device=' + ",".join(self.gpu_uuids) + '"']
+        return [*words, self.image_ref]
+
+
+def _mount_option(mount: Mount) -> str:
+    """The value of ``--mount``: one CSV record, so a field with a comma or a quote is quoted."""
+    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
+    if mount.read_only:
+        fields.append("readonly")
+    return ",".join(_csv_field(field) for field in fields)
+
+
+def _csv_field(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\n') else text

@@ -1,0 +1,336 @@
+"""The one loop that owns a run's state: ready -> reserve -> submit -> finished -> journal.
+
+Only this thread touches the dataflow, the ledger and the journal; executors return outcomes. Recordings
+are taken from the batch as there is room for them, so that memory does not grow with the batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from coordinator.admission import ReadyQueue
+from coordinator.batch import FETCH, BadRecording, Recording
+from coordinator.dataflow import Advance, Dataflow, Unit, may_retry
+from coordinator.executor import Executor
+from coordinator.journal import Attempt, Journal, Status
+from coordinator.messages import ErrorKind, Json, RegionMessage, Request, Success, TaskError
+from coordinator.pipeline import Per, Step
+from coordinator.regions import Regions
+from coordinator.resources import Grant, Ledger
+from coordinator.runfolder import RunFolder
+from coordinator.tasks import FetchTask, Outcome, StepTask, image_paths, task_key
+
+BATCH = "batch"
+"""Under this name the journal keeps what is wrong with the batch itself."""
+
+_FETCH_RETRIES = 2
+_FETCHES = 4
+"""Images fetched at a time."""
+
+
+class Observer(Protocol):
+    """Is told what happens, to show it."""
+
+    def expect(self, step: str, tasks: int) -> None:
+        """So many more tasks of ``step`` are known of."""
+        ...
+
+    def ended(self, step: str, status: Status, *, reused: bool = False) -> None:
+        """One task of ``step`` has reached its final state; ``reused`` if an earlier session's result served."""
+        ...
+
+    def failed(self, task: str, error: TaskError) -> None:
+        """A task failed for good."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is to do. ``image_ids`` pins each step's image; ``census`` counts recordings by region."""
+
+    steps: tuple[Step, ...]
+    image_ids: Mapping[str, str]
+    regions: Regions
+    census: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ready:
+    """A unit that waits for its turn, with the key of its result."""
+
+    unit: Unit
+    key: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    ready: _Ready
+    grant: Grant
+    submitted: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fetching:
+    recording: Recording
+    task: FetchTask
+    submitted: float
+
+
+class Scheduler:
+    """Drives one run to its end."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        folder: RunFolder,
+        journal: Journal,
+        executor: Executor,
+        ledger: Ledger,
+        observer: Observer,
+        jobs: int,
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._journal = journal
+        self._executor = executor
+        self._ledger = ledger
+        self._observer = observer
+        self._jobs = jobs
+        self._flow = Dataflow(plan.steps, plan.census)
+        self._queue: ReadyQueue[_Ready] = ReadyQueue(len(plan.steps))
+        self._running: dict[str, _Running] = {}
+        self._fetching: dict[str, _Fetching] = {}
+        self._known: set[str] = set()
+        self._draining = False
+
+    def run(self, recordings: Iterator[Recording | BadRecording]) -> bool:
+        """Runs until nothing is left to do; True if that was everything, False if it was interrupted."""
+        feed: Iterator[Recording | BadRecording] | None = recordings
+        while True:
+            if not self._draining:
+                feed = self._fill(feed)
+                self._start()
+            self._journal.commit()
+            if not (self._running or self._fetching):
+                if self._draining:
+                    return False
+                if feed is None and not len(self._queue):
+                    return True
+            for outcome in self._executor.wait(timeout=None):
+                self._settle(outcome)
+
+    def drain(self) -> None:
+        """Starts nothing more; :meth:`run` returns when what runs has ended. Safe in a signal handler."""
+        self._draining = True
+        self._executor.wake()
+
+    # -- the batch --------------------------------------------------------------------------------------
+
+    def _fill(
+        self, feed: Iterator[Recording | BadRecording] | None
+    ) -> Iterator[Recording | BadRecording] | None:
+        """Takes recordings in while there is room before the first step; None once the batch has ended."""
+        while feed is not None and self._has_room():
+            recording = next(feed, None)
+            if recording is None:
+                self._advance(self._flow.close())
+                return None
+            self._admit(recording)
+        return feed
+
+    def _has_room(self) -> bool:
+        return self._queue.waiting(0) < 2 * self._jobs and len(self._fetching) < _FETCHES
+
+    def _admit(self, recording: Recording | BadRecording) -> None:
+        if isinstance(recording, BadRecording):
+            self._fail_recording(recording.id, recording.reason)
+        elif not self._journal.admit(recording.id):
+            self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
+            self._fail_recording(
+                recording.id, f"the id {recording.id!r} is used twice; give every recording its own"
+            )
+        elif recording.url is None:
+            self._enter(recording)
+        else:
+            self._fetch(recording, recording.url)
+
+    def _enter(self, recording: Recording) -> None:
+        self._advance(self._flow.admit(recording.item, self._plan.regions.around(recording.position)))
+
+    def _fail_recording(self, recording_id: str, reason: str) -> None:
+        self._fail_task(
+            f"{BATCH}/{recording_id}",
+            BATCH,
+            recording_id,
+            TaskError(kind=ErrorKind.BAD_INPUT, message=reason),
+        )
+
+    def _fetch(self, recording: Recording, url: str) -> None:
+        task = FetchTask(id=f"{FETCH}/{recording.id}", url=url, path=recording.item["image"])
+        if self._folder.local(task.path).is_file() and self._journal.reusable(task.id, url) is not None:
+            self._enter(recording)
+            return
+        self._observer.expect(FETCH, 1)
+        self._submit_fetch(_Fetching(recording=recording, task=task, submitted=time.time()))
+
+    def _submit_fetch(self, fetching: _Fetching) -> None:
+        self._fetching[fetching.task.id] = fetching
+        self._executor.submit(fetching.task)
+
+    # -- ready units ------------------------------------------------------------------------------------
+
+    def _advance(self, advance: Advance) -> None:
+        """Carries out what an event led to; results that can be reused lead on at once."""
+        todo = deque([advance])
+        while todo:
+            current = todo.popleft()
+            for gathered in current.gathered:
+                self._journal.gather(gathered.step, gathered.region, gathered.item)
+            for unit in current.skipped:
+                self._skip(unit)
+            for unit in current.ready:
+                reused = self._make_ready(unit)
+                if reused is not None:
+                    todo.append(reused)
+
+    def _make_ready(self, unit: Unit) -> Advance | None:
+        """Queues the unit, or says what follows if its result is there already."""
+        step = self._plan.steps[unit.step]
+        task_id = self._task_id(unit)
+        if task_id in self._known or self._journal.has_ended(task_id):
+            message = f"another item of the same id {unit.id!r} has come to step {step.name!r}"
+            again = f"{task_id} (again)"
+            self._fail_task(again, step.name, unit.id, TaskError(kind=ErrorKind.PROTOCOL, message=message))
+            return self._flow.fail(unit)
+        self._observer.expect(step.name, 1)
+        items = self._items(unit)
+        stamps = (self._folder.stamp(path) for item in items for path in image_paths(item))
+        key = task_key(step, self._plan.image_ids[step.name], items, self._region(unit), stamps)
+        result = self._journal.reusable(task_id, key)
+        if result is None:
+            self._known.add(task_id)
+            self._queue.push(unit.step, _Ready(unit=unit, key=key))
+            return None
+        self._observer.ended(step.name, Status.SUCCEEDED, reused=True)
+        self._take_gathered(unit)
+        return self._flow.finish(unit, result)
+
+    def _skip(self, unit: Unit) -> None:
+        name = self._plan.steps[unit.step].name
+        self._journal.skipped(self._task_id(unit), name, unit.id)
+        self._observer.expect(name, 1)
+        self._observer.ended(name, Status.SKIPPED)
+
+    def _start(self) -> None:
+        """Submits ready units while the ledger grants what they ask for."""
+        while len(self._running) < self._jobs:
+            granted = self._queue.pop(lambda step: self._ledger.reserve(self._plan.steps[step].resources))
+            if granted is None:
+                return
+            self._submit(*granted)
+
+    def _submit(self, ready: _Ready, grant: Grant) -> None:
+        step = self._plan.steps[ready.unit.step]
+        task = StepTask(
+            request=self._request(ready.unit),
+            step=step,
+            image_id=self._plan.image_ids[step.name],
+            grant=grant,
+            attempt=ready.attempt,
+        )
+        self._running[task.id] = _Running(ready=ready, grant=grant, submitted=time.time())
+        self._executor.submit(task)
+
+    def _request(self, unit: Unit) -> Request:
+        step = self._plan.steps[unit.step]
+        return Request(
+            task=self._task_id(unit),
+            step=step.name,
+            params=step.params,
+            items=self._items(unit),
+            region=self._region(unit),
+            work_dir=self._folder.work_mount(step.name, unit.id),
+        )
+
+    def _task_id(self, unit: Unit) -> str:
+        return f"{self._plan.steps[unit.step].name}/{unit.id}"
+
+    def _items(self, unit: Unit) -> list[Json]:
+        return [unit.item] if unit.item is not None else self._journal.gathered(unit.step, unit.id)
+
+    def _region(self, unit: Unit) -> RegionMessage | None:
+        per_region = self._plan.steps[unit.step].per is Per.REGION
+        return self._plan.regions.message(unit.id) if per_region else None
+
+    def _take_gathered(self, unit: Unit) -> None:
+        if unit.item is None:
+            self._journal.take_gathered(unit.step, unit.id)
+
+    # -- finished attempts ------------------------------------------------------------------------------
+
+    def _settle(self, outcome: Outcome) -> None:
+        if isinstance(outcome.task, FetchTask):
+            self._settle_fetch(outcome, self._fetching.pop(outcome.task.id))
+            return
+        running = self._running.pop(outcome.task.id)
+        self._ledger.release(running.grant)
+        self._note_attempt(outcome, running.submitted)
+        step, unit = outcome.task.step, running.ready.unit
+        if isinstance(outcome.result, Success):
+            self._known.discard(outcome.task.id)
+            self._journal.succeeded(
+                outcome.task.id, step.name, unit.id, running.ready.key, outcome.result.items
+            )
+            self._take_gathered(unit)
+            self._observer.ended(step.name, Status.SUCCEEDED)
+            self._advance(self._flow.finish(unit, outcome.result.items))
+        elif outcome.result.kind is ErrorKind.CANCELLED:
+            self._draining = True
+        elif may_retry(outcome.result, outcome.task.attempt, step.retries):
+            self._queue.push(unit.step, replace(running.ready, attempt=outcome.task.attempt + 1))
+        else:
+            self._known.discard(outcome.task.id)
+            self._take_gathered(unit)
+            self._fail_task(outcome.task.id, step.name, unit.id, outcome.result, outcome)
+            self._advance(self._flow.fail(unit))
+
+    def _settle_fetch(self, outcome: Outcome, fetching: _Fetching) -> None:
+        self._note_attempt(outcome, fetching.submitted)
+        recording, task = fetching.recording, fetching.task
+        if isinstance(outcome.result, Success):
+            self._journal.succeeded(task.id, FETCH, recording.id, task.url, [])
+            self._observer.ended(FETCH, Status.SUCCEEDED)
+            self._enter(recording)
+        elif may_retry(outcome.result, task.attempt, _FETCH_RETRIES) and not self._draining:
+            again = replace(task, attempt=task.attempt + 1)
+            self._submit_fetch(replace(fetching, task=again, submitted=time.time()))
+        else:
+            self._fail_task(task.id, FETCH, recording.id, outcome.result)
+            self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
+
+    def _note_attempt(self, outcome: Outcome, submitted: float) -> None:
+        self._journal.attempted(
+            Attempt(
+                task=outcome.task.id,
+                number=outcome.task.attempt,
+                submitted=submitted,
+                ended=time.time(),
+                container=outcome.evidence.container,
+                error=outcome.result if isinstance(outcome.result, TaskError) else None,
+                metrics=outcome.metrics,
+            )
+        )
+
+    def _fail_task(
+        self, task_id: str, step: str, unit: str, error: TaskError, outcome: Outcome | None = None
+    ) -> None:
+        self._journal.failed(task_id, step, unit, error)
+        self._folder.keep_failure(task_id, error, outcome)
+        self._observer.ended(step, Status.FAILED)
+        self._observer.failed(task_id, error)

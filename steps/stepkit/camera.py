@@ -1,0 +1,106 @@
+"""Camera geometry: pixels to rays in the world and back, for pinhole and equirectangular cameras.
+
+Frames
+    World: metres in a projected CRS; x east, y north, z up.
+    Camera: x right, y down, z forward.
+    Pixel: OpenCV's convention, the centre of the top-left pixel is (0, 0). A bounding box is COCO's
+    ``[x, y, width, height]``, whose x and y are the *edges* of pixels: the box that covers the whole
+    image is ``[0, 0, W, H]`` and its centre is the pixel ``((W - 1) / 2, (H - 1) / 2)``. In an
+    equirectangular image a box may cross the seam: then ``x + width`` exceeds the image's width.
+
+Angles are degrees in JSON and radians in code. Heading turns clockwise from grid north and belongs to the
+image's centre, pitch is positive upwards, roll is positive clockwise as the camera sees it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+# Columns: where the camera's x, y and z axes point in the world at heading = pitch = roll = 0 (looking north).
+_LOOKING_NORTH: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+def rotation(heading: float, pitch: float = 0.0, roll: float = 0.0) -> Array:
+    """The 3x3 rotation from camera to world for a pose's angles in degrees."""
+    h, p, r = np.radians([heading, pitch, roll])
+    about_up = np.array([[np.cos(h), np.sin(h), 0], [-np.sin(h), np.cos(h), 0], [0, 0, 1]])
+    # Pitch and roll turn about the camera's own axes: right (x), then forward (z).
+    about_right = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    about_forward = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    turned: Array = about_up @ _LOOKING_NORTH @ about_right @ about_forward
+    return turned
+
+
+def box_centre(bbox: ArrayLike) -> Array:
+    """Pixel centres, shape (..., 2), of COCO boxes, shape (..., 4)."""
+    box = np.asarray(bbox, dtype=np.float64)
+    return np.stack([box[..., 0] + box[..., 2] / 2 - 0.5, box[..., 1] + box[..., 3] / 2 - 0.5], axis=-1)
+
+
+def pixels_to_rays(camera: dict[str, Any], width: int, height: int, pixels: ArrayLike) -> Array:
+    """Unit rays in the camera frame, shape (N, 3), through pixels of shape (N, 2).
+
+    ``camera`` is an item's ``camera``: ``{"model": "equirectangular"}`` (the image spans 360 x 180 degrees
+    over ``width`` x ``height``) or ``{"model": "pinhole", "fx", "fy", "cx", "cy"}`` in pixels with OpenCV's
+    optional distortion ``k1, k2, p1, p2, k3``. Raises ValueError for any other model.
+    """
+    uv = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
+    if camera["model"] == "equirectangular":
+        azimuth = ((uv[:, 0] + 0.5) / width - 0.5) * 2 * np.pi
+        elevation = (0.5 - (uv[:, 1] + 0.5) / height) * np.pi
+        level = np.cos(elevation)
+        return np.stack([level * np.sin(azimuth), -np.sin(elevation), level * np.cos(azimuth)], axis=1)
+    if camera["model"] == "pinhole":
+        x = (uv[:, 0] - camera["cx"]) / camera["fx"]
+        y = (uv[:, 1] - camera["cy"]) / camera["fy"]
+        x, y = _undistort(camera, x, y)
+        rays = np.stack([x, y, np.ones_like(x)], axis=1)
+        unit: Array = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        return unit
+    raise ValueError(f"unknown camera model {camera['model']!r}; known are equirectangular and pinhole")
+
+
+def rays_to_pixels(camera: dict[str, Any], width: int, height: int, rays: ArrayLike) -> Array:
+    """Pixels, shape (N, 2), of rays in the camera frame, shape (N, 3) of any length.
+
+    Rays that a pinhole camera cannot see (behind it) give NaN. Raises ValueError for an unknown model.
+    """
+    ray = np.asarray(rays, dtype=np.float64).reshape(-1, 3)
+    if camera["model"] == "equirectangular":
+        azimuth = np.arctan2(ray[:, 0], ray[:, 2])
+        elevation = np.arctan2(-ray[:, 1], np.hypot(ray[:, 0], ray[:, 2]))
+        u = (azimuth / (2 * np.pi) + 0.5) * width - 0.5
+        v = (0.5 - elevation / np.pi) * height - 0.5
+        return np.stack([u, v], axis=1)
+    if camera["model"] == "pinhole":
+        depth = np.where(ray[:, 2] > 0, ray[:, 2], np.nan)
+        x, y = _distort(camera, ray[:, 0] / depth, ray[:, 1] / depth)
+        return np.stack([x * camera["fx"] + camera["cx"], y * camera["fy"] + camera["cy"]], axis=1)
+    raise ValueError(f"unknown camera model {camera['model']!r}; known are equirectangular and pinhole")
+
+
+def _distort(camera: dict[str, Any], x: Array, y: Array) -> tuple[Array, Array]:
+    """OpenCV's radial and tangential distortion of normalised coordinates (z = 1)."""
+    k1, k2, p1, p2, k3 = (float(camera.get(name) or 0.0) for name in ("k1", "k2", "p1", "p2", "k3"))
+    r2 = x * x + y * y
+    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+    return (
+        x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
+        y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
+    )
+
+
+def _undistort(camera: dict[str, Any], x: Array, y: Array) -> tuple[Array, Array]:
+    """The inverse of :func:`_distort` by fixed-point iteration, as in OpenCV's undistortPoints."""
+    if not any(camera.get(name) for name in ("k1", "k2", "p1", "p2", "k3")):
+        return x, y
+    ideal_x, ideal_y = x, y
+    for _ in range(20):
+        distorted_x, distorted_y = _distort(camera, ideal_x, ideal_y)
+        ideal_x, ideal_y = ideal_x + (x - distorted_x), ideal_y + (y - distorted_y)
+    return ideal_x, ideal_y
