@@ -1,0 +1,132 @@
+"""What the tests on a real engine share: the engine, the step images, and a guard against leftovers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import docker
+import numpy as np
+import pytest
+import yaml
+
+from coordinator.errors import EngineError
+from coordinator.run import Job, Summary, run
+from coordinator.runners.engine import LABEL, Engine
+from steps.setup.builder import build_image, has_inputs
+from steps.setup.context import read_context
+from steps.setup.images import ensure_base, ensure_step
+
+STEPS = Path(__file__).parent / "steps"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """A real engine; without one these tests skip, or fail where one is required."""
+    try:
+        found = Engine()
+    except EngineError as error:
+        if os.environ.get("COORDINATOR_REQUIRE_ENGINE"):
+            pytest.fail(f"these tests need a container engine: {error}")
+        pytest.skip("no container engine answers")
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def client(engine: Engine) -> Iterator[docker.DockerClient]:
+    """The SDK's own view of the engine, to check ours against."""
+    found = docker.from_env()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def echo_image(client: docker.DockerClient) -> str:
+    """The static C step in an empty image."""
+    ensure_base(client, print)
+    ensure_step(client, "echo")
+    return "coordinator/echo"
+
+
+@pytest.fixture(scope="session")
+def shell_image(client: docker.DockerClient) -> str:
+    """The step that is a shell script with jq."""
+    return _test_image(client, "shell")
+
+
+@pytest.fixture(scope="session")
+def chaos_image(client: docker.DockerClient) -> str:
+    """The step that misbehaves on demand."""
+    return _test_image(client, "chaos")
+
+
+def _test_image(client: docker.DockerClient, name: str) -> str:
+    ensure_base(client, print)
+    image_ref = f"coordinator-test/{name}"
+    context = read_context(STEPS / name, STEPS / name / "Dockerfile")
+    inputs = context.digest(str(client.images.get("coordinator/base").id))
+    if not has_inputs(client, image_ref, inputs):
+        build_image(client, image_ref, context, inputs=inputs, arguments={"BASE": "coordinator/base"})
+    return image_ref
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(engine: Engine) -> Iterator[None]:
+    """Every test must leave the engine without a container of ours."""
+    yield
+    left = engine.containers(LABEL)
+    for container in left:
+        engine.remove(container)
+    assert not left, f"{len(left)} containers were left behind"
+
+
+class Workshop:
+    """Makes batches and pipelines in a temporary folder, and runs them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.batch = folder / "batch"
+        self.out = folder / "run"
+        self.batch.mkdir()
+
+    def photographs(self, *names: str) -> None:
+        """Small photographs in the batch."""
+        for number, name in enumerate(names):
+            image = np.full((12, 16, 3), 20 * number, np.uint8)
+            path = self.batch / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
+
+    def pipeline(self, *steps: dict[str, Any]) -> Path:
+        """A pipeline file; steps get small limits unless they say otherwise."""
+        small = {"resources": {"cpus": 0.5, "memory": "64m"}, "timeout": 60, "retries": 0}
+        path = self.folder / "pipeline.yaml"
+        path.write_text(yaml.safe_dump({"name": "test", "steps": [{**small, **step} for step in steps]}))
+        return path
+
+    def run(self, *steps: dict[str, Any], **options: Any) -> Summary:
+        """Runs a pipeline of these steps over the batch."""
+        job = Job(batch=self.batch, out=self.out, pipeline=str(self.pipeline(*steps)), **options)
+        return run(job, "a test")
+
+    def items(self, step: str) -> list[dict[str, Any]]:
+        """Every item a step's tasks gave."""
+        from coordinator.journal import Journal
+
+        with Journal(self.out / "journal.db") as journal:
+            return list(journal.items(step))
+
+    def failure(self, folder: str) -> dict[str, Any]:
+        """The error of a failed task, as it lies in failures/."""
+        report: dict[str, Any] = json.loads((self.out / "failures" / folder / "error.json").read_text())
+        return report
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)

@@ -1,0 +1,160 @@
+"""One container per attempt, on a real engine: what it may do, how it ends, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import docker
+import pytest
+
+from coordinator.errors import ExitCode
+from coordinator.journal import Status
+from coordinator.runners.engine import LABEL
+from tests.integration.conftest import Workshop
+
+
+def test_a_shell_step_and_a_c_step_work_in_one_pipeline(
+    workshop: Workshop, shell_image: str, echo_image: str
+) -> None:
+    workshop.photographs("a.jpg", "b.jpg", "c.jpg")
+    summary = workshop.run(
+        {"name": "echo", "image_ref": echo_image},
+        {"name": "shell", "image_ref": shell_image},
+        {"name": "all", "image_ref": echo_image, "per": "region"},
+    )
+    assert summary.exit_code is ExitCode.DONE
+    assert summary.counts == {
+        ("echo", Status.SUCCEEDED): 3,
+        ("shell", Status.SUCCEEDED): 3,
+        ("all", Status.SUCCEEDED): 1,
+    }
+    assert [(item["id"], item["seen_by"]) for item in workshop.items("all")] == [
+        ("a.jpg", "shell"),
+        ("b.jpg", "shell"),
+        ("c.jpg", "shell"),
+    ]
+
+
+def test_the_engine_sees_one_container_created_started_and_removed_per_attempt(
+    workshop: Workshop, echo_image: str, chaos_image: str, client: docker.DockerClient
+) -> None:
+    workshop.photographs(*(f"{number}.jpg" for number in range(6)))
+    events = _Events(client)
+    workshop.run(
+        {"name": "echo", "image_ref": echo_image},
+        {
+            "name": "chaos",
+            "image_ref": chaos_image,
+            "retries": 1,
+            "params": {"fault": "crash", "only": ["3.jpg"]},
+        },
+    )
+    attempts = 6 + 6 + 1
+    counts = events.of_run(expected=attempts)
+    assert counts == {"create": attempts, "start": attempts, "destroy": attempts}
+
+
+def test_a_step_is_isolated_and_what_it_writes_belongs_to_the_invoking_user(
+    workshop: Workshop, chaos_image: str
+) -> None:
+    workshop.photographs("a.jpg")
+    workshop.run({"name": "look", "image_ref": chaos_image, "params": {"fault": "report_isolation"}})
+    (item,) = workshop.items("look")
+    facts = item["facts"]
+    assert facts["uid"] != 0
+    assert facts["interfaces"] == ["lo"]
+    assert int(facts["capabilities"], 16) == 0
+    assert facts["no_new_privileges"] == "1"
+    assert facts["writable"] == ["/work/look/a.jpg", "/tmp"]
+    written = workshop.out / "work" / "look" / "a.jpg" / "note.txt"
+    assert written.read_text() == "written by the step"
+    assert written.stat().st_uid == os.getuid()
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "says"),
+    [
+        ("crash", "crash", "exit code 3: about to crash"),
+        ("eat_memory", "crash", "exit code 137"),
+        ("junk", "protocol", "byte 0"),
+        ("two_documents", "protocol", "two documents"),
+        ("silent", "protocol", "without a response"),
+        ("answer_and_fail", "crash", "exit code 5"),
+    ],
+)
+def test_a_fault_fails_its_own_task_with_evidence(
+    workshop: Workshop, chaos_image: str, fault: str, kind: str, says: str
+) -> None:
+    workshop.photographs("bad.jpg", "good.jpg")
+    params = {"fault": fault, "only": ["bad.jpg"]}
+    summary = workshop.run({"name": "step", "image_ref": chaos_image, "params": params})
+    assert summary.exit_code is ExitCode.SOME_FAILED
+    assert [item["id"] for item in workshop.items("step")] == ["good.jpg"]
+    report = workshop.failure("step%2Fbad.jpg")
+    assert report["error"]["kind"] == kind
+    assert says in report["error"]["message"]
+    evidence = workshop.out / "failures" / "step%2Fbad.jpg"
+    assert (evidence / "request.json").read_bytes().startswith(b'{"protocol":1,"task":"step/bad.jpg"')
+    assert (evidence / "docker-run.sh").read_text().startswith("docker run --rm")
+
+
+def test_a_step_that_hangs_is_killed_at_its_timeout(workshop: Workshop, chaos_image: str) -> None:
+    workshop.photographs("a.jpg")
+    workshop.run({"name": "step", "image_ref": chaos_image, "timeout": 3, "params": {"fault": "hang"}})
+    report = workshop.failure("step%2Fa.jpg")
+    assert report["error"]["kind"] == "timeout"
+    assert "3 s" in report["error"]["message"]
+
+
+def test_running_again_runs_only_what_is_new(
+    workshop: Workshop, echo_image: str, client: docker.DockerClient
+) -> None:
+    workshop.photographs("a.jpg", "b.jpg")
+    step = {"name": "echo", "image_ref": echo_image}
+    workshop.run(step)
+    workshop.photographs("c.jpg")
+    events = _Events(client)
+    summary = workshop.run(step)
+    assert summary.counts == {("echo", Status.SUCCEEDED): 3}
+    assert events.of_run(expected=1)["create"] == 1
+
+
+def test_the_run_folder_tells_what_ran(
+    workshop: Workshop, echo_image: str, client: docker.DockerClient
+) -> None:
+    import json
+
+    workshop.photographs("a.jpg")
+    workshop.run({"name": "echo", "image_ref": echo_image})
+    about = json.loads((workshop.out / "run.json").read_text())
+    assert about["images"]["echo"]["id"] == client.images.get(echo_image).id
+    assert about["complete"] is True
+    assert about["tasks"] == {"echo.succeeded": 1}
+    assert Path(about["batch"]["folder"]) == workshop.batch
+
+
+class _Events:
+    """The engine's container events of our containers since the object was made."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self._counts: Counter[str] = Counter()
+        filters = {"type": "container", "label": LABEL}
+        self._stream = client.events(filters=filters, decode=True)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        for event in self._stream:
+            self._counts[event["Action"]] += 1
+
+    def of_run(self, *, expected: int) -> dict[str, int]:
+        """The counts, as soon as ``expected`` containers are gone (events arrive a moment after the fact)."""
+        deadline = time.monotonic() + 5
+        while self._counts["destroy"] < expected and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._stream.close()
+        return {action: self._counts[action] for action in ("create", "start", "destroy")}
