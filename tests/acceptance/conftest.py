@@ -1,0 +1,62 @@
+"""The command line as a user types it, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from coordinator.runners.engine import LABEL, Engine
+from tests.integration.conftest import client, echo_image, engine, shell_image
+
+__all__ = ["client", "echo_image", "engine", "shell_image"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def coordinator(*arguments: str | Path, timeout: float = 300) -> Ended:
+    """``python -m coordinator`` with these arguments."""
+    command = [sys.executable, "-m", "coordinator", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def start_coordinator(*arguments: str | Path) -> subprocess.Popen[str]:
+    """The same, left running."""
+    command = [sys.executable, "-m", "coordinator", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def clean_engine(engine: Engine) -> Iterator[Engine]:
+    """The engine, which must have none of our containers after the test."""
+    yield engine
+    left = engine.containers(LABEL)
+    for container in left:
+        engine.remove(container)
+    assert not left, f"{len(left)} containers were left behind"
+
+
+@pytest.fixture
+def tools(tmp_path: Path, shell_image: str) -> dict[str, str]:
+    """An environment in which ``jq`` is found: the machine's own, or else the one in the shell step's image."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    jq = bin_folder / "jq"
+    jq.write_text(f'#!/bin/sh\nexec docker run --rm -i --network none --entrypoint jq {shell_image} "$@"\n')
+    jq.chmod(0o755)
+    return {**os.environ, "PATH": f"{os.environ['PATH']}:{bin_folder}"}

@@ -1,0 +1,143 @@
+"""``run`` as a user sees it: a messy batch, an interrupted run, a dry run that is pasted into a shell."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from coordinator.journal import Journal
+from coordinator.runners.engine import Engine
+from tests.acceptance import messy
+from tests.acceptance.conftest import coordinator, start_coordinator
+
+
+def _pipeline(path: Path, *steps: dict[str, object]) -> Path:
+    small = {"resources": {"cpus": 0.5, "memory": "64m"}, "retries": 0}
+    path.write_text(yaml.safe_dump({"name": "test", "steps": [{**small, **step} for step in steps]}))
+    return path
+
+
+def _items(run: Path, step: str) -> list[dict[str, object]]:
+    with Journal(run / "journal.db") as journal:
+        return list(journal.items(step))
+
+
+def test_every_item_of_a_messy_batch_is_accounted_for(tmp_path: Path, clean_engine: Engine) -> None:
+    batch, run = tmp_path / "batch", tmp_path / "run"
+    batch.mkdir()
+    messy.make(batch)
+    ended = coordinator("run", batch, "--until", "detect", "--out", run)
+    assert ended.code == 1, ended.err
+    assert {item["id"] for item in _items(run, "detect")} == messy.GOOD
+    reports = [json.loads(path.read_text()) for path in (run / "failures").glob("*/error.json")]
+    failed = {report["task"].split("/", 1)[1]: report["error"] for report in reports}
+    assert failed.keys() == messy.BAD
+    assert {error["kind"] for error in failed.values()} == {"bad_input"}
+    assert "truncated" in failed["truncated.jpg"]["message"]
+    assert "empty" in failed["empty.jpg"]["message"]
+    assert "not an image" in failed["text.jpg"]["message"]
+    rotated = next(item for item in _items(run, "detect") if item["id"] == "rotated.jpg")
+    assert (rotated["width"], rotated["height"]) == (240, 320)
+    assert "3 failed" in ended.out
+
+
+def test_a_dry_run_pasted_into_a_shell_gives_what_the_run_gives(
+    tmp_path: Path, echo_image: str, shell_image: str, clean_engine: Engine, tools: dict[str, str]
+) -> None:
+    batch, run, dry = tmp_path / "batch", tmp_path / "run", tmp_path / "dry, run"
+    batch.mkdir()
+    messy.make(batch)
+    for name in messy.BAD:
+        (batch / name).unlink()
+    pipeline = _pipeline(
+        tmp_path / "pipeline.yaml",
+        {"name": "first", "image_ref": echo_image},
+        {"name": "gather", "image_ref": shell_image, "per": "region"},
+        {"name": "last", "image_ref": echo_image, "params": {"quote": "it's"}},
+    )
+    what = (batch, "--pipeline", pipeline, "--limit", "3")
+    assert coordinator("run", *what, "--out", run).code == 0
+    script = coordinator("run", *what, "--out", dry, "--dry-run")
+    assert script.code == 0, script.err
+    subprocess.run(["bash"], input=script.out, text=True, check=True, env=tools, timeout=300)
+    pasted = [json.loads(path.read_text()) for path in (dry / "dry-run" / "last").glob("*/*.json")]
+    by_id = {item["id"]: item for response in pasted for item in response["items"]}
+    assert by_id == {item["id"]: item for item in _items(run, "last")}
+    assert len(by_id) == 3
+
+
+def test_an_interrupted_run_leaves_nothing_running_and_continues(
+    tmp_path: Path, shell_image: str, clean_engine: Engine
+) -> None:
+    batch, run = tmp_path / "batch", tmp_path / "run"
+    batch.mkdir()
+    table = "".join(f"r{number},a.jpg,16,12\n" for number in range(40))
+    (batch / "recordings.csv").write_text("id,image,width,height\n" + table)
+    pipeline = _pipeline(tmp_path / "pipeline.yaml", {"name": "shell", "image_ref": shell_image})
+    command = ("run", batch, "--pipeline", pipeline, "--out", run)
+    process = start_coordinator(*command)
+    _wait_for_first_success(run)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command continues this run" in out
+    assert clean_engine.containers("coordinator.run") == []
+    done = len(_items(run, "shell"))
+    assert 0 < done < 40
+    ended = coordinator(*command)
+    assert ended.code == 0, ended.err
+    assert len(_items(run, "shell")) == 40
+    assert f"{done} from before" in ended.err
+
+
+def _wait_for_first_success(run: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if (run / "journal.db").exists() and _items(run, "shell"):
+            return
+        time.sleep(0.1)
+    raise AssertionError("no task succeeded within a minute")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "no-such-folder"], "no such folder"),
+        (["run", ".", "--pipeline", "no-such-pipeline"], "no built-in one"),
+        (["run", ".", "--until", "paint"], "its steps are detect, position, recognise"),
+        (["run", ".", "--from", "recognise", "--until", "detect"], "comes after"),
+        (["run", ".", "--jobs", "0"], "not a whole number"),
+        (["score", "no-such-run", "truth.geojson"], "No such file"),
+        (["frobnicate"], "invalid choice"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused_with_the_reason(arguments: list[str], says: str) -> None:
+    ended = coordinator(*arguments)
+    assert ended.code == 2
+    assert says in ended.err
+
+
+def test_everything_wrong_is_told_at_once_before_anything_runs(tmp_path: Path, clean_engine: Engine) -> None:
+    batch = tmp_path / "batch"
+    batch.mkdir()
+    pipeline = _pipeline(
+        tmp_path / "pipeline.yaml",
+        {"name": "one", "image_ref": "coordinator-test/no-such-image"},
+        {"name": "two", "image_ref": "coordinator/detect", "resources": {"cpus": 4000, "memory": "1g"}},
+        {"name": "three", "image_ref": "coordinator/detect", "resources": {"gpus": 64}},
+    )
+    ended = coordinator("run", batch, "--pipeline", pipeline, "--out", tmp_path / "run")
+    assert ended.code == 2
+    for reason in (
+        "'coordinator-test/no-such-image' is not on this engine",
+        "asks for 4000 CPUs",
+        "asks for 64 GPUs",
+    ):
+        assert reason in ended.err
+    assert not (tmp_path / "run").exists()
