@@ -16,6 +16,10 @@ _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 
 BUILT_IN = ("traffic-signs",)
+_TAKEN = {
+    "fetch": "the fetching of images given as URLs",
+    "batch": "what the journal keeps of the batch's own faults",
+}
 
 
 def parse_size(value: Any) -> Any:
@@ -86,8 +90,9 @@ class Pipeline(_Spec):
         names = [step.name for step in self.steps]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two steps have the name {twice[0]!r}")
-        if "fetch" in names:
-            raise ValueError("the name 'fetch' is taken by the fetching of images given as URLs")
+        for name, owner in _TAKEN.items():
+            if name in names:
+                raise ValueError(f"the name {name!r} is taken by {owner}")
         return self
 
     def between(self, first: str | None, last: str | None) -> Pipeline:

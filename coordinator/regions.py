@@ -99,13 +99,15 @@ def rings(geometry: Json) -> Iterable[Ring]:
 def holds(geometry: Json, point: Point) -> bool:
     """Whether the half-open area holds the point (even-odd crossings of a ray towards +x).
 
-    Source: W. Randolph Franklin, PNPOLY: an edge counts its lower end and not its upper one.
+    Source: W. Randolph Franklin, PNPOLY: an edge counts its lower end and not its upper one. An edge's ends are
+    ordered before any arithmetic, so that the polygons on its two sides compute the same bits.
     """
     x, y = point
     inside = False
     for ring in rings(geometry):
-        for (x0, y0, *_), (x1, y1, *_) in pairwise(ring):
-            if (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0:
+        for a, b in pairwise(ring):
+            (y0, x0), (y1, x1) = sorted(((a[1], a[0]), (b[1], b[0])))
+            if y0 <= y < y1 and (x1 - x0) * (y - y0) > (x - x0) * (y1 - y0):
                 inside = not inside
     return inside
 
