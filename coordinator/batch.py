@@ -34,6 +34,8 @@ FETCH = "fetch"
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 TABLES = ("recordings.csv", "recordings.jsonl")
+_WGS84_NAMES = (":CRS84", ":4326")
+"""How GIS programs end the ``crs`` they write into a GeoJSON file that is in WGS84 anyway."""
 
 _CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
 
@@ -395,7 +397,7 @@ def _read_coco(path: Path) -> dict[str, list[Json]]:
             if label := labels.get(annotation.get("category_id")):
                 detection["label"] = label
             found[names[annotation["image_id"]]].append(detection)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BatchError(f"{path}: not a COCO detections file: {type(error).__name__}: {error}") from error
     return found
 
@@ -406,8 +408,8 @@ def _read_regions(path: Path, projection: Projection | None) -> dict[str, Json]:
         raise BatchError(f"{path}: batch.yaml must name the crs in which the regions are cut")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        named = document.get("crs", {}).get("properties", {}).get("name")
-        source = Projection.named(named) if named else None
+        named = ((document.get("crs") or {}).get("properties") or {}).get("name")
+        source = None if not named or named.endswith(_WGS84_NAMES) else Projection.named(named)
         cores = {}
         for number, feature in enumerate(document["features"]):
             geometry = feature["geometry"]
@@ -418,7 +420,7 @@ def _read_regions(path: Path, projection: Projection | None) -> dict[str, Json]:
             if name in cores:
                 raise BatchError(f"{path}: two regions have the id {name!r}")
             cores[name] = projection.geometry_from(geometry, source)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise BatchError(f"{path}: not a GeoJSON FeatureCollection of polygons: {error}") from error
     return cores
 

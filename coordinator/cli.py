@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from coordinator.run import Job, Summary
     from coordinator.scoring import Score
 
+RUNGS = ("fresh", "exec", "resident", "process")
+"""The rungs by name; here as well, so that --help needs no import of the pipeline (a test holds them equal)."""
 _EPILOG = "exit codes: 0 all done, 1 some items failed, 2 wrong usage or preflight, 130 interrupted"
 
 
@@ -122,6 +124,7 @@ def _metres(text: str) -> float:
 
 
 def _job(options: argparse.Namespace) -> Job:
+    from coordinator.pipeline import Rung
     from coordinator.run import Job
 
     out = getattr(options, "out", None) or Path("runs") / (options.batch.resolve().name or "batch")
@@ -133,6 +136,8 @@ def _job(options: argparse.Namespace) -> Job:
         first=options.first,
         last=options.last,
         limit=options.limit,
+        rung=Rung(rung) if (rung := getattr(options, "rung", None)) else None,
+        prestart=getattr(options, "prestart", None),
     )
 
 

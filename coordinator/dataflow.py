@@ -139,6 +139,11 @@ class Dataflow:
 _NEVER_AGAIN = {ErrorKind.BAD_INPUT, ErrorKind.CANCELLED}
 
 
-def may_retry(error: TaskError, attempt: int, retries: int) -> bool:
-    """Whether a task whose ``attempt`` (counted from 1) failed is tried again. Bad input never is."""
-    return error.kind not in _NEVER_AGAIN and attempt <= retries
+def next_attempt(error: TaskError, attempt: int, retries: int) -> int | None:
+    """The number of the next attempt at a task whose ``attempt`` (from 1) failed; None if it is over.
+
+    Bad input is never tried again; a task that was lost for another one's sake costs no attempt.
+    """
+    if error.kind is ErrorKind.LOST:
+        return attempt
+    return attempt + 1 if error.kind not in _NEVER_AGAIN and attempt <= retries else None

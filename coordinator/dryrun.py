@@ -23,7 +23,9 @@ from coordinator.preflight import Census, census_for, fitted
 from coordinator.resources import Grant, Ledger
 from coordinator.run import Job, prepare
 from coordinator.runfolder import RunFolder
-from coordinator.runners.fresh import container_spec, step_user
+from coordinator.runners.engine import LABEL
+from coordinator.runners.isolation import container_spec
+from coordinator.runners.workfolder import step_user
 
 _UNIT = "$unit"
 """Stands for the unit's folder name in a line inside a shell loop."""
@@ -155,7 +157,8 @@ class _Script:
     def _docker_run(self, step: Step, name: str) -> str:
         grant = Ledger(host_inventory()).reserve(step.resources) or Grant(resources=step.resources)
         work_dir = f"{WORK_MOUNT}/{step.name}/{name}"
-        spec = container_spec(step, step.image_ref, work_dir, grant, self._folder, name="", run_id="dry-run")
+        labels = {LABEL: "dry-run"}
+        spec = container_spec(step, step.image_ref, grant, self._folder, writable=work_dir, labels=labels)
         return " ".join(_q(word) for word in spec.to_command())
 
 

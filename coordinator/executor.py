@@ -5,30 +5,40 @@ from __future__ import annotations
 import os
 import queue
 import shutil
-import time
 import urllib.error
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from coordinator import __version__
 from coordinator.messages import ErrorKind, Success, TaskError
+from coordinator.pipeline import Rung
 from coordinator.runfolder import RunFolder
 from coordinator.tasks import FetchTask, Outcome, StepTask, Task
+from coordinator.threads import Sink, Threads
 
 _FETCH_TIMEOUT = 60.0
+_FETCH_THREADS = 4
 
 
 class Runner(Protocol):
-    """How one task of a step runs."""
+    """How a step's tasks run; outcomes go to the sink it was made with, from whatever thread."""
 
-    def run(self, task: StepTask) -> Outcome:
-        """One attempt, to its end. Blocks; called from many threads."""
+    def submit(self, task: StepTask) -> None:
+        """Starts one attempt and returns at once."""
+        ...
+
+    def close_lane(self, lane: int) -> None:
+        """What was kept for this lane is needed no more."""
         ...
 
     def cancel(self) -> None:
-        """Makes every running attempt end soon."""
+        """Makes every running attempt end soon, as cancelled."""
+        ...
+
+    def close(self) -> None:
+        """Waits for what runs, and leaves nothing behind."""
         ...
 
 
@@ -39,60 +49,64 @@ class Executor(Protocol):
         """Starts one attempt and returns at once."""
         ...
 
+    def close_lane(self, lane: int) -> None:
+        """What was kept for this lane is needed no more."""
+        ...
+
     def wait(self, timeout: float | None) -> list[Outcome]:
-        """The outcomes since the last call: at least one, unless the time is up or :meth:`wake` was called."""
+        """The outcomes since the last call: at least one, unless time is up or :meth:`wake` was called."""
         ...
 
     def wake(self) -> None:
         """Makes :meth:`wait` return; safe in a signal handler."""
         ...
 
-    def cancel(self) -> None:
-        """Makes everything that runs end soon."""
-        ...
-
 
 class LocalExecutor:
-    """Runs tasks on this machine, each attempt in a thread that mostly waits for its container."""
+    """Runs tasks on this machine: each rung's runner is made when its first task comes."""
 
-    def __init__(self, runner: Runner, folder: RunFolder, *, concurrency: int) -> None:
-        self._runner = runner
+    def __init__(self, make_runner: Callable[[Rung, Sink], Runner], folder: RunFolder) -> None:
+        self._make_runner = make_runner
         self._folder = folder
-        self._ended: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="task")
+        self._runners: dict[Rung, Runner] = {}
+        self._ended: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
+        self._fetches = Threads(self._ended.put, size=_FETCH_THREADS)
 
     def submit(self, task: Task) -> None:
-        self._threads.submit(self._attempt, task, time.perf_counter())
+        if isinstance(task, FetchTask):
+            self._fetches.submit(task, lambda: self._fetch(task))
+            return
+        rung = task.step.rung
+        if rung not in self._runners:
+            self._runners[rung] = self._make_runner(rung, self._ended.put)
+        self._runners[rung].submit(task)
+
+    def close_lane(self, lane: int) -> None:
+        for runner in self._runners.values():
+            runner.close_lane(lane)
 
     def wait(self, timeout: float | None) -> list[Outcome]:
         outcomes: list[Outcome] = []
         try:
-            first = self._ended.get(timeout=timeout)
-            outcomes += [first] if first else []
+            outcomes += self._ended.get(timeout=timeout)
             while True:
-                more = self._ended.get_nowait()
-                outcomes += [more] if more else []
+                outcomes += self._ended.get_nowait()
         except queue.Empty:
             return outcomes
 
     def wake(self) -> None:
-        self._ended.put(None)
+        self._ended.put(())
 
     def cancel(self) -> None:
-        self._runner.cancel()
+        """Makes everything that runs end soon."""
+        for runner in tuple(self._runners.values()):
+            runner.cancel()
 
     def close(self) -> None:
-        self._threads.shutdown()
-
-    def _attempt(self, task: Task, submitted: float) -> None:
-        queued = time.perf_counter() - submitted
-        try:
-            outcome = self._fetch(task) if isinstance(task, FetchTask) else self._runner.run(task)
-        except Exception as error:  # a bug or a full disk must end one task, not hang the run
-            message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
-            outcome = Outcome(task=task, result=TaskError(kind=ErrorKind.ENGINE, message=message))
-        outcome.metrics["queue_s"] = round(queued, 6)
-        self._ended.put(outcome)
+        """Waits for what runs, and leaves nothing behind."""
+        self._fetches.close()
+        for runner in self._runners.values():
+            runner.close()
 
     def _fetch(self, task: FetchTask) -> Outcome:
         result = fetch(task.url, self._folder.local(task.path))

@@ -78,7 +78,18 @@ class Request(_Message):
 
     def line(self) -> bytes:
         """The request as one line of UTF-8 JSON. Raises ValueError for a number that is not finite."""
-        return encode_line(self.model_dump())
+        # By hand, because model_dump would copy every item of a large region.
+        return encode_line(
+            {
+                "protocol": self.protocol,
+                "task": self.task,
+                "step": self.step,
+                "params": self.params,
+                "items": self.items,
+                "region": self.region.model_dump() if self.region else None,
+                "work_dir": self.work_dir,
+            }
+        )
 
 
 class StepErrorMessage(_Message):
@@ -116,6 +127,7 @@ class ErrorKind(StrEnum):
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"
     ENGINE = "engine"
+    LOST = "lost"
     CANCELLED = "cancelled"
 
 
@@ -154,6 +166,16 @@ def parse_response(raw: bytes, task_id: str) -> Success | TaskError:
     Everything that is not exactly one valid response to that task is a :class:`TaskError` of kind
     ``protocol`` that says what is wrong, at which byte, and shows a sample.
     """
+    response = parse_any_response(raw)
+    if isinstance(response, TaskError):
+        return response
+    if response.task != task_id:
+        return wrong_task(response.task, task_id)
+    return response if isinstance(response, Success) else said_by_step(response)
+
+
+def parse_any_response(raw: bytes) -> Response | TaskError:
+    """The same, whichever task the response is for."""
     body = raw.strip()
     if not body:
         return _protocol_error("the step ended without a response; one line of JSON on stdout is due")
@@ -173,7 +195,17 @@ def parse_response(raw: bytes, task_id: str) -> Success | TaskError:
         return _protocol_error(f"the response is nested too deeply: {_sample(body, 0)}")
     except ValueError as error:
         return _protocol_error(f"the response holds a number that is not allowed: {error}")
-    return _check_response(document, body, task_id)
+    return _check_response(document, body)
+
+
+def said_by_step(failure: Failure) -> TaskError:
+    """The error a step itself tells of."""
+    return TaskError(kind=ErrorKind(failure.error.kind), message=failure.error.message)
+
+
+def wrong_task(answered: str, asked: str) -> TaskError:
+    """The complaint about a response to another task than the one that was asked."""
+    return _protocol_error(f"the response is for task {answered!r}, task {asked!r} was asked")
 
 
 def decode(body: bytes) -> Any:
@@ -181,19 +213,14 @@ def decode(body: bytes) -> Any:
     return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite_float)
 
 
-def _check_response(document: Any, body: bytes, task_id: str) -> Success | TaskError:
+def _check_response(document: Any, body: bytes) -> Response | TaskError:
     try:
         response = _RESPONSE.validate_python(document)
     except ValidationError as error:
-        return _protocol_error(
-            f"the response breaks the contract: {_reasons(error, document)}: {_sample(body, 0)}"
-        )
+        reasons = _reasons(error, document)
+        return _protocol_error(f"the response breaks the contract: {reasons}: {_sample(body, 0)}")
     if (half := _lone_surrogate(body, document)) is not None:
         return _protocol_error(f"the response holds half of a UTF-16 pair, which is no character: {half}")
-    if response.task != task_id:
-        return _protocol_error(f"the response is for task {response.task!r}, task {task_id!r} was asked")
-    if isinstance(response, Failure):
-        return TaskError(kind=ErrorKind(response.error.kind), message=response.error.message)
     return response
 
 

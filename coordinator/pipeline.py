@@ -45,6 +45,20 @@ class Per(StrEnum):
     REGION = "region"
 
 
+class Rung(StrEnum):
+    """How a task runs, from the most isolated to the fastest; the same image serves all with equal results."""
+
+    FRESH = "fresh"
+    EXEC = "exec"
+    RESIDENT = "resident"
+    PROCESS = "process"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether something (a container, a process) is kept from task to task."""
+        return self is not Rung.FRESH
+
+
 class Resources(_Spec):
     """What one task of a step takes from the machine while it runs.
 
@@ -68,7 +82,11 @@ class Resources(_Spec):
 
 
 class Step(_Spec):
-    """One container image with its parameters, resources and limits. ``timeout`` is seconds per task."""
+    """One container image with its parameters, resources and limits. ``timeout`` is seconds per task.
+
+    ``prestart`` containers are started before their input is ready (rung fresh). ``command`` is the same
+    program as the image's, for the process rung; without it, that rung asks the image what it runs.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
     image_ref: str = Field(min_length=1)
@@ -77,6 +95,9 @@ class Step(_Spec):
     resources: Resources = Resources()
     timeout: float = Field(default=600.0, gt=0)
     retries: int = Field(default=1, ge=0, le=100)
+    rung: Rung = Rung.FRESH
+    prestart: int = Field(default=0, ge=0, le=64)
+    command: tuple[str, ...] | None = Field(default=None, min_length=1)
 
 
 class Pipeline(_Spec):
@@ -108,6 +129,12 @@ class Pipeline(_Spec):
         if start > end:
             raise UsageError(f"--from {first} comes after --until {last} in pipeline {self.name!r}")
         return self.model_copy(update={"steps": self.steps[start : end + 1]})
+
+    def on(self, *, rung: Rung | None, prestart: int | None) -> Pipeline:
+        """The pipeline with every step on another rung, or with another number of containers started early."""
+        wanted = {"rung": rung, "prestart": prestart}
+        update = {name: value for name, value in wanted.items() if value is not None}
+        return self.model_copy(update={"steps": tuple(step.model_copy(update=update) for step in self.steps)})
 
 
 def load_pipeline(name_or_file: str) -> Pipeline:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coordinator.batch import BadRecording, Batch, Recording
 from coordinator.errors import CoordinatorError
-from coordinator.pipeline import Per, Pipeline
+from coordinator.messages import PROTOCOL
+from coordinator.pipeline import Per, Pipeline, Rung, Step
 from coordinator.regions import Regions
 from coordinator.resources import Inventory, fit, shortage
+from coordinator.runners.engine import Engine, ImageFacts
 
 
 class PreflightError(CoordinatorError):
@@ -18,14 +21,65 @@ class PreflightError(CoordinatorError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Census:
-    """What one pass over the batch counted. ``total`` is None if no step needed the pass."""
+class Checked:
+    """A pipeline that can run here: fitted to the machine, each step's program pinned.
 
-    regions: Regions
-    by_region: Counter[str]
-    total: int | None
-    without_position: int = 0
-    bad: tuple[BadRecording, ...] = ()
+    ``image_ids`` are the images' digests; a step that runs as a local process has none, and an id of its
+    own for every session, because nothing tells whether its code has changed since the last.
+    """
+
+    pipeline: Pipeline
+    images: dict[str, ImageFacts]
+    image_ids: dict[str, str]
+
+
+def needs_engine(pipeline: Pipeline) -> bool:
+    """Whether any step runs in a container, or its image must tell what it runs."""
+    return any(step.rung is not Rung.PROCESS or step.command is None for step in pipeline.steps)
+
+
+def check(pipeline: Pipeline, engine: Engine | None, inventory: Inventory) -> Checked:
+    """Fits and pins the pipeline. Raises PreflightError that lists everything that is wrong with it."""
+    problems: list[str] = []
+    steps: list[Step] = []
+    images: dict[str, ImageFacts] = {}
+    for step in fitted(pipeline, inventory).steps:
+        if reason := shortage(step.resources, inventory):
+            problems.append(f"step {step.name!r} {reason}")
+        if engine is not None and (step.rung is not Rung.PROCESS or step.command is None):
+            try:
+                images[step.name] = engine.image(step.image_ref)
+            except CoordinatorError as error:
+                problems.append(f"step {step.name!r}: {error}")
+                continue
+            problems += _misfits(step, images[step.name])
+        command = step.command or images[step.name].command
+        steps.append(step.model_copy(update={"command": command}))
+    if problems:
+        raise PreflightError("the run cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
+    session = secrets.token_hex(8)
+    image_ids = {
+        step.name: f"process {session}" if step.rung is Rung.PROCESS else images[step.name].id
+        for step in steps
+    }
+    checked = pipeline.model_copy(update={"steps": tuple(steps)})
+    return Checked(pipeline=checked, images=images, image_ids=image_ids)
+
+
+def _misfits(step: Step, image: ImageFacts) -> list[str]:
+    """What a step's image says of itself that does not go with what is asked of it."""
+    problems = []
+    protocol = image.labels.get("coordinator.protocol", str(PROTOCOL))
+    if protocol != str(PROTOCOL):
+        problems.append(
+            f"step {step.name!r}: its image speaks protocol {protocol}, this coordinator {PROTOCOL}"
+        )
+    if step.rung is Rung.RESIDENT and image.labels.get("coordinator.loop") != "true":
+        problems.append(
+            f"step {step.name!r} cannot run on the resident rung: image {step.image_ref!r} does not say that it "
+            'loops over lines (LABEL coordinator.loop="true"); use --rung fresh or exec'
+        )
+    return problems
 
 
 def fitted(pipeline: Pipeline, inventory: Inventory) -> Pipeline:
@@ -40,6 +94,17 @@ def shortages(pipeline: Pipeline, inventory: Inventory) -> list[str]:
     """The steps that this machine can never run, each with the reason."""
     found = ((step.name, shortage(step.resources, inventory)) for step in pipeline.steps)
     return [f"step {name!r} {reason}" for name, reason in found if reason]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Census:
+    """What one pass over the batch counted. ``total`` is None if no step needed the pass."""
+
+    regions: Regions
+    by_region: Counter[str]
+    total: int | None
+    without_position: int = 0
+    bad: tuple[BadRecording, ...] = ()
 
 
 def take_census(batch: Batch, recordings: Iterable[Recording | BadRecording]) -> Census:

@@ -9,35 +9,35 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from coordinator import __version__
 from coordinator.batch import BadRecording, Batch, Recording, open_batch
-from coordinator.errors import CoordinatorError, ExitCode, RunFolderError
+from coordinator.errors import ExitCode, RunFolderError
 from coordinator.executor import LocalExecutor
 from coordinator.inventory import host_inventory
 from coordinator.journal import FailedTask, Journal, Status
 from coordinator.messages import PROTOCOL
-from coordinator.pipeline import Per, Pipeline, load_pipeline
-from coordinator.preflight import Census, PreflightError, census_for, fitted, shortages
+from coordinator.pipeline import Per, Pipeline, Rung, load_pipeline
+from coordinator.preflight import Census, Checked, PreflightError, census_for, check, needs_engine
 from coordinator.progress import Progress
 from coordinator.resources import Inventory, Ledger
 from coordinator.results import write_results
 from coordinator.runfolder import RunFolder, write_json
-from coordinator.runners.engine import Engine, ImageFacts
-from coordinator.runners.fresh import FreshRunner
+from coordinator.runners import Rungs
+from coordinator.runners.engine import Engine
 from coordinator.scheduler import Plan, Scheduler
 
-_MOST_FREQUENT = 20
+_NAMED_FAILURES = 20
 """Failures that the summary names; all of them are in failures/ and in the journal."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What the user asked for."""
+    """What the user asked for. ``rung`` and ``prestart`` override what the pipeline says of its steps."""
 
     batch: Path
     out: Path
@@ -46,6 +46,8 @@ class Job:
     first: str | None = None
     last: str | None = None
     limit: int | None = None
+    rung: Rung | None = None
+    prestart: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ class Summary:
 
 def prepare(job: Job) -> Prepared:
     """Opens the batch and the pipeline. Raises CoordinatorError for what is wrong with either."""
-    whole = load_pipeline(job.pipeline)
+    whole = load_pipeline(job.pipeline).on(rung=job.rung, prestart=job.prestart)
     pipeline = whole.between(job.first, job.last)
     batch = open_batch(job.batch)
     if job.out.resolve().is_relative_to(batch.folder):
@@ -104,39 +106,21 @@ def run(job: Job, command: str) -> Summary:
 
     Raises CoordinatorError for everything that keeps it from starting.
     """
+    started = time.time()
     prepared = prepare(job)
     inventory = host_inventory()
-    pipeline = fitted(prepared.pipeline, inventory)
-    engine = Engine()
-    try:
-        images = _preflight(pipeline, engine, inventory)
+    with ExitStack() as stack:
+        engine = stack.enter_context(closing(Engine())) if needs_engine(prepared.pipeline) else None
+        checked = check(prepared.pipeline, engine, inventory)
         folder = RunFolder(path=job.out.resolve(), batch=prepared.batch.folder)
         folder.create()
-        with folder.locked(), Journal(folder.journal) as journal:
-            _claim(journal, folder)
-            return _run(prepared, pipeline, folder, journal, engine, images, inventory, command)
-    finally:
-        engine.close()
-
-
-def _preflight(pipeline: Pipeline, engine: Engine, inventory: Inventory) -> dict[str, ImageFacts]:
-    """The facts of every step's image. Raises PreflightError that lists everything that is wrong."""
-    problems = shortages(pipeline, inventory)
-    images: dict[str, ImageFacts] = {}
-    for step in pipeline.steps:
-        try:
-            images[step.name] = engine.image(step.image_ref)
-        except CoordinatorError as error:
-            problems.append(f"step {step.name!r}: {error}")
-            continue
-        protocol = images[step.name].labels.get("coordinator.protocol", str(PROTOCOL))
-        if protocol != str(PROTOCOL):
-            problems.append(
-                f"step {step.name!r}: its image speaks protocol {protocol}, this coordinator {PROTOCOL}"
-            )
-    if problems:
-        raise PreflightError("the run cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    return images
+        stack.enter_context(folder.locked())
+        journal = stack.enter_context(Journal(folder.journal))
+        _claim(journal, folder)
+        about = _about(prepared, checked, engine, inventory, command)
+        write_json(folder.path / "run.json", {**about, "started": _iso(started)})
+        complete = _drive(prepared, checked, engine, inventory, folder, journal)
+        return _conclude(prepared, folder, journal, about, started, complete=complete)
 
 
 def _claim(journal: Journal, folder: RunFolder) -> None:
@@ -152,34 +136,28 @@ def _claim(journal: Journal, folder: RunFolder) -> None:
     journal.begin_session()
 
 
-def _run(
+def _drive(
     prepared: Prepared,
-    pipeline: Pipeline,
+    checked: Checked,
+    engine: Engine | None,
+    inventory: Inventory,
     folder: RunFolder,
     journal: Journal,
-    engine: Engine,
-    images: Mapping[str, ImageFacts],
-    inventory: Inventory,
-    command: str,
-) -> Summary:
-    started = time.time()
-    census = census_for(prepared.batch, pipeline, prepared.recordings())
-    about = _about(prepared, pipeline, engine, images, inventory, command, started)
-    write_json(folder.path / "run.json", about)
-    concurrency = prepared.job.jobs or _concurrency(pipeline, inventory)
+) -> bool:
+    """Runs the scheduler to its end; True if nothing is left to do."""
+    steps = checked.pipeline.steps
+    census = census_for(prepared.batch, checked.pipeline, prepared.recordings())
+    jobs = prepared.job.jobs or _concurrency(checked.pipeline, inventory)
     run_id = f"{journal.fact('run_id')}-{journal.session}"
-    executor = LocalExecutor(FreshRunner(engine, folder, run_id), folder, concurrency=concurrency + 4)
-    plan = Plan(
-        steps=pipeline.steps,
-        image_ids={name: facts.id for name, facts in images.items()},
-        regions=census.regions,
-        census=census.by_region,
-    )
-    names = [step.name for step in pipeline.steps]
-    per_item = pipeline.steps[0].per is Per.ITEM
-    with Progress(
-        names, first=census.total if per_item else None, notes=_notes(census, pipeline)
-    ) as progress:
+    plan = Plan(steps=steps, image_ids=checked.image_ids, regions=census.regions, census=census.by_region)
+    tasks_of_first = census.total if steps[0].per is Per.ITEM else None
+    with (
+        closing(Rungs(engine, folder, run_id, jobs=jobs, starts=max(2, int(inventory.cpus)))) as rungs,
+        closing(LocalExecutor(rungs.runner, folder)) as executor,
+        Progress(
+            [step.name for step in steps], first=tasks_of_first, notes=_notes(census, checked.pipeline)
+        ) as progress,
+    ):
         scheduler = Scheduler(
             plan,
             folder=folder,
@@ -187,28 +165,37 @@ def _run(
             executor=executor,
             ledger=Ledger(inventory),
             observer=progress,
-            jobs=concurrency,
+            jobs=jobs,
         )
         try:
             with _signals(scheduler, executor, progress):
-                complete = scheduler.run(prepared.recordings())
+                return scheduler.run(prepared.recordings())
         except BaseException:
             executor.cancel()
             raise
-        finally:
-            executor.close()
+
+
+def _conclude(
+    prepared: Prepared,
+    folder: RunFolder,
+    journal: Journal,
+    about: dict[str, object],
+    started: float,
+    *,
+    complete: bool,
+) -> Summary:
+    """Writes the results and the rest of run.json."""
     folder.keep_only_failures(failure.id for failure in journal.failures())
-    files = write_results(journal, pipeline.steps, prepared.batch.projection, folder.path)
+    files = write_results(journal, prepared.pipeline.steps, prepared.batch.projection, folder.path)
     counts = journal.counts()
-    failed = sum(count for (_, status), count in counts.items() if status is Status.FAILED)
     finished = time.time()
-    outcome = {"finished": _iso(finished), "seconds": round(finished - started, 3), "complete": complete}
+    times = {"started": _iso(started), "finished": _iso(finished), "seconds": round(finished - started, 3)}
     tallies = {f"{step}.{status}": count for (step, status), count in sorted(counts.items())}
-    write_json(folder.path / "run.json", {**about, **outcome, "tasks": tallies})
+    write_json(folder.path / "run.json", {**about, **times, "complete": complete, "tasks": tallies})
     return Summary(
         counts=counts,
-        failures=tuple(itertools.islice(journal.failures(), _MOST_FREQUENT)),
-        failed=failed,
+        failures=tuple(itertools.islice(journal.failures(), _NAMED_FAILURES)),
+        failed=sum(count for (_, status), count in counts.items() if status is Status.FAILED),
         files=(*files, folder.path / "run.json"),
         seconds=finished - started,
         complete=complete,
@@ -229,22 +216,19 @@ def _notes(census: Census, pipeline: Pipeline) -> list[str]:
 
 
 def _about(
-    prepared: Prepared,
-    pipeline: Pipeline,
-    engine: Engine,
-    images: Mapping[str, ImageFacts],
-    inventory: Inventory,
-    command: str,
-    started: float,
+    prepared: Prepared, checked: Checked, engine: Engine | None, inventory: Inventory, command: str
 ) -> dict[str, object]:
-    """What ran: enough to repeat it."""
+    """What runs: enough to repeat it."""
+    projection = prepared.batch.projection
     return {
         "batch": {"name": prepared.batch.name, "folder": str(prepared.batch.folder)},
-        "crs": prepared.batch.projection.name if prepared.batch.projection else None,
-        "pipeline": pipeline.model_dump(mode="json"),
-        "images": {name: {"image_ref": facts.image_ref, "id": facts.id} for name, facts in images.items()},
+        "crs": projection.name if projection else None,
+        "pipeline": checked.pipeline.model_dump(mode="json"),
+        "images": {
+            name: {"image_ref": facts.image_ref, "id": facts.id} for name, facts in checked.images.items()
+        },
         "versions": {"coordinator": __version__, "protocol": PROTOCOL, "python": platform.python_version()},
-        "engine": engine.describe(),
+        "engine": engine.describe() if engine else None,
         "host": {
             "name": platform.node(),
             "system": platform.platform(),
@@ -254,7 +238,6 @@ def _about(
         },
         "command": command,
         "process": os.getpid(),
-        "started": _iso(started),
     }
 
 
@@ -269,11 +252,10 @@ def _signals(scheduler: Scheduler, executor: LocalExecutor, progress: Progress) 
 
     def handle(number: int, frame: FrameType | None) -> None:
         seen.append(number)
+        scheduler.drain()
         if len(seen) == 1:
             progress.note("interrupted: waiting for the tasks that run (once more to end them at once)")
-            scheduler.drain()
         else:
-            scheduler.drain()
             executor.cancel()
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -14,19 +14,22 @@ from typing import Protocol
 
 from coordinator.admission import ReadyQueue
 from coordinator.batch import FETCH, BadRecording, Recording
-from coordinator.dataflow import Advance, Dataflow, Unit, may_retry
+from coordinator.dataflow import Advance, Dataflow, Unit, next_attempt
 from coordinator.executor import Executor
 from coordinator.journal import Attempt, Journal, Status
-from coordinator.messages import ErrorKind, Json, RegionMessage, Request, Success, TaskError
-from coordinator.pipeline import Per, Step
+from coordinator.lanes import Lanes, Seat
+from coordinator.messages import PROTOCOL, ErrorKind, Json, RegionMessage, Request, Success, TaskError
+from coordinator.pipeline import Per, Rung, Step
 from coordinator.regions import Regions
-from coordinator.resources import Grant, Ledger
+from coordinator.resources import Ledger
 from coordinator.runfolder import RunFolder
 from coordinator.tasks import FetchTask, Outcome, StepTask, image_paths, task_key
 
 BATCH = "batch"
 """Under this name the journal keeps what is wrong with the batch itself."""
 
+_KEPT_WINDOW = 1024
+"""So many recordings may wait before a first step whose lanes take many tasks at once."""
 _FETCH_RETRIES = 2
 _FETCHES = 4
 """Images fetched at a time."""
@@ -70,7 +73,7 @@ class _Ready:
 @dataclass(frozen=True, kw_only=True)
 class _Running:
     ready: _Ready
-    grant: Grant
+    seat: Seat
     submitted: float
 
 
@@ -99,9 +102,10 @@ class Scheduler:
         self._folder = folder
         self._journal = journal
         self._executor = executor
-        self._ledger = ledger
+        self._lanes = Lanes(ledger, plan.steps)
         self._observer = observer
         self._jobs = jobs
+        self._window = 2 * jobs if plan.steps[0].rung is Rung.FRESH else _KEPT_WINDOW
         self._flow = Dataflow(plan.steps, plan.census)
         self._queue: ReadyQueue[_Ready] = ReadyQueue(len(plan.steps))
         self._running: dict[str, _Running] = {}
@@ -145,7 +149,7 @@ class Scheduler:
         return feed
 
     def _has_room(self) -> bool:
-        return self._queue.waiting(0) < 2 * self._jobs and len(self._fetching) < _FETCHES
+        return self._queue.waiting(0) < self._window and len(self._fetching) < _FETCHES
 
     def _admit(self, recording: Recording | BadRecording) -> None:
         if isinstance(recording, BadRecording):
@@ -228,28 +232,34 @@ class Scheduler:
         self._observer.ended(name, Status.SKIPPED)
 
     def _start(self) -> None:
-        """Submits ready units while the ledger grants what they ask for."""
-        while len(self._running) < self._jobs:
-            granted = self._queue.pop(lambda step: self._ledger.reserve(self._plan.steps[step].resources))
-            if granted is None:
-                return
-            self._submit(*granted)
+        """Submits ready units while there are lanes for them."""
+        while (seated := self._queue.pop(self._seat)) is not None:
+            for lane in self._lanes.closed():
+                self._executor.close_lane(lane)
+            self._submit(*seated)
 
-    def _submit(self, ready: _Ready, grant: Grant) -> None:
+    def _seat(self, step: int) -> Seat | None:
+        """A seat for a task of ``step``; a kept lane's seats beyond its first are no further job."""
+        return self._lanes.take(step) if self._lanes.busy < self._jobs else self._lanes.join(step)
+
+    def _submit(self, ready: _Ready, seat: Seat) -> None:
         step = self._plan.steps[ready.unit.step]
         task = StepTask(
             request=self._request(ready.unit),
             step=step,
             image_id=self._plan.image_ids[step.name],
-            grant=grant,
+            grant=seat.grant,
+            lane=seat.lane,
             attempt=ready.attempt,
         )
-        self._running[task.id] = _Running(ready=ready, grant=grant, submitted=time.time())
+        self._running[task.id] = _Running(ready=ready, seat=seat, submitted=time.time())
         self._executor.submit(task)
 
     def _request(self, unit: Unit) -> Request:
         step = self._plan.steps[unit.step]
-        return Request(
+        # Made from checked parts; checking every item of a large region once more would cost time for nothing.
+        return Request.model_construct(
+            protocol=PROTOCOL,
             task=self._task_id(unit),
             step=step.name,
             params=step.params,
@@ -279,25 +289,26 @@ class Scheduler:
             self._settle_fetch(outcome, self._fetching.pop(outcome.task.id))
             return
         running = self._running.pop(outcome.task.id)
-        self._ledger.release(running.grant)
+        self._lanes.give_back(running.seat, outcome.metrics.get("busy_s", 0.0))
+        step, unit, result = outcome.task.step, running.ready.unit, outcome.result
+        if isinstance(result, TaskError) and result.kind is ErrorKind.LOST:
+            self._queue.push(unit.step, running.ready)
+            return
         self._note_attempt(outcome, running.submitted)
-        step, unit = outcome.task.step, running.ready.unit
-        if isinstance(outcome.result, Success):
+        if isinstance(result, Success):
             self._known.discard(outcome.task.id)
-            self._journal.succeeded(
-                outcome.task.id, step.name, unit.id, running.ready.key, outcome.result.items
-            )
+            self._journal.succeeded(outcome.task.id, step.name, unit.id, running.ready.key, result.items)
             self._take_gathered(unit)
             self._observer.ended(step.name, Status.SUCCEEDED)
-            self._advance(self._flow.finish(unit, outcome.result.items))
-        elif outcome.result.kind is ErrorKind.CANCELLED:
+            self._advance(self._flow.finish(unit, result.items))
+        elif result.kind is ErrorKind.CANCELLED:
             self._draining = True
-        elif may_retry(outcome.result, outcome.task.attempt, step.retries):
-            self._queue.push(unit.step, replace(running.ready, attempt=outcome.task.attempt + 1))
+        elif attempt := next_attempt(result, outcome.task.attempt, step.retries):
+            self._queue.push(unit.step, replace(running.ready, attempt=attempt))
         else:
             self._known.discard(outcome.task.id)
             self._take_gathered(unit)
-            self._fail_task(outcome.task.id, step.name, unit.id, outcome.result, outcome)
+            self._fail_task(outcome.task.id, step.name, unit.id, result, outcome)
             self._advance(self._flow.fail(unit))
 
     def _settle_fetch(self, outcome: Outcome, fetching: _Fetching) -> None:
@@ -307,8 +318,8 @@ class Scheduler:
             self._journal.succeeded(task.id, FETCH, recording.id, task.url, [])
             self._observer.ended(FETCH, Status.SUCCEEDED)
             self._enter(recording)
-        elif may_retry(outcome.result, task.attempt, _FETCH_RETRIES) and not self._draining:
-            again = replace(task, attempt=task.attempt + 1)
+        elif attempt := next_attempt(outcome.result, task.attempt, 0 if self._draining else _FETCH_RETRIES):
+            again = replace(task, attempt=attempt)
             self._submit_fetch(replace(fetching, task=again, submitted=time.time()))
         else:
             self._fail_task(task.id, FETCH, recording.id, outcome.result)

@@ -15,12 +15,17 @@ from coordinator.resources import Grant
 
 @dataclass(frozen=True, kw_only=True)
 class StepTask:
-    """One attempt at one step's task: everything an executor needs, on this machine or another."""
+    """One attempt at one step's task: everything an executor needs, on this machine or another.
+
+    ``lane`` numbers what is kept from task to task on the rungs that keep something; tasks of one lane are
+    served one after the other.
+    """
 
     request: Request
     step: Step
     image_id: str
     grant: Grant
+    lane: int = 0
     attempt: int = 1
 
     @property

@@ -88,7 +88,9 @@ class Api:
                 reply += data
             status, _, received = reply.partition(b"\r\n\r\n")
             if status.split(b" ", 2)[1] not in (b"101", b"200"):
-                raise ApiError(int(status.split(b" ", 2)[1]), f"POST {path}: the engine said {_message(received)}")
+                raise ApiError(
+                    int(status.split(b" ", 2)[1]), f"POST {path}: the engine said {_message(received)}"
+                )
         except OSError as error:
             connection.close()
             raise EngineError(f"POST {path}: {error}") from error

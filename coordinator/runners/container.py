@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coordinator.messages import Json
@@ -37,6 +37,12 @@ class ContainerSpec:
     mounts: tuple[Mount, ...] = ()
     gpu_uuids: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    network_of: str | None = None
+    """The container whose network namespace, without any network, is shared; None makes one."""
+
+    def in_network(self, container: str) -> ContainerSpec:
+        """The same in another container's network namespace."""
+        return replace(self, network_of=container)
 
     def to_api(self) -> Json:
         """The body of the engine's ``POST /containers/create``.
@@ -44,7 +50,7 @@ class ContainerSpec:
         StdinOnce makes the engine end the step's input when this side closes, or dies.
         """
         host: Json = {
-            "NetworkMode": "none",
+            "NetworkMode": f"container:{self.network_of}" if self.network_of else "none",
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
@@ -80,11 +86,14 @@ class ContainerSpec:
         }
 
     def to_command(self) -> list[str]:
-        """The same as a ``docker run`` command line that removes its container at the end."""
+        """The same as a ``docker run`` command line that removes its container at the end.
+
+        It makes a network namespace of its own: the shared one ends with the run.
+        """
         words = ["docker", "run", "--rm", "--interactive", "--network", "none", "--read-only"]
         words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
         words += ["--pids-limit", str(PIDS_LIMIT), "--memory", str(self.memory)]
-        words += ["--memory-swap", str(self.memory), "--cpus", f"{self.cpus:g}", "--user", self.user]
+        words += ["--memory-swap", str(self.memory), "--cpus", f"{round(self.cpus, 9):.15g}", "--user", self.user]
         words += ["--tmpfs", f"/tmp:{TMPFS}", "--log-driver", "none"]
         for name, value in ENVIRONMENT.items():
             words += ["--env", f"{name}={value}"]

@@ -33,6 +33,11 @@ class Exchange:
     broken: str | None = None
 
     @property
+    def ended_well(self) -> bool:
+        """Whether the streams came to their own end."""
+        return not (self.timed_out or self.overflow or self.broken)
+
+    @property
     def stderr(self) -> bytes:
         """All of stderr, or its head and tail with a note between them."""
         left_out = self.stderr_size - len(self.stderr_head) - len(self.stderr_tail)
@@ -57,7 +62,7 @@ def exchange(
     never reads its input is no error here (a full or broken pipe ends the writing, not the reading).
     """
     result = Exchange()
-    frames = _Frames(result, stdout_cap)
+    frames = Frames(result, stdout_cap)
     frames.feed(received)
     outgoing = memoryview(request)
     connection.setblocking(False)
@@ -79,7 +84,7 @@ def exchange(
                         selector.modify(connection, selectors.EVENT_READ)
 
 
-def _read(connection: socket.socket, frames: _Frames, result: Exchange) -> bool:
+def _read(connection: socket.socket, frames: Frames, result: Exchange) -> bool:
     """Reads once; True at the end of the stream."""
     try:
         data = connection.recv(_CHUNK)
@@ -116,7 +121,7 @@ def _half_close(connection: socket.socket) -> None:
         return  # the step has ended without reading: not our failure
 
 
-class _Frames:
+class Frames:
     """Takes the multiplexed stream apart, whatever pieces it arrives in."""
 
     def __init__(self, result: Exchange, stdout_cap: int) -> None:

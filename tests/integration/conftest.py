@@ -65,10 +65,16 @@ def chaos_image(client: docker.DockerClient) -> str:
     return _test_image(client, "chaos")
 
 
-def _test_image(client: docker.DockerClient, name: str) -> str:
+@pytest.fixture(scope="session")
+def chaos_loop_image(client: docker.DockerClient) -> str:
+    """The same with the label that says that it can answer line after line."""
+    return _test_image(client, "chaos", "loop.Dockerfile")
+
+
+def _test_image(client: docker.DockerClient, name: str, dockerfile: str = "Dockerfile") -> str:
     ensure_base(client, print)
-    image_ref = f"coordinator-test/{name}"
-    context = read_context(STEPS / name, STEPS / name / "Dockerfile")
+    image_ref = f"coordinator-test/{name}-{dockerfile.removesuffix('Dockerfile')}".rstrip("-.")
+    context = read_context(STEPS / name, STEPS / name / dockerfile)
     inputs = context.digest(str(client.images.get("coordinator/base").id))
     if not has_inputs(client, image_ref, inputs):
         build_image(client, image_ref, context, inputs=inputs, arguments={"BASE": "coordinator/base"})
@@ -97,7 +103,7 @@ class Workshop:
     def photographs(self, *names: str) -> None:
         """Small photographs in the batch."""
         for number, name in enumerate(names):
-            image = np.full((12, 16, 3), 20 * number, np.uint8)
+            image = np.full((12, 16, 3), 7 * number, np.uint8)
             path = self.batch / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(cv2.imencode(".jpg", image)[1].tobytes())

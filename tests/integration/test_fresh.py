@@ -14,6 +14,7 @@ import pytest
 from coordinator.errors import ExitCode
 from coordinator.journal import Status
 from coordinator.runners.engine import LABEL
+from coordinator.runners.isolation import NETWORK, ROLE, TASK
 from tests.integration.conftest import Workshop
 
 
@@ -54,8 +55,9 @@ def test_the_engine_sees_one_container_created_started_and_removed_per_attempt(
         },
     )
     attempts = 6 + 6 + 1
-    counts = events.of_run(expected=attempts)
-    assert counts == {"create": attempts, "start": attempts, "destroy": attempts}
+    assert events.of(TASK, expected=attempts) == {"create": attempts, "start": attempts, "destroy": attempts}
+    # Besides them, one container holds the network namespace that all of the run's containers share.
+    assert events.of(NETWORK, expected=1) == {"create": 1, "start": 1, "destroy": 1}
 
 
 def test_a_step_is_isolated_and_what_it_writes_belongs_to_the_invoking_user(
@@ -120,7 +122,7 @@ def test_running_again_runs_only_what_is_new(
     events = _Events(client)
     summary = workshop.run(step)
     assert summary.counts == {("echo", Status.SUCCEEDED): 3}
-    assert events.of_run(expected=1)["create"] == 1
+    assert events.of(TASK, expected=1)["create"] == 1
 
 
 def test_the_run_folder_tells_what_ran(
@@ -138,23 +140,20 @@ def test_the_run_folder_tells_what_ran(
 
 
 class _Events:
-    """The engine's container events of our containers since the object was made."""
+    """The engine's events of our containers since the object was made, by role and action."""
 
     def __init__(self, client: docker.DockerClient) -> None:
-        self._counts: Counter[str] = Counter()
-        filters = {"type": "container", "label": LABEL}
-        self._stream = client.events(filters=filters, decode=True)
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._stream = client.events(filters={"type": "container", "label": LABEL}, decode=True)
+        threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         for event in self._stream:
-            self._counts[event["Action"]] += 1
+            self._counts[event["Actor"]["Attributes"][ROLE], event["Action"]] += 1
 
-    def of_run(self, *, expected: int) -> dict[str, int]:
+    def of(self, role: str, *, expected: int) -> dict[str, int]:
         """The counts, as soon as ``expected`` containers are gone (events arrive a moment after the fact)."""
         deadline = time.monotonic() + 5
-        while self._counts["destroy"] < expected and time.monotonic() < deadline:
+        while self._counts[role, "destroy"] < expected and time.monotonic() < deadline:
             time.sleep(0.02)
-        self._stream.close()
-        return {action: self._counts[action] for action in ("create", "start", "destroy")}
+        return {action: self._counts[role, action] for action in ("create", "start", "destroy")}

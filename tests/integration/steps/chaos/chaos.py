@@ -1,4 +1,7 @@
-"""A step that misbehaves as ``params["fault"]`` says, for the items that ``params["only"]`` names (or all)."""
+"""A step that misbehaves as ``params["fault"]`` says, for the items that ``params["only"]`` names (or all).
+
+It answers one request and ends, unless ``params["loop"]`` says to go on.
+"""
 
 import json
 import os
@@ -10,7 +13,14 @@ from typing import Any
 
 
 def main() -> None:
-    request = json.loads(sys.stdin.readline())
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer(request)
+        if not request["params"].get("loop"):
+            return
+
+
+def answer(request: dict[str, Any]) -> None:
     params = request["params"]
     only = params.get("only")
     if only is not None and request["items"][0]["id"] not in only:
@@ -40,7 +50,7 @@ def hang(request: dict[str, Any]) -> None:
 
 
 def junk(request: dict[str, Any]) -> None:
-    print("this is no JSON")
+    print("this is no JSON", flush=True)
 
 
 def two_documents(request: dict[str, Any]) -> None:
@@ -70,6 +80,15 @@ def report_isolation(request: dict[str, Any]) -> None:
     print(json.dumps({"task": request["task"], "items": [item]}))
 
 
+def write(request: dict[str, Any]) -> None:
+    note = Path(request["work_dir"]) / "note.txt"
+    note.write_text(f"written for {request['task']}")
+    print(
+        json.dumps({"task": request["task"], "items": [{**request["items"][0], "image": str(note)}]}),
+        flush=True,
+    )
+
+
 def writable(folder: str) -> bool:
     probe = Path(folder) / "probe"
     try:
@@ -94,6 +113,7 @@ FAULTS = {
     "silent": silent,
     "report_isolation": report_isolation,
     "answer_and_fail": answer_and_fail,
+    "write": write,
 }
 
 main()

@@ -1,0 +1,49 @@
+"""What an attempt came to, from all that is known of it; and the result every runner gives when cancelled."""
+
+from __future__ import annotations
+
+from coordinator.messages import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
+from coordinator.runners.stream import Exchange
+from coordinator.tasks import StepTask
+
+CANCELLED = TaskError(kind=ErrorKind.CANCELLED, message="the run was interrupted")
+LOST = TaskError(kind=ErrorKind.LOST, message="the container it waited in ended for another task's sake")
+
+
+def judge(
+    task: StepTask, answer: Exchange, exit_code: int, out_of_memory: bool | None
+) -> Success | TaskError:
+    """The result of an attempt that had a program to itself."""
+    if answer.timed_out:
+        return timed_out(task)
+    if answer.overflow:
+        return too_large()
+    if answer.broken:
+        return TaskError(kind=ErrorKind.ENGINE, message=answer.broken)
+    result = parse_response(bytes(answer.stdout), task.id)
+    told = isinstance(result, TaskError) and result.kind is not ErrorKind.PROTOCOL
+    if exit_code == 0 or told:
+        return result
+    return crashed(task, answer.stderr, exit_code, out_of_memory)
+
+
+def timed_out(task: StepTask) -> TaskError:
+    message = f"no answer within {task.step.timeout:g} s; the step was killed"
+    return TaskError(kind=ErrorKind.TIMEOUT, message=message)
+
+
+def too_large() -> TaskError:
+    message = f"the response is larger than {MAX_RESPONSE_BYTES} bytes; the step was killed"
+    return TaskError(kind=ErrorKind.PROTOCOL, message=message)
+
+
+def crashed(task: StepTask, stderr: bytes, exit_code: int | None, out_of_memory: bool | None) -> TaskError:
+    """The step's program ended and should not have; what is known of why, and its last words."""
+    how = f"the step ended with exit code {exit_code}"
+    if out_of_memory:
+        how += f", out of memory (its limit is {task.step.resources.memory} bytes)"
+    elif exit_code == 137:
+        how += " (killed; by whom is not known)"
+    last_words = stderr.decode(errors="replace").strip().splitlines()[-1:]
+    said = f": {last_words[0][:300]}" if last_words else ", and nothing on stderr"
+    return TaskError(kind=ErrorKind.CRASH, message=how + said)
