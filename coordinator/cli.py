@@ -65,6 +65,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--jobs", type=_positive, metavar="N", help="at most N tasks at a time (default: what fits)"
     )
     run.add_argument(
+        "--rung", choices=RUNGS, help="how tasks run (default: as the pipeline says, else fresh)"
+    )
+    run.add_argument(
+        "--reuse", dest="rung", action="store_const", const="resident", help="short for --rung resident"
+    )
+    run.add_argument("--prestart", type=_positive, metavar="N", help="start N containers of each step ahead")
+    run.add_argument(
         "--dry-run", action="store_true", help="print the docker run lines as a shell script instead"
     )
 

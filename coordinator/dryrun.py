@@ -147,6 +147,8 @@ class _Script:
         return self._folder.path / "dry-run" / step.name / root
 
     def _make_folders(self, step: Step, name: str, responses: Path) -> str:
+        if not step.writes:
+            return f"mkdir -p {_q(responses)}"
         work = _q(self._folder.work / step.name / name)
         line = f"mkdir -p {work} {_q(responses)}"
         if os.getuid() == 0:
@@ -156,7 +158,7 @@ class _Script:
 
     def _docker_run(self, step: Step, name: str) -> str:
         grant = Ledger(host_inventory()).reserve(step.resources) or Grant(resources=step.resources)
-        work_dir = f"{WORK_MOUNT}/{step.name}/{name}"
+        work_dir = f"{WORK_MOUNT}/{step.name}/{name}" if step.writes else None
         labels = {LABEL: "dry-run"}
         spec = container_spec(step, step.image_ref, grant, self._folder, writable=work_dir, labels=labels)
         return " ".join(_q(word) for word in spec.to_command())

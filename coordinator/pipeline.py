@@ -86,6 +86,7 @@ class Step(_Spec):
 
     ``prestart`` containers are started before their input is ready (rung fresh). ``command`` is the same
     program as the image's, for the process rung; without it, that rung asks the image what it runs.
+    A step that ``writes`` no files gets no work folder, which saves making one for every task.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
@@ -95,6 +96,7 @@ class Step(_Spec):
     resources: Resources = Resources()
     timeout: float = Field(default=600.0, gt=0)
     retries: int = Field(default=1, ge=0, le=100)
+    writes: bool = True
     rung: Rung = Rung.FRESH
     prestart: int = Field(default=0, ge=0, le=64)
     command: tuple[str, ...] | None = Field(default=None, min_length=1)

@@ -93,7 +93,14 @@ class ContainerSpec:
         words = ["docker", "run", "--rm", "--interactive", "--network", "none", "--read-only"]
         words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
         words += ["--pids-limit", str(PIDS_LIMIT), "--memory", str(self.memory)]
-        words += ["--memory-swap", str(self.memory), "--cpus", f"{round(self.cpus, 9):.15g}", "--user", self.user]
+        words += [
+            "--memory-swap",
+            str(self.memory),
+            "--cpus",
+            f"{round(self.cpus, 9):.15g}",
+            "--user",
+            self.user,
+        ]
         words += ["--tmpfs", f"/tmp:{TMPFS}", "--log-driver", "none"]
         for name, value in ENVIRONMENT.items():
             words += ["--env", f"{name}={value}"]

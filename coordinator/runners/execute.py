@@ -70,8 +70,7 @@ class ExecRunner:
         if self._cancelled.is_set():
             return Outcome(task=task, result=CANCELLED)
         clock = Clock()
-        folder = self._isolation.folder.local(task.request.work_dir)
-        prepare(folder)
+        prepare(task, self._isolation.folder)
         result: Success | TaskError
         try:
             with clock.measure("start"):
@@ -83,7 +82,7 @@ class ExecRunner:
             result, evidence = TaskError(kind=ErrorKind.ENGINE, message=str(error)), Evidence()
         if self._cancelled.is_set() and isinstance(result, TaskError):
             result = CANCELLED
-        hand_over(folder, keep=isinstance(result, Success))
+        hand_over(task, self._isolation.folder, keep=isinstance(result, Success))
         told = result.metrics if isinstance(result, Success) else {}
         return Outcome(task=task, result=result, evidence=evidence, metrics={**told, **clock.metrics})
 

@@ -82,8 +82,7 @@ class FreshRunner:
         if self._cancelled.is_set():
             return Outcome(task=task, result=CANCELLED)
         clock = Clock()
-        folder = self._isolation.folder.local(task.request.work_dir)
-        prepare(folder)
+        prepare(task, self._isolation.folder)
         try:
             with clock.measure("start"):
                 started = self._take(task)
@@ -92,7 +91,7 @@ class FreshRunner:
             result, evidence = TaskError(kind=ErrorKind.ENGINE, message=str(error)), Evidence()
         if self._cancelled.is_set() and isinstance(result, TaskError):
             result = CANCELLED
-        hand_over(folder, keep=isinstance(result, Success))
+        hand_over(task, self._isolation.folder, keep=isinstance(result, Success))
         told = result.metrics if isinstance(result, Success) else {}
         return Outcome(task=task, result=result, evidence=evidence, metrics={**told, **clock.metrics})
 

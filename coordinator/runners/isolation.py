@@ -30,12 +30,18 @@ def container_spec(
     grant: Grant,
     folder: RunFolder,
     *,
-    writable: str,
+    writable: str | None,
     labels: dict[str, str],
     name: str = "",
 ) -> ContainerSpec:
     """A container of ``step``: batch and all steps' files read-only, the folder ``writable`` read-write."""
     uid, gid = step_user()
+    mounts = [
+        Mount(source=folder.batch, target=str(MOUNT), read_only=True),
+        Mount(source=folder.work, target=str(WORK_MOUNT), read_only=True),
+    ]
+    if writable is not None:
+        mounts.append(Mount(source=folder.local(writable), target=writable, read_only=False))
     return ContainerSpec(
         image_ref=image,
         name=name,
@@ -44,11 +50,7 @@ def container_spec(
         memory=step.resources.memory,
         gpu_uuids=grant.gpu_uuids,
         labels=labels,
-        mounts=(
-            Mount(source=folder.batch, target=str(MOUNT), read_only=True),
-            Mount(source=folder.work, target=str(WORK_MOUNT), read_only=True),
-            Mount(source=folder.local(writable), target=writable, read_only=False),
-        ),
+        mounts=tuple(mounts),
     )
 
 
@@ -67,13 +69,15 @@ class Isolation:
 
     def task_container(self, step: Step, image_id: str, grant: Grant, work_dir: str) -> ContainerSpec:
         """A container for one task, which may write to that task's folder alone."""
-        return self._spec(step, image_id, grant, work_dir, TASK)
+        return self._spec(step, image_id, grant, work_dir if step.writes else None, TASK)
 
     def kept_container(self, step: Step, image_id: str, grant: Grant) -> ContainerSpec:
         """A container for many tasks of a step: it may write where the step's open tasks have their folders."""
-        writable = WORK_MOUNT / step.name
-        self.folder.local(str(writable)).mkdir(exist_ok=True)
-        return self._spec(step, image_id, grant, str(writable), LANE)
+        if not step.writes:
+            return self._spec(step, image_id, grant, None, LANE)
+        writable = str(WORK_MOUNT / step.name)
+        self.folder.local(writable).mkdir(exist_ok=True)
+        return self._spec(step, image_id, grant, writable, LANE)
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -88,7 +92,9 @@ class Isolation:
                 self.engine.remove(self._network)
                 self._network = None
 
-    def _spec(self, step: Step, image_id: str, grant: Grant, writable: str, role: str) -> ContainerSpec:
+    def _spec(
+        self, step: Step, image_id: str, grant: Grant, writable: str | None, role: str
+    ) -> ContainerSpec:
         return container_spec(
             step,
             image_id,

@@ -169,7 +169,7 @@ class Lane:
             self._pending[task.id] = task
             if self._cancelled:
                 continue  # the next step of the turn fails it
-            prepare(self._folder.local(task.request.work_dir))
+            prepare(task, self._folder)
             if self._program is None:
                 self._program = self._open_program(task)
                 self._program.connection.setblocking(False)
@@ -250,7 +250,7 @@ class Lane:
         if task is None:
             return wrong_task(response.task, self._head.id)
         result = said_by_step(response) if isinstance(response, Failure) else response
-        hand_over(self._folder.local(task.request.work_dir), keep=isinstance(result, Success))
+        hand_over(task, self._folder, keep=isinstance(result, Success))
         told = dict(response.metrics) if isinstance(response, Success) else {}
         evidence = Evidence() if isinstance(result, Success) else Evidence(stdout=line)
         outcomes.append(Outcome(task=task, result=result, evidence=evidence, metrics=told))
@@ -295,7 +295,7 @@ class Lane:
         )
         outcomes = []
         for number, task in enumerate(self._pending.values()):
-            hand_over(self._folder.local(task.request.work_dir), keep=False)
+            hand_over(task, self._folder, keep=False)
             result = others if number else error
             outcomes.append(Outcome(task=task, result=result, evidence=Evidence() if number else evidence))
         self._pending.clear()

@@ -6,6 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
+from coordinator.runfolder import RunFolder
+from coordinator.tasks import StepTask
+
 _NOBODY = 65534
 
 
@@ -14,8 +17,11 @@ def step_user() -> tuple[int, int]:
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 
-def prepare(folder: Path) -> None:
-    """Makes the folder anew, for the step's user."""
+def prepare(task: StepTask, run: RunFolder) -> None:
+    """Makes the task's folder anew, for the step's user; a step that writes nothing has none."""
+    if not task.step.writes:
+        return
+    folder = run.local(task.request.work_dir)
     try:
         folder.mkdir()
     except FileNotFoundError:
@@ -27,8 +33,11 @@ def prepare(folder: Path) -> None:
         os.chown(folder, *step_user())
 
 
-def hand_over(folder: Path, *, keep: bool) -> None:
+def hand_over(task: StepTask, run: RunFolder, *, keep: bool) -> None:
     """What a successful step wrote becomes the invoking user's; what a failed one wrote goes, as do empty folders."""
+    if not task.step.writes:
+        return
+    folder = run.local(task.request.work_dir)
     try:
         folder.rmdir()
         return
