@@ -54,15 +54,22 @@ class Lanes:
     def take(self, step: int) -> Seat | None:
         """A seat for one task of ``step``: on an idle lane, a new one, or a busy one that has room."""
         if not self._steps[step].rung.keeps:
-            grant = self._ledger.reserve(self._steps[step].resources)
-            if grant is None:
-                return None
-            self.busy += 1
-            return Seat(lane=self._number(), step=step, grant=grant)
+            return self._take_fresh(step)
         number = self._wake(step)
         if number is None:
             number = self._open(step)
         return self.join(step) if number is None else self._sit(number)
+
+    def _take_fresh(self, step: int) -> Seat | None:
+        active = self._ledger.reserve(_activity(self._steps[step].resources))
+        if active is None:
+            return None
+        self._ledger.release(active)
+        grant = self._with_room(step, self._steps[step].resources)
+        if grant is None:
+            return None
+        self.busy += 1
+        return Seat(lane=self._number(), step=step, grant=grant)
 
     def join(self, step: int) -> Seat | None:
         """A seat on a busy kept lane of ``step`` that has room for one more task."""
@@ -117,9 +124,7 @@ class Lanes:
         active = self._ledger.reserve(_activity(resources))
         if active is None:
             return None
-        kept = self._ledger.reserve(_residence(resources))
-        while kept is None and self._close_idle(but=step):
-            kept = self._ledger.reserve(_residence(resources))
+        kept = self._with_room(step, _residence(resources))
         if kept is None:
             self._ledger.release(active)
             return None
@@ -132,6 +137,12 @@ class Lanes:
             return 1
         mean = self._seconds[step]
         return min(_MOST_DEPTH, max(_LEAST_DEPTH, int(_BUSY_SECONDS / mean))) if mean else _LEAST_DEPTH
+
+    def _with_room(self, step: int, resources: Resources) -> Grant | None:
+        """A grant for which idle lanes of other steps are closed if need be."""
+        while (grant := self._ledger.reserve(resources)) is None and self._close_idle(but=step):
+            continue
+        return grant
 
     def _close_idle(self, *, but: int) -> bool:
         """Closes one lane of another step that has nothing to do."""

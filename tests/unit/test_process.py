@@ -1,0 +1,163 @@
+"""Kept lanes without an engine: local processes that answer line after line, or misbehave."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from coordinator.messages import ErrorKind, Request, Success, TaskError
+from coordinator.pipeline import Resources, Step
+from coordinator.resources import Grant
+from coordinator.runfolder import RunFolder
+from coordinator.runners.lane import LaneRunner
+from coordinator.runners.process import open_process
+from coordinator.tasks import Outcome, StepTask
+
+PROGRAM = """
+import json, sys, time
+for line in sys.stdin:
+    request = json.loads(line)
+    item = request["items"][0]
+    do = item.get("do")
+    if do == "crash":
+        sys.exit(7)
+    if do == "hang":
+        time.sleep(60)
+    if do == "junk":
+        print("no JSON", flush=True)
+        continue
+    if do == "other":
+        request["task"] = "somebody else's"
+    if do == "twice":
+        print(json.dumps({"task": request["task"], "items": []}))
+    if do == "last":
+        print(json.dumps({"task": request["task"], "items": []}), flush=True)
+        sys.exit(0)
+    if do == "refuse":
+        print(json.dumps({"task": request["task"], "error": {"kind": "bad_input", "message": "no"}}), flush=True)
+        continue
+    seen = open(item["image"]).read() if do == "read" else None
+    print(json.dumps({"task": request["task"], "items": [{**item, "seen": seen}]}), flush=True)
+"""
+
+
+class Bench:
+    """A runner of local processes, and the outcomes it has given."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "batch").mkdir()
+        (folder / "run").mkdir()
+        program = folder / "program.py"
+        program.write_text(PROGRAM)
+        self.folder = RunFolder(folder / "run", folder / "batch")
+        self.folder.create()
+        self._outcomes: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
+        self.runner = LaneRunner(partial(open_process, self.folder), self.folder, self._outcomes.put)
+        self.command: tuple[str, ...] = (sys.executable, str(program))
+
+    def submit(self, *items: dict[str, str], timeout: float = 20.0) -> None:
+        """One task for each item, all on one lane."""
+        for item in items:
+            step = Step(name="step", image_ref="none", command=self.command, timeout=timeout)
+            request = Request(
+                task=f"step/{item['id']}",
+                step="step",
+                params={},
+                items=[item],
+                region=None,
+                work_dir=self.folder.work_mount("step", item["id"]),
+            )
+            grant = Grant(resources=Resources())
+            self.runner.submit(StepTask(request=request, step=step, image_id="none", grant=grant, lane=1))
+
+    def outcomes(self, count: int) -> dict[str, Success | TaskError]:
+        """So many outcomes by the id of their item."""
+        found: dict[str, Success | TaskError] = {}
+        while len(found) < count:
+            for outcome in self._outcomes.get(timeout=30):
+                found[outcome.task.id.removeprefix("step/")] = outcome.result
+        return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.runner.cancel()
+    made.runner.close()
+
+
+def _kinds(results: dict[str, Success | TaskError]) -> dict[str, str]:
+    return {name: result.kind if isinstance(result, TaskError) else "ok" for name, result in results.items()}
+
+
+def test_many_tasks_go_through_one_process(bench: Bench) -> None:
+    bench.submit(*({"id": f"{number}"} for number in range(300)))
+    assert set(_kinds(bench.outcomes(300)).values()) == {"ok"}
+
+
+def test_paths_are_the_mounted_ones_outside_and_the_real_ones_inside(bench: Bench) -> None:
+    (bench.folder.batch / "a.txt").write_text("the file's content")
+    bench.submit({"id": "a", "image": "/batch/a.txt", "do": "read"})
+    result = bench.outcomes(1)["a"]
+    assert isinstance(result, Success)
+    assert result.items == [{"id": "a", "image": "/batch/a.txt", "do": "read", "seen": "the file's content"}]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("crash", ErrorKind.CRASH),
+        ("junk", ErrorKind.PROTOCOL),
+        ("other", ErrorKind.PROTOCOL),
+        ("hang", ErrorKind.TIMEOUT),
+    ],
+)
+def test_the_head_pays_and_what_waits_behind_it_is_lost(bench: Bench, fault: str, kind: ErrorKind) -> None:
+    bench.submit({"id": "bad", "do": fault}, {"id": "behind"}, timeout=1.0)
+    kinds = _kinds(bench.outcomes(2))
+    assert kinds["bad"] == kind
+    assert kinds["behind"] in ("ok", ErrorKind.LOST)  # "ok" if it was submitted only after the fault
+    bench.submit({"id": "after"})
+    assert _kinds(bench.outcomes(1)) == {"after": "ok"}
+
+
+def test_a_second_answer_is_charged_to_the_task_it_disturbs(bench: Bench) -> None:
+    bench.submit({"id": "twice", "do": "twice"}, {"id": "behind"})
+    kinds = _kinds(bench.outcomes(2))
+    assert kinds == {"twice": "ok", "behind": ErrorKind.PROTOCOL}
+
+
+def test_a_program_that_ends_well_after_an_answer_is_to_blame_for_nothing(bench: Bench) -> None:
+    bench.submit({"id": "last", "do": "last"}, {"id": "behind"})
+    kinds = _kinds(bench.outcomes(2))
+    assert kinds["last"] == "ok"
+    assert kinds["behind"] in ("ok", ErrorKind.LOST)
+
+
+def test_an_error_that_the_step_tells_ends_only_its_task(bench: Bench) -> None:
+    bench.submit({"id": "refused", "do": "refuse"}, {"id": "behind"})
+    assert _kinds(bench.outcomes(2)) == {"refused": ErrorKind.BAD_INPUT, "behind": "ok"}
+
+
+def test_cancelling_ends_everything_soon(bench: Bench) -> None:
+    bench.submit({"id": "hangs", "do": "hang"}, {"id": "behind"}, timeout=60.0)
+    time.sleep(0.2)
+    started = time.monotonic()
+    bench.runner.cancel()
+    assert set(_kinds(bench.outcomes(2)).values()) == {ErrorKind.CANCELLED}
+    assert time.monotonic() - started < 5
+
+
+def test_a_command_that_is_not_there_fails_its_task_with_the_reason(bench: Bench) -> None:
+    bench.command = ("/no/such/program",)
+    bench.submit({"id": "a"})
+    result = bench.outcomes(1)["a"]
+    assert isinstance(result, TaskError)
+    assert "/no/such/program" in result.message
