@@ -1,0 +1,66 @@
+"""Neighbour search on the ground: a hash grid of points, queried for many places at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from steps.position.params import Array
+from steps.position.rays import Index
+
+_CELLS_PER_RADIUS = 2
+"""Smaller cells waste less area around the circle, but cost more look-ups."""
+_ROWS_AT_ONCE = 1 << 16
+"""Rows worked on together: many enough to hide Python's cost, few enough to stay in the processor's cache."""
+
+
+def chunks(rows: Index) -> list[Index]:
+    """Indices 0..N-1 in order, cut where the rows they stand for, (N,) of them each, reach a workable number."""
+    cuts = np.flatnonzero(np.diff(np.cumsum(rows) // _ROWS_AT_ONCE)) + 1
+    return np.split(np.arange(len(rows), dtype=np.int64), cuts)
+
+
+def ragged(start: Index, count: Index) -> tuple[Index, Index]:
+    """The runs ``start[k] .. start[k] + count[k]`` laid end to end: (whose run k, the index in it), both (sum,)."""
+    owner = np.repeat(np.arange(len(count), dtype=np.int64), count)
+    before = np.cumsum(count) - count
+    return owner, np.arange(len(owner), dtype=np.int64) - before[owner] + start[owner]
+
+
+class Grid:
+    """Points on the ground, found again by a radius fixed beforehand. Cells lie on the CRS's own zero."""
+
+    def __init__(self, points: Array, radius: float) -> None:
+        """``points`` (N, 2 or 3), of which x and y count; ``radius`` in metres."""
+        self._points = points
+        self._radius = radius
+        key = _key(*self._cell(points))
+        self._order = np.argsort(key, kind="stable")
+        self._sorted = key[self._order]
+
+    def _cell(self, points: Array) -> tuple[Index, Index]:
+        cell = np.floor(points[:, :2] * (_CELLS_PER_RADIUS / self._radius)).astype(np.int64)
+        return cell[:, 0], cell[:, 1]
+
+    def within(self, places: Array) -> Iterator[tuple[Index, Index]]:
+        """Pairs (place, point) no farther apart on the ground than the radius, in chunks of whole places."""
+        if not len(places):
+            return
+        column, row = self._cell(places)
+        steps = np.arange(-_CELLS_PER_RADIUS, _CELLS_PER_RADIUS + 1)
+        # Keys of one column's cells follow each other, so a column of cells is one run of sorted points.
+        columns = column[:, None] + steps
+        start = np.searchsorted(self._sorted, _key(columns, row[:, None] - _CELLS_PER_RADIUS), "left")
+        stop = np.searchsorted(self._sorted, _key(columns, row[:, None] + _CELLS_PER_RADIUS), "right")
+        for chunk in chunks((stop - start).sum(axis=1)):
+            run, at = ragged(start[chunk].ravel(), (stop - start)[chunk].ravel())
+            place, point = chunk[run // len(steps)], self._order[at]
+            apart = self._points[point, :2] - places[place, :2]
+            near = apart[:, 0] * apart[:, 0] + apart[:, 1] * apart[:, 1] <= self._radius * self._radius
+            yield place[near], point[near]
+
+
+def _key(column: Index, row: Index) -> Index:
+    key: Index = (column << 32) + row
+    return key

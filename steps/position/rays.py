@@ -1,0 +1,192 @@
+"""Detections become rays: where each starts, where it points and how large its object looks.
+
+Everything downstream works on these arrays and never on JSON. Recordings are sorted by id and detections keep
+their order within a recording, so that an index is as good as an id for breaking ties: the order of any two
+rays is the same in every region that holds both.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steps.position.params import Array
+from steps.stepkit import BadInput, Json
+from steps.stepkit.camera import box_centre, pixels_to_rays, rotation
+
+Index = NDArray[np.int64]
+
+NO_LABEL = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rays:
+    """R recordings that see something, and their D rays; world frame, metres.
+
+    A detection's *reach* is the angle it spans as a length per metre of distance, ``2 tan(angle / 2)``: times
+    a distance it is a size. ``height`` is the box's upright reach, which hardly changes when a sign is turned
+    aside (its width shrinks); ``extent`` is the larger of both.
+    """
+
+    recordings: Sequence[Json]
+    """The R items, sorted by id."""
+    centre: Array
+    """(R, 3) camera positions."""
+    first: Index
+    """(R + 1,) recording r owns the rays ``first[r]`` up to ``first[r + 1]``."""
+    recording: Index
+    """(D,) index of the recording of a ray."""
+    origin: Array
+    """(D, 3) its recording's position."""
+    direction: Array
+    """(D, 3) unit vectors."""
+    height: Array
+    """(D,) upright reach, metres per metre."""
+    extent: Array
+    """(D,) reach of the larger side, metres per metre."""
+    label: Index
+    """(D,) number of the label in alphabetical order, NO_LABEL without one."""
+
+    def __len__(self) -> int:
+        return len(self.recording)
+
+
+def cast(items: Iterable[Json]) -> Rays:
+    """The rays of all items that have pose, camera and detections; other items contribute nothing.
+
+    Raises BadInput, naming the item, for a pose, camera or detection that cannot be used, and for an id
+    that comes twice.
+    """
+    seeing = sorted((item for item in items if _sees(item)), key=lambda item: str(item["id"]))
+    for one, other in pairwise(seeing):
+        if one["id"] == other["id"]:
+            raise BadInput(f"two recordings have the id {one['id']!r}")
+    counts = [len(item["detections"]) for item in seeing]
+    first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+    recording = np.repeat(np.arange(len(seeing), dtype=np.int64), counts)
+    centre, turn = _poses(seeing)
+    boxes = _boxes(seeing)
+    middle, height, extent = _in_camera_frames(seeing, recording, boxes)
+    return Rays(
+        recordings=seeing,
+        centre=centre,
+        first=first,
+        recording=recording,
+        origin=centre[recording],
+        direction=_turned(turn[recording], middle),
+        height=height,
+        extent=extent,
+        label=_labels(seeing),
+    )
+
+
+def _sees(item: Json) -> bool:
+    return bool(item.get("pose") and item.get("camera") and item.get("detections"))
+
+
+def _number(value: Any, what: str, item: Json) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise BadInput(f"recording {item['id']!r}: {what} must be a finite number, not {value!r}")
+    return float(value)
+
+
+def _poses(seeing: Sequence[Json]) -> tuple[Array, Array]:
+    """(R, 3) positions and (R, 3, 3) rotations, camera to world."""
+    centre = np.empty((len(seeing), 3))
+    turn = np.empty((len(seeing), 3, 3))
+    for r, item in enumerate(seeing):
+        pose = item["pose"]
+        centre[r] = [_number(pose.get(axis), f"pose {axis}", item) for axis in ("x", "y", "z")]
+        heading = _number(pose.get("heading"), "pose heading", item)
+        level = {"pitch": 0.0, "roll": 0.0}
+        given = {name: pose[name] for name in level if pose.get(name) is not None}
+        pitch, roll = (_number(value, f"pose {name}", item) for name, value in {**level, **given}.items())
+        turn[r] = rotation(heading, pitch, roll)
+    return centre, turn
+
+
+def _boxes(seeing: Sequence[Json]) -> Array:
+    """(D, 4) boxes as COCO has them, x, y, width, height in pixels; scores are checked on the way."""
+    boxes = []
+    for item in seeing:
+        for detection in item["detections"]:
+            bbox = detection.get("bbox")
+            if not isinstance(bbox, (list, tuple)) or len(bbox) != 4:
+                raise BadInput(f"recording {item['id']!r}: bbox must be [x, y, width, height], not {bbox!r}")
+            box = [_number(value, "bbox", item) for value in bbox]
+            if box[2] <= 0 or box[3] <= 0:
+                raise BadInput(f"recording {item['id']!r}: bbox {bbox!r} is empty")
+            _number(detection.get("score", 1.0), "score", item)
+            boxes.append(box)
+    return np.array(boxes, dtype=np.float64).reshape(-1, 4)
+
+
+def _in_camera_frames(seeing: Sequence[Json], recording: Index, boxes: Array) -> tuple[Array, Array, Array]:
+    """(D, 3) rays through the boxes' centres, (D,) upright reach and (D,) larger reach.
+
+    Recordings of one camera model are worked on together: a batch has few models and many recordings.
+    """
+    middle, height, extent = np.empty((len(boxes), 3)), np.empty(len(boxes)), np.empty(len(boxes))
+    models: dict[str, list[int]] = {}
+    for r, item in enumerate(seeing):
+        key = json.dumps([item["camera"], item.get("width"), item.get("height")], sort_keys=True)
+        models.setdefault(key, []).append(r)
+    model_of = np.empty(len(seeing), dtype=np.int64)
+    for number, members in enumerate(models.values()):
+        model_of[members] = number
+    for number, members in enumerate(models.values()):
+        mine = np.flatnonzero(model_of[recording] == number)
+        middle[mine], upright, across = _through(seeing[members[0]], boxes[mine])
+        height[mine], extent[mine] = upright, np.maximum(upright, across)
+    return middle, height, extent
+
+
+def _through(item: Json, boxes: Array) -> tuple[Array, Array, Array]:
+    """Rays in the camera frame through boxes' centres, and the boxes' upright and sideward reach."""
+    width, height = (int(_number(item.get(side), side, item)) for side in ("width", "height"))
+    centre = box_centre(boxes)
+    up, side = np.zeros_like(centre), np.zeros_like(centre)
+    up[:, 1], side[:, 0] = boxes[:, 3] / 2, boxes[:, 2] / 2
+    pixels = np.concatenate([centre, centre - up, centre + up, centre - side, centre + side])
+    try:
+        rays = pixels_to_rays(item["camera"], width, height, pixels)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"recording {item['id']!r}: camera cannot be used: {error}") from error
+    middle, top, bottom, left, right = rays.reshape(5, -1, 3)
+    return middle, _reach(top, bottom), _reach(left, right)
+
+
+def _reach(one: Array, other: Array) -> Array:
+    """``2 tan(angle / 2)`` between unit vectors (N, 3): |a - b| is the chord, |a + b| / 2 its distance."""
+    chord, middle = one - other, (one + other) / 2
+    reach: Array = np.sqrt(dot(chord, chord) / dot(middle, middle))
+    return reach
+
+
+def dot(one: Array, other: Array) -> Array:
+    """Row-wise dot product of (N, 3) arrays, always added in the same order.
+
+    Matrix products and einsum may add in another order in a larger array; regions must not differ by that.
+    """
+    product: Array = one[:, 0] * other[:, 0] + one[:, 1] * other[:, 1] + one[:, 2] * other[:, 2]
+    return product
+
+
+def _turned(turn: Array, ray: Array) -> Array:
+    """Rays (D, 3) turned by their rotations (D, 3, 3)."""
+    return np.stack([dot(turn[:, axis], ray) for axis in range(3)], axis=1)
+
+
+def _labels(seeing: Sequence[Json]) -> Index:
+    labels = [detection.get("label") for item in seeing for detection in item["detections"]]
+    names = sorted({str(label) for label in labels if label is not None})
+    number = {name: at for at, name in enumerate(names)}
+    coded = [NO_LABEL if label is None else number[str(label)] for label in labels]
+    return np.array(coded, dtype=np.int64)
