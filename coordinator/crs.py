@@ -1,18 +1,21 @@
-"""The batch's projected coordinate reference system, and its way to WGS84 and back (pyproj)."""
+"""The batch's projected coordinate reference system, and its way to WGS84 and back.
+
+pyproj takes a tenth of a second to load, and a batch without positions never needs it: it is imported late.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-from pyproj import CRS, Proj, Transformer
-from pyproj.exceptions import CRSError
+from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import BatchError
 from coordinator.messages import Json
 
-_WGS84 = CRS.from_epsg(4326)
+if TYPE_CHECKING:
+    from pyproj import CRS, Transformer
+
+_WGS84 = "EPSG:4326"
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,16 @@ class Projection:
     @classmethod
     def named(cls, name: str) -> Projection:
         """Raises BatchError for a CRS that is unknown, or not projected in metres."""
+        from pyproj.exceptions import CRSError
+
+        projection = cls(name)
         try:
-            crs = CRS.from_user_input(name)
+            crs = projection._crs
         except CRSError as error:
             raise BatchError(f"crs {name!r} is not known: {error}") from error
         if not crs.is_projected or any(axis.unit_conversion_factor != 1.0 for axis in crs.axis_info[:2]):
             raise BatchError(f"crs {name!r} is not a projected CRS in metres; name one such as EPSG:28992")
-        return cls(name)
+        return projection
 
     @classmethod
     def utm(cls, longitude: float, latitude: float) -> Projection:
@@ -40,10 +46,14 @@ class Projection:
 
     @cached_property
     def _crs(self) -> CRS:
+        from pyproj import CRS
+
         return CRS.from_user_input(self.name)
 
     @cached_property
     def _to_wgs84(self) -> Transformer:
+        from pyproj import Transformer
+
         return Transformer.from_crs(self._crs, _WGS84, always_xy=True)
 
     def to_wgs84(self, x: float, y: float) -> tuple[float, float]:
@@ -58,10 +68,14 @@ class Projection:
 
     def convergence(self, longitude: float, latitude: float) -> float:
         """Degrees from true north to grid north, clockwise positive: grid heading = true heading - convergence."""
+        from pyproj import Proj
+
         return float(Proj(self._crs).get_factors(longitude, latitude).meridian_convergence)
 
     def geometry_from(self, geometry: Json, source: Projection | None) -> Json:
         """A GeoJSON (multi)polygon from ``source`` (WGS84 if None) in this CRS."""
+        from pyproj import Transformer
+
         if source == self:
             return geometry
         turn = Transformer.from_crs(source._crs if source else _WGS84, self._crs, always_xy=True)

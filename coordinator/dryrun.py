@@ -38,7 +38,7 @@ def script(job: Job) -> Iterator[str]:
     folder = RunFolder(path=job.out.resolve(), batch=prepared.batch.folder)
     census = census_for(prepared.batch, pipeline, prepared.recordings())
     writer = _Script(folder, census)
-    yield f"# pipeline {pipeline.name} over {prepared.batch.folder}; later steps need jq"
+    yield f"# pipeline {pipeline.name!r} over {str(prepared.batch.folder)!r}; later steps need jq"
     yield "set -e"
     for number, step in enumerate(pipeline.steps):
         yield f"\n# {step.name}, one task per {step.per}"

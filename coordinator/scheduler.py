@@ -143,6 +143,8 @@ class Scheduler:
         while feed is not None and self._has_room():
             recording = next(feed, None)
             if recording is None:
+                if self._fetching:  # these are still to enter their regions
+                    return feed
                 self._advance(self._flow.close())
                 return None
             self._admit(recording)

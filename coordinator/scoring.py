@@ -123,7 +123,7 @@ def read_placed(path: Path, projection: Projection | None = None) -> tuple[list[
             placed.append(_placed(feature, properties, projection, number))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: not a GeoJSON FeatureCollection of points: {error!r}") from error
     return placed, projection
 

@@ -20,6 +20,8 @@ from coordinator.runners.container import ContainerSpec
 
 LABEL = "coordinator.run"
 """Every container the coordinator makes carries this label; its value is the run's id."""
+FOLDER_LABEL = "coordinator.folder"
+"""Beside it, the run folder that the container belongs to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +77,11 @@ class Engine:
             image_ref=image_ref, id=found["Id"], labels=config.get("Labels") or {}, command=command
         )
 
-    def containers(self, label: str) -> list[str]:
-        """The ids of all containers, running or not, that carry ``label``."""
-        filters = quote(f'{{"label":["{label}"]}}')
+    def containers(self) -> dict[str, dict[str, str]]:
+        """The labels of all of the coordinator's containers, running or not, by container id."""
+        filters = quote(f'{{"label":["{LABEL}"]}}')
         found = self._api.call("GET", f"/containers/json?all=1&filters={filters}")
-        return [container["Id"] for container in found]
+        return {container["Id"]: container["Labels"] for container in found}
 
     # -- one container's life ---------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from coordinator.pipeline import Step
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
 from coordinator.runners.container import ContainerSpec, Mount
-from coordinator.runners.engine import LABEL, Engine
+from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
 from coordinator.runners.workfolder import step_user
 
 ROLE = "coordinator.role"
@@ -101,9 +101,12 @@ class Isolation:
             grant,
             self.folder,
             writable=writable,
-            labels={LABEL: self._run_id, ROLE: role},
+            labels=self._labels(role),
             name=self._name(),
         ).in_network(self._shared_network(image_id))
+
+    def _labels(self, role: str) -> dict[str, str]:
+        return {LABEL: self._run_id, FOLDER_LABEL: str(self.folder.path), ROLE: role}
 
     def _name(self) -> str:
         return f"coordinator-{self._run_id}-{next(self._numbers)}"
@@ -123,7 +126,7 @@ class Isolation:
                     user=f"{uid}:{gid}",
                     cpus=1.0,
                     memory=512 * 1024**2,
-                    labels={LABEL: self._run_id, ROLE: NETWORK},
+                    labels=self._labels(NETWORK),
                 )
                 container = self.engine.create(spec)
                 try:

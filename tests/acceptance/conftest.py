@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.runners.engine import LABEL, Engine
-from tests.integration.conftest import client, echo_image, engine, shell_image
+from coordinator.runners.engine import Engine
+from tests.integration.conftest import client, echo_image, engine, left_behind, shell_image
 
-__all__ = ["client", "echo_image", "engine", "shell_image"]
+__all__ = ["client", "echo_image", "engine", "left_behind", "shell_image"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,12 +42,10 @@ def start_coordinator(*arguments: str | Path) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def clean_engine(engine: Engine) -> Iterator[Engine]:
-    """The engine, which must have none of our containers after the test."""
+def clean_engine(engine: Engine, tmp_path: Path) -> Iterator[Engine]:
+    """The engine, which must have no container of the test's runs after it."""
     yield engine
-    left = engine.containers(LABEL)
-    for container in left:
-        engine.remove(container)
+    left = left_behind(engine, tmp_path)
     assert not left, f"{len(left)} containers were left behind"
 
 

@@ -14,7 +14,7 @@ import yaml
 from coordinator.journal import Journal
 from coordinator.runners.engine import Engine
 from tests.acceptance import messy
-from tests.acceptance.conftest import coordinator, start_coordinator
+from tests.acceptance.conftest import coordinator, left_behind, start_coordinator
 
 
 def _pipeline(path: Path, *steps: dict[str, object]) -> Path:
@@ -44,7 +44,8 @@ def test_every_item_of_a_messy_batch_is_accounted_for(tmp_path: Path, clean_engi
     assert "not an image" in failed["text.jpg"]["message"]
     rotated = next(item for item in _items(run, "detect") if item["id"] == "rotated.jpg")
     assert (rotated["width"], rotated["height"]) == (240, 320)
-    assert "3 failed" in ended.out
+    assert "batch       2 failed" in ended.out
+    assert "detect      9 succeeded, 1 failed" in ended.out
 
 
 def test_a_dry_run_pasted_into_a_shell_gives_what_the_run_gives(
@@ -87,7 +88,7 @@ def test_an_interrupted_run_leaves_nothing_running_and_continues(
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the same command continues this run" in out
-    assert clean_engine.containers("coordinator.run") == []
+    assert left_behind(clean_engine, tmp_path) == []
     done = len(_items(run, "shell"))
     assert 0 < done < 40
     ended = coordinator(*command)

@@ -16,7 +16,7 @@ import yaml
 
 from coordinator.errors import EngineError
 from coordinator.run import Job, Summary, run
-from coordinator.runners.engine import LABEL, Engine
+from coordinator.runners.engine import FOLDER_LABEL, Engine
 from steps.setup.builder import build_image, has_inputs
 from steps.setup.context import read_context
 from steps.setup.images import ensure_base, ensure_step
@@ -81,13 +81,23 @@ def _test_image(client: docker.DockerClient, name: str, dockerfile: str = "Docke
     return image_ref
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left(engine: Engine) -> Iterator[None]:
-    """Every test must leave the engine without a container of ours."""
-    yield
-    left = engine.containers(LABEL)
+def left_behind(engine: Engine, folder: Path) -> list[str]:
+    """The containers of runs below ``folder``; they are removed. Other runs on the machine are not touched."""
+    left = [
+        container
+        for container, labels in engine.containers().items()
+        if Path(labels[FOLDER_LABEL]).is_relative_to(folder)
+    ]
     for container in left:
         engine.remove(container)
+    return left
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(engine: Engine, tmp_path: Path) -> Iterator[None]:
+    """Every test must leave the engine without a container of its runs."""
+    yield
+    left = left_behind(engine, tmp_path)
     assert not left, f"{len(left)} containers were left behind"
 
 

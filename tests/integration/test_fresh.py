@@ -13,7 +13,7 @@ import pytest
 
 from coordinator.errors import ExitCode
 from coordinator.journal import Status
-from coordinator.runners.engine import LABEL
+from coordinator.runners.engine import FOLDER_LABEL
 from coordinator.runners.isolation import NETWORK, ROLE, TASK
 from tests.integration.conftest import Workshop
 
@@ -44,7 +44,7 @@ def test_the_engine_sees_one_container_created_started_and_removed_per_attempt(
     workshop: Workshop, echo_image: str, chaos_image: str, client: docker.DockerClient
 ) -> None:
     workshop.photographs(*(f"{number}.jpg" for number in range(6)))
-    events = _Events(client)
+    events = _Events(client, workshop)
     workshop.run(
         {"name": "echo", "image_ref": echo_image},
         {
@@ -119,7 +119,7 @@ def test_running_again_runs_only_what_is_new(
     step = {"name": "echo", "image_ref": echo_image}
     workshop.run(step)
     workshop.photographs("c.jpg")
-    events = _Events(client)
+    events = _Events(client, workshop)
     summary = workshop.run(step)
     assert summary.counts == {("echo", Status.SUCCEEDED): 3}
     assert events.of(TASK, expected=1)["create"] == 1
@@ -140,11 +140,12 @@ def test_the_run_folder_tells_what_ran(
 
 
 class _Events:
-    """The engine's events of our containers since the object was made, by role and action."""
+    """The engine's events of a workshop's containers since the object was made, by role and action."""
 
-    def __init__(self, client: docker.DockerClient) -> None:
+    def __init__(self, client: docker.DockerClient, workshop: Workshop) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._stream = client.events(filters={"type": "container", "label": LABEL}, decode=True)
+        filters = {"type": "container", "label": f"{FOLDER_LABEL}={workshop.out}"}
+        self._stream = client.events(filters=filters, decode=True)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
