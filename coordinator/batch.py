@@ -6,9 +6,11 @@ Where the facts of a recording come from, the first that has them: its row in ``
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from coordinator import imageheader
 from coordinator.crs import Projection
 from coordinator.errors import BatchError
-from coordinator.messages import Json
+from coordinator.messages import Json, decode
 from coordinator.regions import Grid, Point, Polygons, Regions, Undivided
 
 MOUNT = PurePosixPath("/batch")
@@ -159,12 +161,6 @@ class Batch:
         return next((path for name in TABLES if (path := self.folder / name).is_file()), None)
 
     @cached_property
-    def has_positions(self) -> bool:
-        """Whether the table's first row has a position."""
-        first = next(_rows(self.table), None) if self.table else None
-        return first is not None and isinstance(first[1], dict) and {"x", "y"} <= first[1].keys()
-
-    @cached_property
     def projection(self) -> Projection | None:
         """The batch's projected CRS: named in batch.yaml, or the UTM zone of the first photograph with GPS."""
         if self.config.crs:
@@ -272,6 +268,8 @@ class Batch:
             return bad(f"image {row.image!r} leaves the batch; name a file below the batch folder")
         header: imageheader.Header | None = None
         if url is None and (self.table is None or row.width is None or row.height is None):
+            if not _stays_within(self.folder / row.image, self.folder):
+                return bad(f"image {row.image!r} does not exist, or is a link that leaves the batch")
             read = imageheader.read(self.folder / row.image)
             if isinstance(read, str):
                 return bad(f"image {row.image!r} {read}")
@@ -312,6 +310,9 @@ class Batch:
             pose = Pose(x=row.x, y=row.y, z=row.z, heading=row.heading, pitch=row.pitch, roll=row.roll)
         elif header is not None and header.longitude is not None and self.projection is not None:
             assert header.latitude is not None
+            x, y = self.projection.to_projected(header.longitude, header.latitude)
+            if not math.isfinite(x + y):  # a place where this projection ends
+                return None, None
             pose = self._georeferenced(header, header.longitude, header.latitude, self.projection)
         else:
             return None, None
@@ -361,25 +362,25 @@ def _rows(table: Path) -> Iterator[tuple[int, Json | str]]:
 
 def _csv_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
     with table.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines, restkey="")
+        reader = csv.DictReader(lines)
         if "image" not in (reader.fieldnames or ()):
             raise BatchError(
                 f"{table}: no column 'image'; its columns are {', '.join(reader.fieldnames or ())}"
             )
         for number, fields in enumerate(reader, start=1):
-            if "" in fields:
+            if None in fields:
                 yield number, "more fields than the table has columns"
             else:
-                yield number, {name: value for name, value in fields.items() if value not in (None, "")}
+                yield number, {name: value for name, value in fields.items() if name and value}
 
 
 def _jsonl_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open(encoding="utf-8") as lines:
+    with table.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                fields = json.loads(line)
+                fields = decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
             except ValueError as error:
                 yield number, f"not JSON: {error}"
                 continue

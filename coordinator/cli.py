@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_validate(commands)
     _add_schema(commands)
     _add_score(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -109,6 +110,62 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--radius", type=_metres, default=1.0, metavar="METRES", help="matching radius (default: 1)"
     )
     score.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser("bench", help="measure every way to run a task, in turns, on the same tasks")
+    bench.set_defaults(command=_bench, mode="rates")
+    bench.add_argument("batch", type=Path, metavar="BATCH_DIR", help="the folder that holds the images")
+    bench.add_argument(
+        "--pipeline", default="traffic-signs", metavar="NAME|FILE", help="default: traffic-signs"
+    )
+    bench.add_argument("--workloads", type=_names, metavar="NAMES", help="trivial, pipeline (default: both)")
+    bench.add_argument(
+        "--rungs",
+        type=_names,
+        metavar="NAMES",
+        help="fresh, fresh+prestart, exec, resident, process (default: all)",
+    )
+    bench.add_argument(
+        "--baselines",
+        type=_names,
+        metavar="NAMES",
+        help="api-loop, parallel, xargs, shell-loop (default: all), or none",
+    )
+    bench.add_argument("--repeats", type=_positive, default=3, metavar="N", help="rounds (default: 3)")
+    bench.add_argument(
+        "--tasks",
+        type=_positive,
+        default=40,
+        metavar="N",
+        help="trivial tasks of the fresh rung (default: 40)",
+    )
+    bench.add_argument("--jobs", type=_positive, metavar="N", help="tasks at a time (default: one per CPU)")
+    bench.add_argument(
+        "--limit", type=_positive, metavar="N", help="only the first N recordings of the batch"
+    )
+    bench.add_argument(
+        "--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="default: runs/bench"
+    )
+    modes = bench.add_mutually_exclusive_group()
+    modes.add_argument(
+        "--flags",
+        dest="mode",
+        action="store_const",
+        const="flags",
+        help="what each isolation flag costs instead",
+    )
+    modes.add_argument(
+        "--scale",
+        dest="mode",
+        action="store_const",
+        const="scale",
+        help="starting, and a table of a million recordings instead",
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _positive(text: str) -> int:
@@ -204,6 +261,31 @@ def _validate(options: argparse.Namespace) -> ExitCode:
     if not census.total:
         raise UsageError(f"batch {str(batch.folder)!r} holds no recording that can be used")
     return ExitCode.SOME_FAILED if problems else ExitCode.DONE
+
+
+def _bench(options: argparse.Namespace) -> ExitCode:
+    from coordinator.bench.command import WORKLOADS, Wanted, bench, chosen
+    from coordinator.bench.variants import BASELINES
+    from coordinator.bench.variants import RUNGS as VARIANTS
+
+    wanted = Wanted(
+        batch=options.batch,
+        out=options.out,
+        pipeline=options.pipeline,
+        mode=options.mode,
+        rungs=chosen(VARIANTS, options.rungs),
+        baselines=chosen(BASELINES, options.baselines),
+        workloads=chosen(WORKLOADS, options.workloads),
+        repeats=options.repeats,
+        tasks=options.tasks,
+        jobs=options.jobs,
+        limit=options.limit,
+    )
+    measured = bench(wanted, say=lambda line: print(line, file=sys.stderr, flush=True))
+    print("\n".join(measured.lines))
+    for path in measured.files:
+        print(f"result      {path}")
+    return ExitCode.DONE if measured.identical else ExitCode.SOME_FAILED
 
 
 def _schema(options: argparse.Namespace) -> ExitCode:

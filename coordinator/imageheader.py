@@ -44,6 +44,8 @@ def read(path: Path) -> Header | str:
     """The header of the image at ``path``, or the reason why it is not an image."""
     from PIL import Image, UnidentifiedImageError
 
+    # Pillow's own, lower limit only warns and would refuse large panoramas; ours is checked below.
+    Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
     try:
         if path.stat().st_size == 0:
             return "is empty"
@@ -63,24 +65,35 @@ def read(path: Path) -> Header | str:
 
 
 def _header(image: Any, width: int, height: int) -> Header:
-    exif = image.getexif()
+    exif = _exif(image)
     if exif.get(_ORIENTATION) in _TURNED_BY_90:
         width, height = height, width
     gps = exif.get_ifd(_GPS_IFD)
     pano = _gpano(image)
     heading = pano.get("PoseHeadingDegrees")
+    longitude = _degrees(gps.get(4), gps.get(3), negative="W")
+    latitude = _degrees(gps.get(2), gps.get(1), negative="S")
+    if longitude is None or latitude is None:
+        longitude = latitude = None
     return Header(
         width=width,
         height=height,
         equirectangular=bool(pano.get("equirectangular")),
         focal_35mm=_number(exif.get_ifd(_EXIF_IFD).get(_FOCAL_35MM)),
-        longitude=_degrees(gps.get(4), gps.get(3), negative="W"),
-        latitude=_degrees(gps.get(2), gps.get(1), negative="S"),
+        longitude=longitude,
+        latitude=latitude,
         altitude=_altitude(gps),
         heading=heading if heading is not None else _number(gps.get(17)),
         pitch=pano.get("PosePitchDegrees", 0.0),
         roll=pano.get("PoseRollDegrees", 0.0),
     )
+
+
+def _exif(image: Any) -> Any:
+    """The EXIF block; of a PNG only one that comes before the pixels, which Pillow would decode to look behind."""
+    from PIL import Image
+
+    return image.getexif() if image.format != "PNG" or "exif" in image.info else Image.Exif()
 
 
 def _gpano(image: Any) -> dict[str, float]:
@@ -103,7 +116,7 @@ def _degrees(parts: Any, reference: Any, *, negative: str) -> float | None:
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     value = degrees + minutes / 60.0 + seconds / 3600.0
-    if value != value:
+    if not 0.0 <= value <= (90.0 if negative == "S" else 180.0):
         return None
     return -value if str(reference).strip("\0 ").upper() == negative else value
 

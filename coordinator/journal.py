@@ -206,10 +206,10 @@ class Journal:
 
     # -- items that wait in a region --------------------------------------------------------------------
 
-    def gather(self, step: int, region: str, item: Json) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO gathered VALUES (?, ?, ?, ?)", (step, region, item["id"], _dump(item))
-        )
+    def gather(self, step: int, region: str, item: Json) -> bool:
+        """Keeps an item until its region is complete; False if one of the same id waits there already."""
+        row = (step, region, item["id"], _dump(item))
+        return self._db.execute("INSERT OR IGNORE INTO gathered VALUES (?, ?, ?, ?)", row).rowcount > 0
 
     def gathered(self, step: int, region: str) -> list[Json]:
         """All items that wait for ``step`` in ``region``, ordered by id."""

@@ -24,6 +24,8 @@ from pydantic import (
 PROTOCOL: Literal[1] = 1
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """A response larger than this is the step's error."""
+_MAX_DEPTH = 200
+_MAX_DIGITS = 1000
 
 Json = dict[str, Any]
 
@@ -191,10 +193,9 @@ def parse_any_response(raw: bytes) -> Response | TaskError:
         return _protocol_error(
             f"the response is not one JSON document, at byte {offset}: {reason}: {_sample(body, offset)}"
         )
-    except RecursionError:
-        return _protocol_error(f"the response is nested too deeply: {_sample(body, 0)}")
-    except ValueError as error:
-        return _protocol_error(f"the response holds a number that is not allowed: {error}")
+    except _Refused as error:
+        offset = max(0, body.find(error.text))
+        return _protocol_error(f"the response is refused, at byte {offset}: {error}: {_sample(body, offset)}")
     return _check_response(document, body)
 
 
@@ -209,8 +210,54 @@ def wrong_task(answered: str, asked: str) -> TaskError:
 
 
 def decode(body: bytes) -> Any:
-    """One JSON document from UTF-8 bytes; numbers must be finite. Raises ValueError (or a subclass)."""
-    return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite_float)
+    """One JSON document from UTF-8 bytes. Raises ValueError (or a subclass) for what could not be passed on:
+
+    numbers that are not finite or have thousands of digits, half of a UTF-16 pair, very deep nesting.
+    """
+    try:
+        document = json.loads(
+            body.decode(), parse_constant=_Refused.constant, parse_float=_finite_float, parse_int=_short_int
+        )
+    except RecursionError as error:
+        raise _Refused("it is nested too deeply", b"[") from error
+    if _is_too_deep(document, body):
+        raise _Refused(f"it is nested more than {_MAX_DEPTH} levels deep", b"[")
+    if b"\\ud" in body or b"\\uD" in body:
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise _Refused("it holds half of a UTF-16 pair, which is no character", b"\\u") from error
+    return document
+
+
+class _Refused(ValueError):
+    """JSON that Python reads and the contract does not allow; ``text`` is where to look for it."""
+
+    def __init__(self, reason: str, text: bytes) -> None:
+        super().__init__(reason)
+        self.text = text
+
+    @classmethod
+    def constant(cls, name: str) -> float:
+        raise cls(f"{name} is not finite", name.encode())
+
+
+def _is_too_deep(document: Any, body: bytes) -> bool:
+    """Whether lists and objects lie more than _MAX_DEPTH deep in each other."""
+    if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
+        return False
+    layer = [document]
+    for _ in range(_MAX_DEPTH + 1):
+        layer = [
+            value
+            for holder in layer
+            if isinstance(holder, dict | list)
+            for value in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(value, dict | list)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 def _check_response(document: Any, body: bytes) -> Response | TaskError:
@@ -219,19 +266,7 @@ def _check_response(document: Any, body: bytes) -> Response | TaskError:
     except ValidationError as error:
         reasons = _reasons(error, document)
         return _protocol_error(f"the response breaks the contract: {reasons}: {_sample(body, 0)}")
-    if (half := _lone_surrogate(body, document)) is not None:
-        return _protocol_error(f"the response holds half of a UTF-16 pair, which is no character: {half}")
     return response
-
-
-def _lone_surrogate(body: bytes, document: Any) -> str | None:
-    r"""The complaint about a ``\ud8..`` escape without its other half: JSON allows it, UTF-8 and we do not."""
-    if b"\\ud" in body or b"\\uD" in body:
-        try:
-            json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            return str(error)
-    return None
 
 
 def _reasons(error: ValidationError, document: Any) -> str:
@@ -253,12 +288,14 @@ def _sample(body: bytes, offset: int) -> str:
     return repr(body[max(0, offset - 20) : offset + 60])[1:]
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not finite")
-
-
 def _finite_float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is not finite")
+        raise _Refused(f"{text[:40]} is not finite", text.encode())
     return value
+
+
+def _short_int(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise _Refused(f"a number has {len(text)} digits", text.encode())
+    return int(text)

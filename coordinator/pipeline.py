@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from enum import StrEnum
 from importlib import resources as package_files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from coordinator.errors import PipelineError, UsageError
 
@@ -81,6 +90,20 @@ class Resources(_Spec):
         return self
 
 
+def _check_json(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters go to steps as JSON: YAML's dates, sets, bytes and infinities would not arrive as they are."""
+    try:
+        same = json.loads(json.dumps(params, allow_nan=False)) == params
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not same:
+        raise ValueError("not JSON: the keys of objects must be strings, and lists no tuples")
+    return params
+
+
+Params = Annotated[dict[str, Any], AfterValidator(_check_json)]
+
+
 class Step(_Spec):
     """One container image with its parameters, resources and limits. ``timeout`` is seconds per task.
 
@@ -92,7 +115,7 @@ class Step(_Spec):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
     image_ref: str = Field(min_length=1)
     per: Per = Per.ITEM
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Params = Field(default_factory=dict)
     resources: Resources = Resources()
     timeout: float = Field(default=600.0, gt=0)
     retries: int = Field(default=1, ge=0, le=100)

@@ -108,9 +108,12 @@ class Census:
 
 
 def take_census(batch: Batch, recordings: Iterable[Recording | BadRecording]) -> Census:
-    """Counts the recordings of every region, holding one recording at a time."""
+    """Counts the recordings of every region, holding one recording at a time.
+
+    Raises PreflightError if recordings have positions, and nothing says in which CRS.
+    """
     total = without_position = 0
-    positions = batch.regions(positioned=True) if _may_be_positioned(batch) else None
+    divided = batch.regions(positioned=True)
     by_region: Counter[str] = Counter()
     bad = []
     for recording in recordings:
@@ -119,15 +122,20 @@ def take_census(batch: Batch, recordings: Iterable[Recording | BadRecording]) ->
             continue
         total += 1
         without_position += recording.position is None
-        if positions is not None:
-            by_region.update(positions.around(recording.position))
-    if total and without_position == total:
-        undivided = batch.regions(positioned=False)
-        by_region = Counter(dict.fromkeys(undivided.around(None), total))
-        return Census(regions=undivided, by_region=by_region, total=total, bad=tuple(bad))
-    regions = positions or batch.regions(positioned=False)
+        by_region.update(divided.around(recording.position))
+    if without_position < total and batch.projection is None:
+        raise PreflightError(
+            f"recordings have positions (x, y), but {batch.folder / 'batch.yaml'} names no crs;\n"
+            "  write a line such as  crs: EPSG:28992  there"
+        )
+    undivided = batch.regions(positioned=False)
+    nowhere = total > 0 and without_position == total
     return Census(
-        regions=regions, by_region=by_region, total=total, without_position=without_position, bad=tuple(bad)
+        regions=undivided if nowhere else divided,
+        by_region=Counter(dict.fromkeys(undivided.around(None), total)) if nowhere else by_region,
+        total=total,
+        without_position=without_position,
+        bad=tuple(bad),
     )
 
 
@@ -136,13 +144,3 @@ def census_for(batch: Batch, pipeline: Pipeline, recordings: Iterable[Recording 
     if any(step.per is Per.REGION for step in pipeline.steps):
         return take_census(batch, recordings)
     return Census(regions=batch.regions(positioned=False), by_region=Counter(), total=None)
-
-
-def _may_be_positioned(batch: Batch) -> bool:
-    """Positions can be told from the batch only where it has a CRS, or a table that then must name one."""
-    if batch.projection is None and batch.table is not None and batch.has_positions:
-        raise PreflightError(
-            f"{batch.table}: has positions (x, y), but {batch.folder / 'batch.yaml'} names no crs;\n"
-            "  write a line such as  crs: EPSG:28992  there"
-        )
-    return batch.projection is not None

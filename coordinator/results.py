@@ -43,7 +43,11 @@ def write_results(
 
 def _is_object(item: Json) -> bool:
     position = item.get("position")
-    return isinstance(position, dict) and {"x", "y"} <= position.keys()
+    return isinstance(position, dict) and all(_is_number(position.get(axis)) for axis in ("x", "y"))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _feature(item: Json, projection: Projection) -> Json:
@@ -61,9 +65,18 @@ def _feature(item: Json, projection: Projection) -> Json:
             "z": position.get("z"),
             "crs": projection.name,
             **passed_on,
-            "observations": [_observation(view) for view in item.get("observations", [])],
+            "observations": [_observation(view) for view in _dicts(item.get("observations"))],
         },
     }
+
+
+def _dicts(value: object) -> list[Json]:
+    """The objects in a list; a step of somebody else's may mean something else by the same name."""
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+
+
+def _is_box(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))
 
 
 def _observation(view: Json) -> Json:
@@ -98,7 +111,7 @@ class _Coco:
     def __init__(self, journal: Journal, step: str) -> None:
         self._journal = journal
         self._step = step
-        labels = {detection.get("label") or "object" for _, _, detection in self._detections()}
+        labels = {_label(detection) for _, _, detection in self._detections()}
         self._categories = {label: number for number, label in enumerate(sorted(labels), start=1)}
 
     def write(self, path: Path) -> Path:
@@ -122,13 +135,14 @@ class _Coco:
         """(annotation number, image number, detection)"""
         number = 0
         for image, item in self._recordings():
-            for detection in item["detections"]:
-                number += 1
-                yield number, image, detection
+            for detection in _dicts(item["detections"]):
+                if _is_box(detection.get("bbox")):
+                    number += 1
+                    yield number, image, detection
 
     def _images(self) -> Iterator[Json]:
         for number, item in self._recordings():
-            file_name = item["image"].removeprefix(f"{MOUNT}/")
+            file_name = str(item.get("image")).removeprefix(f"{MOUNT}/")
             yield {
                 "id": number,
                 "file_name": file_name,
@@ -142,7 +156,7 @@ class _Coco:
             yield {
                 "id": number,
                 "image_id": image,
-                "category_id": self._categories[detection.get("label") or "object"],
+                "category_id": self._categories[_label(detection)],
                 "bbox": [x, y, width, height],
                 "area": width * height,
                 "iscrowd": 0,
@@ -152,3 +166,7 @@ class _Coco:
     def _labels(self) -> Iterator[Json]:
         for label, number in self._categories.items():
             yield {"id": number, "name": label}
+
+
+def _label(detection: Json) -> str:
+    return str(detection.get("label") or "object")

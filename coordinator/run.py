@@ -209,7 +209,7 @@ def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:
 
 def _notes(census: Census, pipeline: Pipeline) -> list[str]:
     notes = []
-    if census.without_position:
+    if census.without_position and census.without_position != census.total:
         step = next(step.name for step in pipeline.steps if step.per is Per.REGION)
         notes.append(f"{census.without_position} recordings without a position take no part in {step!r}")
     return notes

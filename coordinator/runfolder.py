@@ -14,7 +14,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TextIO
@@ -81,6 +81,8 @@ class RunFolder:
     def local(self, mounted: str) -> Path:
         """Where a path below ``/batch`` or ``/work`` really lies. Raises ValueError for any other path."""
         path = PurePosixPath(mounted)
+        if ".." in path.parts:
+            raise ValueError(f"{mounted!r} climbs out of its folder")
         for mount, folder in ((MOUNT, self.batch), (WORK_MOUNT, self.work)):
             if path.is_relative_to(mount):
                 return folder / path.relative_to(mount)
@@ -103,7 +105,8 @@ class RunFolder:
             evidence = outcome.evidence
             report |= {"attempt": outcome.task.attempt, "exit_code": evidence.exit_code}
             report |= {"out_of_memory": evidence.out_of_memory, "container": evidence.container}
-            (folder / "request.json").write_bytes(outcome.task.request.line())
+            with suppress(ValueError):  # a request that cannot be written is what the error tells of
+                (folder / "request.json").write_bytes(outcome.task.request.line())
             (folder / "stdout").write_bytes(evidence.stdout)
             (folder / "stderr").write_bytes(evidence.stderr)
             if evidence.command:

@@ -196,8 +196,9 @@ class Scheduler:
         todo = deque([advance])
         while todo:
             current = todo.popleft()
-            for gathered in current.gathered:
-                self._journal.gather(gathered.step, gathered.region, gathered.item)
+            for waiting in current.gathered:
+                if not self._journal.gather(waiting.step, waiting.region, waiting.item):
+                    self._fail_again(waiting.step, waiting.item["id"])
             for unit in current.skipped:
                 self._skip(unit)
             for unit in current.ready:
@@ -210,9 +211,7 @@ class Scheduler:
         step = self._plan.steps[unit.step]
         task_id = self._task_id(unit)
         if task_id in self._known or self._journal.has_ended(task_id):
-            message = f"another item of the same id {unit.id!r} has come to step {step.name!r}"
-            again = f"{task_id} (again)"
-            self._fail_task(again, step.name, unit.id, TaskError(kind=ErrorKind.PROTOCOL, message=message))
+            self._fail_again(unit.step, unit.id)
             return self._flow.fail(unit)
         self._observer.expect(step.name, 1)
         items = self._items(unit)
@@ -226,6 +225,13 @@ class Scheduler:
         self._observer.ended(step.name, Status.SUCCEEDED, reused=True)
         self._take_gathered(unit)
         return self._flow.finish(unit, result)
+
+    def _fail_again(self, step: int, item_id: str) -> None:
+        """Two items of one id would share a task and its folder: the first is kept, the second fails."""
+        name = self._plan.steps[step].name
+        message = f"another item of the same id {item_id!r} has come to step {name!r}"
+        error = TaskError(kind=ErrorKind.PROTOCOL, message=message)
+        self._fail_task(f"{name}/{item_id} (again)", name, item_id, error)
 
     def _skip(self, unit: Unit) -> None:
         name = self._plan.steps[unit.step].name

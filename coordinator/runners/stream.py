@@ -153,6 +153,8 @@ class Frames:
     def _deliver(self, body: memoryview) -> None:
         if self._stream == _STDERR:
             self._result._add_stderr(body)
+        elif self._stream != _STDOUT:
+            self._result.broken = f"the engine said: {bytes(body[:300]).decode(errors='replace')}"
         elif len(self._result.stdout) + len(body) > self._cap:
             self._result.overflow = True
         else:

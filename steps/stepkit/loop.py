@@ -104,7 +104,9 @@ def _encode(response: Json) -> bytes:
 
 
 def _encode_error(task_id: str, kind: str, message: str) -> bytes:
-    return _encode({"task": task_id, "error": {"kind": kind, "message": message}})
+    # An exception's text may hold what UTF-8 cannot (a file name that is none); the answer must get out all the same.
+    writable = [text.encode(errors="backslashreplace").decode() for text in (task_id, message)]
+    return _encode({"task": writable[0], "error": {"kind": kind, "message": writable[1]}})
 
 
 def _claim_stdout() -> BinaryIO:

@@ -1,0 +1,304 @@
+"""Painting textured rectangles in perspective: a z-buffered painter for one pinhole view.
+
+The world is a list of textured parallelograms ("quads"). Far ones are painted first, so that their soft
+edges blend; a buffer of inverse depths, which on a plane is linear in the pixel, settles what depth sorting
+of whole quads gets wrong. Textures are averaged down beforehand in either direction on its own (ripmaps:
+McReynolds and Blythe, "Advanced Graphics Programming Using OpenGL", 2005), which keeps oblique and distant
+signs from aliasing.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+Depths = NDArray[np.float32]
+Shade = tuple[float, float, float]
+"""Factors on blue, green and red."""
+
+NEAR = 0.08
+_SMALLEST_PIXELS = 0.35
+
+
+class Texture:
+    """A picture with premultiplied alpha, shape (height, width, 4), and its averaged-down versions."""
+
+    def __init__(self, picture: Image | Callable[[], Image]) -> None:
+        """``picture``, or what makes it once it is looked at, is BGR (opaque) or BGRA with straight alpha."""
+        self._picture = picture
+        self._levels: dict[tuple[int, int], Image] = {}
+
+    @functools.cached_property
+    def _base(self) -> Image:
+        return _premultiplied(self._picture() if callable(self._picture) else self._picture)
+
+    @functools.cached_property
+    def opaque(self) -> bool:
+        """Whether nothing behind the picture shows."""
+        return bool((self._base[..., 3] == 255).all())
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in texels."""
+        return self._base.shape[1], self._base.shape[0]
+
+    def level(self, across: float, down: float) -> Image:
+        """The version for a view that shows ``across`` x ``down`` texels a pixel, at most 1.4 texels a pixel."""
+        key = (_octave(across, self._base.shape[1]), _octave(down, self._base.shape[0]))
+        if key not in self._levels:
+            size = (max(1, self._base.shape[1] >> key[0]), max(1, self._base.shape[0] >> key[1]))
+            small = (
+                self._base if key == (0, 0) else cv2.resize(self._base, size, interpolation=cv2.INTER_AREA)
+            )
+            self._levels[key] = np.asarray(small, dtype=np.uint8)
+        return self._levels[key]
+
+
+@dataclass(frozen=True, eq=False)
+class Quad:
+    """A textured parallelogram: its top-left corner as seen from the front, the edges to the right and down.
+
+    World metres. ``back`` is what shows from behind, mirrored already; without it the quad is one-sided.
+    """
+
+    corner: Array
+    across: Array
+    down: Array
+    texture: Texture
+    shade: Shade = (1.0, 1.0, 1.0)
+    back: Texture | None = None
+    back_shade: Shade = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Billboard:
+    """An upright picture that always turns to the camera: trees, poles, round lamps."""
+
+    foot: Array
+    width: float
+    height: float
+    texture: Texture
+    shade: Shade = (1.0, 1.0, 1.0)
+
+    def facing(self, eye: Array) -> Quad:
+        """The quad a camera at ``eye`` sees."""
+        ahead = self.foot[:2] - eye[:2]
+        ahead = ahead / (math.hypot(ahead[0], ahead[1]) or 1.0)
+        right = np.array([ahead[1], -ahead[0], 0.0])
+        top = self.foot + np.array([0.0, 0.0, self.height])
+        return Quad(
+            top - right * self.width / 2,
+            right * self.width,
+            np.array([0.0, 0.0, -self.height]),
+            self.texture,
+            self.shade,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A distortion-free pinhole view: ``turn`` is the rotation from the camera's axes to the world's."""
+
+    eye: Array
+    turn: Array
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    @functools.cached_property
+    def matrix(self) -> Array:
+        """World directions (from the eye) to homogeneous pixels, shape (3, 3)."""
+        lens = np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+        product: Array = lens @ self.turn.T
+        return product
+
+
+class Bodies:
+    """Quads and billboards with their bounding spheres, so that those out of sight are passed over at once."""
+
+    def __init__(self, things: Sequence[Quad | Billboard]) -> None:
+        self._things = list(things)
+        spheres = np.array([_sphere(thing) for thing in things]).reshape(-1, 4)
+        self._centres, self._radii = spheres[:, :3], spheres[:, 3]
+
+    def seen_from(self, view: View, reach: float) -> list[Quad]:
+        """The quads that may show in the view, nearer than ``reach`` metres, the farthest first."""
+        local = (self._centres - view.eye) @ view.turn
+        distance = np.linalg.norm(local, axis=1)
+        x_slope = max(view.cx + 1, view.width - view.cx) / view.fx
+        y_slope = max(view.cy + 1, view.height - view.cy) / view.fy
+        inside = (local[:, 2] > -self._radii) & (distance - self._radii < reach)
+        inside &= np.abs(local[:, 0]) - local[:, 2] * x_slope <= self._radii * math.hypot(1, x_slope)
+        inside &= np.abs(local[:, 1]) - local[:, 2] * y_slope <= self._radii * math.hypot(1, y_slope)
+        inside &= self._radii * view.fx > _SMALLEST_PIXELS * distance
+        order = sorted(np.flatnonzero(inside), key=lambda i: -distance[i])
+        things = (self._things[i] for i in order)
+        return [thing.facing(view.eye) if isinstance(thing, Billboard) else thing for thing in things]
+
+
+def paint(view: View, quads: Sequence[Quad], image: Image, inverse_depth: Depths | None) -> None:
+    """Paint ``quads`` in the order given onto ``image`` (height, width, 3) in place.
+
+    ``inverse_depth``, shape (height, width), 1 / metres along the camera's axis and 0 where nothing is yet,
+    is tested and updated. Without it (sky) a quad covers whatever was there.
+    """
+    for quad in quads:
+        front = bool(np.dot(np.cross(quad.across, quad.down), view.eye - quad.corner) < 0)
+        if front:
+            _paint_one(
+                view, quad.corner, quad.across, quad.down, quad.texture, quad.shade, image, inverse_depth
+            )
+        elif quad.back is not None:
+            corner, across = quad.corner + quad.across, -quad.across
+            _paint_one(view, corner, across, quad.down, quad.back, quad.back_shade, image, inverse_depth)
+
+
+def _paint_one(
+    view: View,
+    corner: Array,
+    across: Array,
+    down: Array,
+    texture: Texture,
+    shade: Shade,
+    image: Image,
+    inverse_depth: Depths | None,
+) -> None:
+    plane = view.matrix @ np.column_stack([across, down, corner - view.eye])  # (s, t, 1) -> homogeneous pixel
+    window, texels = _window(view, plane, texture)
+    if window is None:
+        return
+    x0, y0, x1, y1 = window
+    level = texture.level(*texels)
+    to_texel = _pixel_to_texel(plane, level.shape[1], level.shape[0], texture.opaque, x0, y0)
+    if to_texel is None:
+        return
+    size = (x1 - x0, y1 - y0)
+    patch = cv2.warpPerspective(level, to_texel, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    depths = _plane_inverse_depths(plane, x0, y0, *size)
+    held = None if inverse_depth is None else inverse_depth[y0:y1, x0:x1]
+    in_front = depths > (np.float32(1e-6) if held is None else held)
+    _blend(image[y0:y1, x0:x1], np.asarray(patch, dtype=np.uint8), shade, in_front, depths, held)
+
+
+def _blend(
+    target: Image,
+    patch: Image,
+    shade: Shade,
+    in_front: NDArray[np.bool_],
+    depths: Depths,
+    held: Depths | None,
+) -> None:
+    if not in_front.all():
+        patch = np.asarray(cv2.bitwise_and(patch, patch, mask=in_front.view(np.uint8)), dtype=np.uint8)
+    colour, alpha = patch[..., :3], patch[..., 3]
+    if shade != (1.0, 1.0, 1.0):
+        colour = np.asarray(cv2.multiply(colour, np.array([*shade, 1.0])), dtype=np.uint8)
+    through = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2BGR)
+    kept = cv2.multiply(target, through, scale=1 / 255)
+    np.add(kept, np.minimum(colour, cv2.bitwise_not(kept)), out=target)
+    if held is not None:
+        np.copyto(held, depths, where=alpha > 127)
+
+
+def _window(
+    view: View, plane: Array, texture: Texture
+) -> tuple[tuple[int, int, int, int] | None, tuple[float, float]]:
+    """The pixels a quad may cover (left, top, right, bottom), and texels a pixel across and down."""
+    corners = plane @ _UNIT_CORNERS
+    clipped = _in_front(corners.T) if (corners[2] < NEAR).any() else corners.T
+    if len(clipped) == 0:
+        return None, (1.0, 1.0)
+    pixels = clipped[:, :2] / clipped[:, 2:]
+    pad = 2
+    x0, y0 = max(0, math.floor(pixels[:, 0].min()) - pad), max(0, math.floor(pixels[:, 1].min()) - pad)
+    x1 = min(view.width, math.ceil(pixels[:, 0].max()) + pad + 1)
+    y1 = min(view.height, math.ceil(pixels[:, 1].max()) + pad + 1)
+    if x1 <= x0 or y1 <= y0:
+        return None, (1.0, 1.0)
+    if len(clipped) != 4 or clipped.base is not corners:
+        return (x0, y0, x1, y1), (1.0, 1.0)
+    edges = np.linalg.norm(np.roll(pixels, -1, axis=0) - pixels, axis=1)
+    width, height = texture.size
+    return (x0, y0, x1, y1), (
+        2 * width / (edges[0] + edges[2] + 1e-9),
+        2 * height / (edges[1] + edges[3] + 1e-9),
+    )
+
+
+_UNIT_CORNERS: Array = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
+
+
+def _in_front(corners: Array) -> Array:
+    """The part of a polygon (N, 3) at least NEAR in front of the camera (Sutherland and Hodgman, 1974)."""
+    result: list[Array] = []
+    for i, point in enumerate(corners):
+        before = corners[i - 1]
+        if (point[2] >= NEAR) != (before[2] >= NEAR):
+            share = (NEAR - before[2]) / (point[2] - before[2])
+            result.append(before + (point - before) * share)
+        if point[2] >= NEAR:
+            result.append(point)
+    return np.array(result).reshape(-1, 3)
+
+
+def _pixel_to_texel(plane: Array, width: int, height: int, opaque: bool, x0: int, y0: int) -> Array | None:
+    """The homography from a window's pixels to texels; None for a quad seen edge-on.
+
+    Texel centres are whole numbers. An opaque quad reaches half a texel further, so that walls that share
+    an edge leave no gap between their soft borders.
+    """
+    if abs(np.linalg.det(plane)) < 1e-9:
+        return None
+    if opaque:
+        texels = np.array(
+            [[max(width - 1, 1e-3), 0.0, 0.0], [0.0, max(height - 1, 1e-3), 0.0], [0.0, 0.0, 1.0]]
+        )
+    else:
+        texels = np.array([[width, 0.0, -0.5], [0.0, height, -0.5], [0.0, 0.0, 1.0]])
+    shift = np.array([[1.0, 0.0, x0], [0.0, 1.0, y0], [0.0, 0.0, 1.0]])
+    homography: Array = texels @ np.linalg.inv(plane) @ shift
+    return homography
+
+
+def _plane_inverse_depths(plane: Array, x0: int, y0: int, width: int, height: int) -> Depths:
+    """1 / depth of the quad's plane at every pixel of a window: a linear function of the pixel.
+
+    ``plane`` maps (s, t, 1) to depth times the pixel, so its inverse maps a pixel to (s, t, 1) / depth.
+    """
+    a, b, c = np.linalg.inv(plane)[2]
+    rows = (b * (np.arange(height) + y0) + c).astype(np.float32)
+    columns = (a * (np.arange(width) + x0)).astype(np.float32)
+    return np.asarray(rows[:, None] + columns[None, :], dtype=np.float32)
+
+
+def _sphere(thing: Quad | Billboard) -> tuple[float, float, float, float]:
+    if isinstance(thing, Billboard):
+        centre = thing.foot + np.array([0.0, 0.0, thing.height / 2])
+        return (*centre.tolist(), math.hypot(thing.width, thing.height) / 2)
+    centre = thing.corner + (thing.across + thing.down) / 2
+    half = max(np.linalg.norm(thing.across + thing.down), np.linalg.norm(thing.across - thing.down)) / 2
+    return (*centre.tolist(), float(half))
+
+
+def _octave(texels_per_pixel: float, texels: int) -> int:
+    wanted = round(math.log2(max(texels_per_pixel, 1.0)))
+    return min(wanted, max(0, texels.bit_length() - 1))
+
+
+def _premultiplied(bgra: Image) -> Image:
+    if bgra.shape[2] == 3:
+        return np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGR2BGRA), dtype=np.uint8)
+    alpha = bgra[..., 3:].astype(np.uint16)
+    colour = (bgra[..., :3] * alpha + 127) // 255
+    return np.ascontiguousarray(np.dstack([colour.astype(np.uint8), bgra[..., 3]]))

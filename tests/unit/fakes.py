@@ -1,0 +1,168 @@
+"""An executor without a machine, and a whole run around it: the scheduler's tests say what every task answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coordinator.batch import BadRecording, Recording
+from coordinator.journal import FailedTask, Journal, Status
+from coordinator.messages import Json, Success, TaskError
+from coordinator.pipeline import Per, Step
+from coordinator.regions import Regions, Undivided
+from coordinator.resources import Inventory, Ledger
+from coordinator.runfolder import RunFolder
+from coordinator.scheduler import Plan, Scheduler
+from coordinator.tasks import FetchTask, Outcome, StepTask, Task
+
+Answer = Sequence[Json] | TaskError
+Work = Callable[[StepTask], Answer]
+Choose = Callable[[Sequence[Task]], int]
+
+IDLE_MACHINE = Inventory(cpus=64, memory=1 << 50)
+
+
+def echo(task: StepTask) -> Answer:
+    """Every step gives back what it got."""
+    return task.request.items
+
+
+def no_fetch(task: FetchTask) -> TaskError | None:
+    raise AssertionError(f"{task.id} should not have been fetched")
+
+
+def first(tasks: Sequence[Task]) -> int:
+    """Tasks end in the order they started."""
+    return 0
+
+
+def last(tasks: Sequence[Task]) -> int:
+    """The task that started last ends first."""
+    return len(tasks) - 1
+
+
+@dataclass
+class FakeExecutor:
+    """Answers tasks by ``work``, one at a time, in the order that ``choose`` says. No thread, no clock."""
+
+    work: Work = echo
+    choose: Choose = first
+    fetch: Callable[[FetchTask], TaskError | None] = no_fetch
+    on_wait: Callable[[], None] | None = None
+    running: list[Task] = field(default_factory=list)
+    submitted: list[Task] = field(default_factory=list)
+    closed_lanes: list[int] = field(default_factory=list)
+    most: int = 0
+    woken: bool = False
+
+    def submit(self, task: Task) -> None:
+        self.submitted.append(task)
+        self.running.append(task)
+        self.most = max(self.most, sum(isinstance(one, StepTask) for one in self.running))
+
+    def close_lane(self, lane: int) -> None:
+        self.closed_lanes.append(lane)
+
+    def wait(self, timeout: float | None) -> list[Outcome]:
+        if self.on_wait is not None:
+            self.on_wait()
+        if self.woken:
+            self.woken, self.on_wait = False, None
+            return []
+        assert self.running, "the scheduler waits, but nothing runs: it would hang"
+        return [self._end(self.running.pop(self.choose(self.running)))]
+
+    def wake(self) -> None:
+        self.woken = True
+
+    def _end(self, task: Task) -> Outcome:
+        answer = (self.fetch(task) or []) if isinstance(task, FetchTask) else self.work(task)
+        if isinstance(answer, TaskError):
+            return Outcome(task=task, result=answer)
+        return Outcome(task=task, result=Success(task=task.id, items=list(answer)))
+
+    def steps_run(self) -> list[str]:
+        """The ids of the tasks in the order they were started, retries included."""
+        return [task.id for task in self.submitted if isinstance(task, StepTask)]
+
+
+@dataclass
+class Watcher:
+    """An observer that counts."""
+
+    expected: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    reused: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, TaskError] = field(default_factory=dict)
+
+    def expect(self, step: str, tasks: int) -> None:
+        self.expected[step] += tasks
+
+    def ended(self, step: str, status: Status, *, reused: bool = False) -> None:
+        self.done[step] += 1
+        self.reused[step] += reused
+
+    def failed(self, task: str, error: TaskError) -> None:
+        self.failures[task] = error
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One session: a scheduler on a real run folder and journal, with a fake executor."""
+
+    path: Path
+    steps: Sequence[Step]
+    regions: Regions = field(default_factory=Undivided)
+    executor: FakeExecutor = field(default_factory=FakeExecutor)
+    inventory: Inventory = IDLE_MACHINE
+    jobs: int = 4
+    image_ids: dict[str, str] = field(default_factory=dict)
+    watcher: Watcher = field(default_factory=Watcher)
+    complete: bool = False
+    counts: dict[tuple[str, Status], int] = field(default_factory=dict)
+    failures: list[FailedTask] = field(default_factory=list)
+    items: dict[str, list[Json]] = field(default_factory=dict)
+    scheduler: Scheduler = field(init=False)
+
+    def over(
+        self, recordings: Iterable[Recording | BadRecording], announced: Iterable[Recording] = ()
+    ) -> Run:
+        """Runs to the end; ``announced`` were counted by the census and then never came."""
+        found = recordings if isinstance(recordings, Iterator) else list(recordings)
+        folder = RunFolder(path=self.path / "run", batch=self.path / "batch")
+        folder.batch.mkdir(exist_ok=True)
+        folder.create()
+        with Journal(folder.journal) as journal:
+            journal.begin_session()
+            self.scheduler = self._scheduler(
+                folder, journal, self._census([*(found if isinstance(found, list) else ()), *announced])
+            )
+            self.complete = self.scheduler.run(iter(found))
+            self.counts, self.failures = journal.counts(), list(journal.failures())
+            self.items = {step.name: list(journal.items(step.name)) for step in self.steps}
+        return self
+
+    def _scheduler(self, folder: RunFolder, journal: Journal, census: Counter[str]) -> Scheduler:
+        image_ids = {step.name: self.image_ids.get(step.name, f"sha256:{step.name}") for step in self.steps}
+        return Scheduler(
+            Plan(steps=tuple(self.steps), image_ids=image_ids, regions=self.regions, census=census),
+            folder=folder,
+            journal=journal,
+            executor=self.executor,
+            ledger=Ledger(self.inventory),
+            observer=self.watcher,
+            jobs=self.jobs,
+        )
+
+    def _census(self, recordings: Iterable[Recording | BadRecording]) -> Counter[str]:
+        census: Counter[str] = Counter()
+        if any(step.per is Per.REGION for step in self.steps):
+            for recording in recordings:
+                if isinstance(recording, Recording):
+                    census.update(self.regions.around(recording.position))
+        return census
+
+    def ids(self, step: str) -> list[str]:
+        return sorted(item["id"] for item in self.items[step])

@@ -1,0 +1,576 @@
+"""A folder to recordings: streamed, in a fixed order, and whatever is wrong with one of them is a value."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import tracemalloc
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from coordinator.batch import BadRecording, Batch, Recording, open_batch, unit_folder
+from coordinator.crs import Projection
+from coordinator.errors import BatchError
+from coordinator.regions import Grid, Polygons, Undivided
+from tests.unit.builders import PROPERTY, collection, feature, square, write_png
+
+RD = "EPSG:28992"
+
+
+def batch(folder: Path, *, yaml: str = "", csv: str | None = None, jsonl: Iterable[str] = ()) -> Batch:
+    if yaml:
+        (folder / "batch.yaml").write_text(yaml, encoding="utf-8")
+    if csv is not None:
+        (folder / "recordings.csv").write_text(csv, encoding="utf-8")
+    if lines := list(jsonl):
+        (folder / "recordings.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return open_batch(folder)
+
+
+def only(found: Batch) -> Recording:
+    (recording,) = found.recordings()
+    assert isinstance(recording, Recording), recording
+    return recording
+
+
+def fault(found: Batch) -> str:
+    (recording,) = found.recordings()
+    assert isinstance(recording, BadRecording), recording
+    recording.reason.encode()
+    return recording.reason
+
+
+def row(folder: Path, **fields: Any) -> Batch:
+    """A batch of one row that needs no file."""
+    return batch(folder, jsonl=[json.dumps({"image": "a.jpg", "width": 8, "height": 4, **fields})])
+
+
+class TestFolderWithoutTable:
+    def test_every_image_below_it_in_a_fixed_order(self, tmp_path: Path) -> None:
+        for name in ("b/2.png", "b/1.png", "a.png", "b/c/3.png", "z.png", "B.png"):
+            write_png(tmp_path / name)
+        found = [recording.id for recording in batch(tmp_path).recordings()]
+        assert found == ["B.png", "a.png", "z.png", "b/1.png", "b/2.png", "b/c/3.png"]
+
+    def test_a_recording_says_where_a_step_finds_it_and_how_large_it_is(self, tmp_path: Path) -> None:
+        write_png(tmp_path / "street" / "r.png", 8, 4)
+        assert only(batch(tmp_path)).item == {
+            "id": "street/r.png",
+            "image": "/batch/street/r.png",
+            "width": 8,
+            "height": 4,
+            "camera": None,
+            "pose": None,
+        }
+
+    def test_the_same_name_in_two_folders_is_two_recordings(self, tmp_path: Path) -> None:
+        for name in ("a/1.png", "b/1.png", "a/1.jpg"):
+            write_png(tmp_path / name)
+        assert len({recording.id for recording in batch(tmp_path).recordings()}) == 3
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "with space.png",
+            "new\nline.png",
+            "straße_日本.png",
+            "-rf.png",
+            "$(true).png",
+            "a'b\"c.png",
+            "%2F.png",
+        ],
+    )
+    def test_odd_names(self, tmp_path: Path, name: str) -> None:
+        write_png(tmp_path / name)
+        assert (only(batch(tmp_path)).id, only(batch(tmp_path)).item["image"]) == (name, f"/batch/{name}")
+
+    def test_a_name_that_is_not_utf_8_is_told_readably(self, tmp_path: Path) -> None:
+        write_png(tmp_path / os.fsdecode(b"caf\xe9.png"))
+        (bad,) = batch(tmp_path).recordings()
+        expected = BadRecording(id=r"caf\xe9.png", reason="the file name is not UTF-8; rename the file")
+        assert bad == expected
+
+    def test_what_is_hidden_or_no_image_is_passed_over(self, tmp_path: Path) -> None:
+        for name in (
+            ".hidden.png",
+            ".thumbs/1.png",
+            "notes.txt",
+            "batch.yaml.bak",
+            "detections.json",
+            "noext",
+        ):
+            write_png(tmp_path / name)
+        assert list(batch(tmp_path).recordings()) == []
+
+    def test_suffixes_in_capitals_are_images_too(self, tmp_path: Path) -> None:
+        write_png(tmp_path / "DSC001.JPG")
+        assert only(batch(tmp_path)).id == "DSC001.JPG"
+
+    def test_a_file_that_is_no_image_is_a_value(self, tmp_path: Path) -> None:
+        (tmp_path / "a.jpg").write_text("hello")
+        assert fault(batch(tmp_path)) == "image 'a.jpg' is not an image file"
+
+    def test_links(self, tmp_path: Path) -> None:
+        (folder := tmp_path / "batch").mkdir()
+        write_png(tmp_path / "elsewhere.png")
+        write_png(folder / "a.png")
+        (folder / "b.png").symlink_to("a.png")
+        (folder / "c.png").symlink_to("../elsewhere.png")
+        (folder / "d.png").symlink_to("nowhere.png")
+        (folder / "e.png").symlink_to("e.png")
+        (folder / "linked").symlink_to(tmp_path)
+        found = {recording.id: isinstance(recording, Recording) for recording in batch(folder).recordings()}
+        assert found == {"a.png": True, "b.png": True, "c.png": False, "d.png": False, "e.png": False}
+
+    def test_a_circle_of_folders_ends(self, tmp_path: Path) -> None:
+        write_png(tmp_path / "a" / "1.png")
+        (tmp_path / "a" / "up").symlink_to(tmp_path)
+        assert only(batch(tmp_path)).id == "a/1.png"
+
+
+class TestPhotographsWithGps:
+    @staticmethod
+    def shoot(folder: Path, longitude: float, latitude: float, heading: float | None = None) -> None:
+        exif = Image.Exif()
+        exif[0x8825] = {1: "N", 2: (latitude, 0.0, 0.0), 3: "E", 4: (longitude, 0.0, 0.0), 6: 7.5}
+        if heading is not None:
+            exif[0x8825] = {**exif[0x8825], 17: heading}
+        Image.new("L", (8, 4)).save(folder / "a.jpg", exif=exif)
+
+    def test_a_heading_from_true_north_is_turned_to_grid_north(self, tmp_path: Path) -> None:
+        self.shoot(tmp_path, 6.5, 52.25, heading=10.0)
+        recording = only(batch(tmp_path, yaml=f"crs: {RD}"))
+        projection = Projection(RD)
+        assert recording.position == pytest.approx(projection.to_projected(6.5, 52.25))
+        pose = recording.item["pose"]
+        assert (pose["x"], pose["y"], pose["z"]) == pytest.approx((*projection.to_projected(6.5, 52.25), 7.5))
+        assert pose["heading"] == pytest.approx(10.0 - projection.convergence(6.5, 52.25))
+        assert 9.0 < pose["heading"] < 9.2
+
+    def test_a_heading_stays_between_0_and_360(self, tmp_path: Path) -> None:
+        self.shoot(tmp_path, 6.5, 52.25, heading=0.1)
+        assert 359.0 < only(batch(tmp_path, yaml=f"crs: {RD}")).item["pose"]["heading"] < 359.3
+
+    def test_without_a_heading_there_is_a_position_but_no_pose(self, tmp_path: Path) -> None:
+        self.shoot(tmp_path, 6.5, 52.25)
+        recording = only(batch(tmp_path, yaml=f"crs: {RD}"))
+        assert recording.position is not None
+        assert recording.item["pose"] is None
+
+    def test_without_a_crs_the_utm_zone_of_the_first_one_is_taken(self, tmp_path: Path) -> None:
+        self.shoot(tmp_path, 6.5, 52.25, heading=0)
+        found = batch(tmp_path)
+        assert found.projection == Projection("EPSG:32632")
+        assert only(found).position == pytest.approx(Projection("EPSG:32632").to_projected(6.5, 52.25))
+
+    @pytest.mark.parametrize("yaml", ["", f"crs: {RD}"], ids=["utm", "named crs"])
+    def test_coordinates_off_the_globe_are_no_position(self, tmp_path: Path, yaml: str) -> None:
+        self.shoot(tmp_path, 5.0, 95.0, heading=0)
+        assert only(batch(tmp_path, yaml=yaml)).position is None
+
+    def test_a_photo_sphere_is_a_panorama_whatever_batch_yaml_says(self, tmp_path: Path) -> None:
+        xmp = b'<x GPano:ProjectionType="equirectangular"/>'
+        Image.new("L", (8, 4)).save(tmp_path / "a.jpg", xmp=xmp)
+        found = batch(tmp_path, yaml="camera: {model: pinhole, fx: 1, fy: 1, cx: 1, cy: 1}")
+        assert only(found).item["camera"] == {"model": "equirectangular"}
+
+
+class TestCsv:
+    def test_a_whole_row(self, tmp_path: Path) -> None:
+        found = batch(
+            tmp_path,
+            csv="id,image,x,y,z,heading,pitch,roll,camera,fx,fy,cx,cy,k1,k2,p1,p2,k3,width,height,time\n"
+            "r1,s/a.jpg,1.5,2.5,3,90,1,-1,pinhole,1000,1001,960,540,0.1,,,,,1920,1080,2024-05-01T12:00:00Z\n",
+        )
+        distortion = {"k1": 0.1, "k2": 0.0, "p1": 0.0, "p2": 0.0, "k3": 0.0}
+        assert only(found) == Recording(
+            id="r1",
+            position=(1.5, 2.5),
+            item={
+                "id": "r1",
+                "image": "/batch/s/a.jpg",
+                "width": 1920,
+                "height": 1080,
+                "camera": {
+                    "model": "pinhole",
+                    "fx": 1000.0,
+                    "fy": 1001.0,
+                    "cx": 960.0,
+                    "cy": 540.0,
+                    **distortion,
+                },
+                "pose": {"x": 1.5, "y": 2.5, "z": 3.0, "heading": 90.0, "pitch": 1.0, "roll": -1.0},
+                "time": "2024-05-01T12:00:00Z",
+            },
+        )
+
+    def test_without_an_id_the_image_is_the_id(self, tmp_path: Path) -> None:
+        assert only(batch(tmp_path, csv="image,width,height\na.jpg,8,4\n")).id == "a.jpg"
+
+    def test_without_a_size_the_file_is_asked(self, tmp_path: Path) -> None:
+        write_png(tmp_path / "a.png", 8, 4)
+        item = only(batch(tmp_path, csv="image,width\na.png,\n")).item
+        assert (item["width"], item["height"]) == (8, 4)
+
+    def test_a_byte_order_mark_quotes_and_windows_line_ends(self, tmp_path: Path) -> None:
+        text = '\ufeffimage,width,height,note\r\n"a, b.jpg",8,4,"say ""hi""\nthere"\r\n'
+        item = only(batch(tmp_path, csv=text)).item
+        assert (item["image"], item["note"]) == ("/batch/a, b.jpg", 'say "hi"\nthere')
+
+    def test_the_same_id_twice_passes_here(self, tmp_path: Path) -> None:
+        found = batch(tmp_path, csv="id,image,width,height\nr,a.jpg,8,4\nr,b.jpg,8,4\n")
+        assert [recording.id for recording in found.recordings()] == ["r", "r"]
+
+    @pytest.mark.parametrize(
+        ("fields", "told"),
+        [
+            (
+                "r,a.jpg,east,2,8,4",
+                "row 1: x: Input should be a valid number, unable to parse string as a number, got 'east'",
+            ),
+            ("r,a.jpg,nan,2,8,4", "row 1: x: Input should be a finite number"),
+            ("r,a.jpg,1e999,2,8,4", "row 1: x: Input should be a finite number"),
+            ("r,a.jpg,1,2,0,4", "row 1: width: Input should be greater than 0"),
+            ("r,a.jpg,1,2,8.5,4", "row 1: width: Input should be a valid integer"),
+            ("r,,1,2,8,4", "row 1: image: Field required"),
+            ("r,a.jpg,1,2,8,4,5", "more fields than the table has columns"),
+            ("r,a.jpg,1,2", "image 'a.jpg' does not exist"),
+        ],
+    )
+    def test_a_row_with_a_fault_is_told_by_its_number(self, tmp_path: Path, fields: str, told: str) -> None:
+        assert told in fault(batch(tmp_path, csv=f"id,image,x,y,width,height\n{fields}\n"))
+
+    def test_a_fault_does_not_keep_the_next_row_out(self, tmp_path: Path) -> None:
+        found = batch(tmp_path, csv="image,width,height\na.jpg,x,4\nb.jpg,8,4\n")
+        assert [type(recording) for recording in found.recordings()] == [BadRecording, Recording]
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            (b"name,x\na,1\n", "no column 'image'; its columns are name, x"),
+            (b"image\ncaf\xe9.jpg\n", "must be UTF-8"),
+        ],
+    )
+    def test_a_table_that_is_none_is_refused_as_a_whole(
+        self, tmp_path: Path, content: bytes, told: str
+    ) -> None:
+        (tmp_path / "recordings.csv").write_bytes(content)
+        with pytest.raises(BatchError, match=told):
+            list(open_batch(tmp_path).recordings())
+
+    def test_a_comma_at_the_end_of_every_line(self, tmp_path: Path) -> None:
+        assert only(batch(tmp_path, csv="image,width,height,\na.jpg,8,4,\n")).id == "a.jpg"
+
+    def test_a_long_table_is_read_row_by_row(self, tmp_path: Path) -> None:
+        with (tmp_path / "recordings.csv").open("w") as table:
+            table.write("image,x,y,width,height\n")
+            table.writelines(f"r{n:06}.jpg,{n},2,4000,2000\n" for n in range(200_000))
+        found = open_batch(tmp_path)
+        recordings = found.recordings()
+        tracemalloc.start()
+        try:
+            assert next(recordings).id == "r000000.jpg"
+            first = tracemalloc.get_traced_memory()[1]
+            for _ in itertools.islice(recordings, 1500):
+                pass
+            assert first < 2_000_000
+            assert tracemalloc.get_traced_memory()[0] < first + 100_000
+        finally:
+            tracemalloc.stop()
+
+
+class TestJsonLines:
+    def test_cameras_may_be_objects_and_further_keys_are_carried_on(self, tmp_path: Path) -> None:
+        found = only(
+            row(tmp_path, id="r", x=1, y=2, camera={"model": "equirectangular"}, tags=["a", {"b": 1}])
+        )
+        assert found.item["camera"] == {"model": "equirectangular"}
+        assert found.item["tags"] == ["a", {"b": 1}]
+        assert (found.position, found.item["pose"]) == ((1.0, 2.0), None)
+
+    def test_csv_comes_first_if_there_are_both(self, tmp_path: Path) -> None:
+        found = batch(tmp_path, csv="image,width,height\nc.jpg,8,4\n", jsonl=['{"image": "j.jpg"}'])
+        assert only(found).id == "c.jpg"
+
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ('{"image": ', "not JSON: Expecting value"),
+            ("[1]", "not a JSON object"),
+            ('{"id": "r"}', "row 1: image: Field required"),
+            ('{"image": 5}', "row 1: image: Input should be a valid string"),
+            ('{"image": "a.jpg", "x": "e"}', "row 1: x: Input should be a valid number"),
+            ('{"image": "a.jpg", "x": ' + "9" * 5000 + "}", "not JSON: a number has 5000 digits"),
+            (
+                '{"image": "a.jpg", "width": 8, "height": 4, "camera": "fisheye"}',
+                "camera: Input tag 'fisheye'",
+            ),
+            (
+                '{"image": "a.jpg", "width": 8, "height": 4, "camera": "pinhole"}',
+                "camera: pinhole.fx: Field required",
+            ),
+        ],
+    )
+    def test_a_line_with_a_fault_is_told_by_its_number(self, tmp_path: Path, line: str, told: str) -> None:
+        assert told in fault(batch(tmp_path, jsonl=[line]))
+
+    def test_blank_lines_do_not_matter(self, tmp_path: Path) -> None:
+        line = '{"image": "a.jpg", "width": 8, "height": 4}'
+        assert only(batch(tmp_path, jsonl=["", line, "   "])).id == "a.jpg"
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{"image": "a.jpg", "width": 8, "height": 4, "note": NaN}',
+            '{"image": "a.jpg", "width": 8, "height": 4, "note": 1e400}',
+            r'{"image": "a.jpg", "width": 8, "height": 4, "note": "\ud800"}',
+            r'{"id": "\ud800", "image": "a.jpg", "width": 8, "height": 4}',
+            '{"image": "a.jpg", "note": ' + "[" * 100_000 + "}",
+        ],
+        ids=["NaN", "1e400", "half a pair", "half a pair as id", "endless nesting"],
+    )
+    def test_what_could_not_be_sent_to_a_step_is_a_fault_of_its_row(self, tmp_path: Path, line: str) -> None:
+        (found,) = batch(tmp_path, jsonl=[line]).recordings()
+        assert isinstance(found, BadRecording)
+        json.dumps([found.id, found.reason], ensure_ascii=False).encode()
+
+
+class TestPaths:
+    @pytest.mark.parametrize("image", ["../a.jpg", "a/../../b.jpg", "/etc/passwd", "a/..", "a\0.jpg"])
+    def test_a_path_that_leaves_the_batch_is_refused(self, tmp_path: Path, image: str) -> None:
+        assert "leaves the batch" in fault(row(tmp_path, image=image))
+
+    @pytest.mark.parametrize("image", ["a..jpg", "..a/b.jpg", "a/./b.jpg", ".hidden/a.jpg"])
+    def test_dots_alone_are_no_crime(self, tmp_path: Path, image: str) -> None:
+        assert only(row(tmp_path, image=image)).id == image
+
+    def test_a_link_that_leaves_the_batch_is_refused_in_a_table_too(self, tmp_path: Path) -> None:
+        (folder := tmp_path / "batch").mkdir()
+        write_png(tmp_path / "elsewhere.png")
+        (folder / "a.png").symlink_to("../elsewhere.png")
+        assert "leaves the batch" in fault(batch(folder, csv="image\na.png\n"))
+
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [
+            ("https://h.example/a/b.JPG?sig=1", "image.jpg"),
+            ("http://h.example/b.p%6Eg", "image.png"),
+            ("https://h.example/photo", "image"),
+            ("https://h.example/x.php?f=.jpg", "image"),
+        ],
+    )
+    def test_an_image_given_by_its_url_is_fetched_to_a_folder_of_its_own(
+        self, tmp_path: Path, url: str, name: str
+    ) -> None:
+        found = only(batch(tmp_path, jsonl=[json.dumps({"id": "r/1", "image": url})]))
+        assert (found.url, found.item["image"]) == (url, f"/work/fetch/r%2F1/{name}")
+        assert (found.item["width"], found.item["height"]) == (None, None)
+
+    @PROPERTY
+    @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=2, unique=True))
+    def test_a_units_folder_is_safe_and_its_own(self, ids: list[str]) -> None:
+        folders = [unit_folder(one) for one in ids]
+        assert len(set(folders)) == len(ids)
+        for folder in folders:
+            assert folder not in (".", "..")
+            assert 0 < len(folder) <= 120
+            assert not set(folder) & set("/\\\0\n '\"$`*?")
+
+    @pytest.mark.parametrize("unit", [".", "..", "...", "a/b", "x" * 500, "é" * 100, "-rf"])
+    def test_units_that_try(self, unit: str) -> None:
+        assert len(unit_folder(unit)) <= 120
+        assert "/" not in unit_folder(unit)
+        assert set(unit_folder(unit)) != {"."}
+
+
+class TestCameras:
+    PINHOLE = "camera: {model: pinhole, fx: 100, fy: 100, cx: 4, cy: 2}"
+
+    def test_the_batchs_default_camera(self, tmp_path: Path) -> None:
+        write_png(tmp_path / "a.png")
+        assert only(batch(tmp_path, yaml=self.PINHOLE)).item["camera"]["fx"] == 100
+
+    def test_a_rows_camera_wins(self, tmp_path: Path) -> None:
+        text = "image,width,height,camera\na.jpg,8,4,equirectangular\n"
+        assert only(batch(tmp_path, yaml=self.PINHOLE, csv=text)).item["camera"] == {
+            "model": "equirectangular"
+        }
+
+    def test_a_panorama_does_not_mind_the_pinholes_columns(self, tmp_path: Path) -> None:
+        text = "image,width,height,camera,fx,k1\na.jpg,8,4,equirectangular,100,0.5\n"
+        item = only(batch(tmp_path, csv=text)).item
+        assert item["camera"] == {"model": "equirectangular"}
+        assert "fx" not in item
+
+
+class TestBatchYaml:
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("crs: [", "not valid YAML"),
+            ("crss: EPSG:28992", "crss: Extra inputs are not permitted"),
+            ("- 1", "Input should be a valid dictionary"),
+            ("region: {size: 0}", "region.size: Input should be greater than 0"),
+            ("region: {halo: -1}", "region.halo: Input should be greater than or equal to 0"),
+            ("region: {size: .inf}", "region.size: Input should be a finite number"),
+            ("camera: {model: fisheye}", "camera: Input tag 'fisheye'"),
+            (
+                "camera: {model: pinhole, fx: 0, fy: 1, cx: 1, cy: 1}",
+                "camera.pinhole.fx: Input should be greater",
+            ),
+            ("crs: 28992", "crs: Input should be a valid string"),
+        ],
+    )
+    def test_faults_are_told_with_their_place(self, tmp_path: Path, text: str, told: str) -> None:
+        with pytest.raises(BatchError) as refused:
+            batch(tmp_path, yaml=text)
+        assert told in str(refused.value)
+
+    def test_without_one_or_with_an_empty_one_there_are_defaults(self, tmp_path: Path) -> None:
+        assert batch(tmp_path).config == batch(tmp_path, yaml="# nothing yet\n").config
+        assert batch(tmp_path).name == tmp_path.name
+
+    def test_a_folder_that_is_none(self, tmp_path: Path) -> None:
+        with pytest.raises(BatchError, match="no such folder"):
+            open_batch(tmp_path / "absent")
+
+    def test_an_unknown_crs(self, tmp_path: Path) -> None:
+        with pytest.raises(BatchError, match="is not known"):
+            _ = batch(tmp_path, yaml="crs: EPSG:999999").projection
+
+
+class TestDetectionsMadeElsewhere:
+    @staticmethod
+    def coco(folder: Path, document: Any) -> Batch:
+        (folder / "detections.json").write_text(json.dumps(document))
+        return row(folder)
+
+    def test_they_join_by_file_name(self, tmp_path: Path) -> None:
+        found = self.coco(
+            tmp_path,
+            {
+                "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "other.jpg"}],
+                "categories": [{"id": 1, "name": "red-circle"}],
+                "annotations": [
+                    {"image_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5, "category_id": 1},
+                    {"image_id": 7, "bbox": [5, 6, 7, 8]},
+                    {"image_id": 8, "bbox": [0, 0, 1, 1]},
+                ],
+            },
+        )
+        (recording,) = found.recordings(with_detections=True)
+        assert isinstance(recording, Recording)
+        assert recording.item["detections"] == [
+            {"bbox": [1, 2, 3, 4], "score": 0.5, "label": "red-circle"},
+            {"bbox": [5, 6, 7, 8], "score": 1.0},
+        ]
+
+    def test_a_recording_without_any_has_an_empty_list(self, tmp_path: Path) -> None:
+        (recording,) = self.coco(tmp_path, {"images": [], "annotations": []}).recordings(with_detections=True)
+        assert isinstance(recording, Recording)
+        assert recording.item["detections"] == []
+
+    def test_they_are_left_alone_unless_asked_for(self, tmp_path: Path) -> None:
+        assert "detections" not in only(self.coco(tmp_path, {})).item
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {},
+            [],
+            [{"image_id": 1, "bbox": [1, 2, 3, 4]}],
+            {"images": [], "annotations": [{"image_id": 1, "bbox": []}]},
+            {"images": [{}], "annotations": []},
+            {"images": [], "annotations": 5},
+            5,
+        ],
+    )
+    def test_a_file_that_is_no_coco(self, tmp_path: Path, document: Any) -> None:
+        with pytest.raises(BatchError, match="not a COCO detections file"):
+            _ = self.coco(tmp_path, document).detections
+
+
+class TestRegionsOfABatch:
+    @staticmethod
+    def with_regions(folder: Path, document: Any, yaml: str = f"crs: {RD}") -> Batch:
+        (folder / "regions.geojson").write_text(json.dumps(document))
+        return batch(folder, yaml=yaml)
+
+    def test_without_positions_there_is_one(self, tmp_path: Path) -> None:
+        assert self.with_regions(tmp_path, {}).regions(positioned=False) == Undivided()
+
+    def test_without_a_file_there_is_a_grid(self, tmp_path: Path) -> None:
+        found = batch(tmp_path, yaml="region: {size: 50, halo: 5}")
+        assert found.regions(positioned=True) == Grid(size=50, halo=5)
+
+    def test_polygons_in_wgs84_come_into_the_batchs_crs(self, tmp_path: Path) -> None:
+        document = collection([feature(square(5.0, 52.0, 5.1, 52.1), {"id": "west"})])
+        regions = self.with_regions(tmp_path, document).regions(positioned=True)
+        assert isinstance(regions, Polygons)
+        x, y = regions.cores["west"]["coordinates"][0][0]
+        assert (x, y) == pytest.approx(Projection(RD).to_projected(5.0, 52.0), abs=1e-6)
+
+    def test_polygons_that_name_the_batchs_crs_stay_as_they_are(self, tmp_path: Path) -> None:
+        core = square(0, 0, 10, 10)
+        document = collection([feature(core)], crs={"type": "name", "properties": {"name": RD}})
+        regions = self.with_regions(tmp_path, document).regions(positioned=True)
+        assert regions == Polygons(cores={"0": core}, halo=100)
+
+    @pytest.mark.parametrize(
+        ("one", "name"),
+        [
+            (feature(square(0, 0, 1, 1), {"id": "p"}, id="f"), "f"),
+            (feature(square(0, 0, 1, 1), {"id": "p", "name": "n"}), "p"),
+            (feature(square(0, 0, 1, 1), {"name": "n"}), "n"),
+            (feature(square(0, 0, 1, 1)), "0"),
+        ],
+    )
+    def test_a_regions_name(self, tmp_path: Path, one: dict[str, Any], name: str) -> None:
+        regions = self.with_regions(tmp_path, collection([one])).regions(positioned=True)
+        assert isinstance(regions, Polygons)
+        assert list(regions.cores) == [name]
+
+    @pytest.mark.parametrize(
+        ("document", "told"),
+        [
+            (
+                collection([feature({"type": "Point", "coordinates": [1, 2]})]),
+                "feature 0 is a Point, not a polygon",
+            ),
+            (collection([feature(square(0, 0, 1, 1), {"id": "a"})] * 2), "two regions have the id 'a'"),
+            ({}, "not a GeoJSON FeatureCollection"),
+            ([], "not a GeoJSON FeatureCollection"),
+            (collection([{"geometry": None}]), "not a GeoJSON FeatureCollection"),
+            (
+                collection([feature({"type": "Polygon", "coordinates": []})]),
+                "not a GeoJSON FeatureCollection",
+            ),
+            (
+                collection([feature({"type": "Polygon", "coordinates": [[]]})]),
+                "not a GeoJSON FeatureCollection",
+            ),
+        ],
+    )
+    def test_faults(self, tmp_path: Path, document: Any, told: str) -> None:
+        with pytest.raises(BatchError, match=told):
+            self.with_regions(tmp_path, document).regions(positioned=True)
+
+    @pytest.mark.parametrize(
+        "crs", [None, {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}]
+    )
+    def test_the_crs_that_gdal_writes_is_wgs84(self, tmp_path: Path, crs: Any) -> None:
+        document = collection([feature(square(5.0, 52.0, 5.1, 52.1))], crs=crs)
+        regions = self.with_regions(tmp_path, document).regions(positioned=True)
+        assert isinstance(regions, Polygons)
+        assert regions.around(Projection(RD).to_projected(5.05, 52.05)) == ("0",)
+
+    def test_regions_need_the_batchs_crs(self, tmp_path: Path) -> None:
+        with pytest.raises(BatchError, match="must name the crs"):
+            self.with_regions(tmp_path, collection([]), yaml="").regions(positioned=True)

@@ -1,0 +1,208 @@
+"""The commands as a user meets them: what is printed where, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coordinator import __version__
+from coordinator.cli import RUNGS, main
+from coordinator.errors import (
+    BatchError,
+    CoordinatorError,
+    EngineError,
+    ExitCode,
+    PipelineError,
+    RunFolderError,
+    UsageError,
+)
+from coordinator.messages import schema
+from coordinator.pipeline import Rung
+from tests.unit.builders import collection, feature, write_png
+
+Said = Callable[[], tuple[str, str]]
+
+ONE_STEP = "name: p\nsteps: [{name: detect, image_ref: example/detect}]\n"
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Path:
+    write_png(tmp_path / "batch" / "r1.png")
+    (tmp_path / "p.yaml").write_text(ONE_STEP)
+    return tmp_path / "batch"
+
+
+def run(*arguments: object) -> int:
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    return lambda: tuple(capsys.readouterr())  # type: ignore[return-value]
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [],
+            ["fly"],
+            ["run"],
+            ["run", "b", "--jobs", "0"],
+            ["run", "b", "--jobs", "two"],
+            ["run", "b", "--limit", "-1"],
+            ["score", "r", "t", "--radius", "0"],
+            ["score", "r", "t", "--radius", "nan"],
+            ["score", "r", "t", "--radius", "inf"],
+        ],
+    )
+    def test_wrong_usage_ends_with_2_and_says_so_on_stderr(self, arguments: list[str], said: Said) -> None:
+        assert run(*arguments) == 2
+        out, err = said()
+        assert (out, "usage: " in err) == ("", True)
+
+    @pytest.mark.parametrize(
+        "arguments", [["--help"], ["run", "--help"], ["validate", "--help"], ["score", "--help"]]
+    )
+    def test_help(self, arguments: list[str], said: Said) -> None:
+        assert run(*arguments) == 0
+        assert "usage: python -m coordinator" in said()[0]
+
+    def test_the_exit_codes_are_told(self, said: Said) -> None:
+        run("--help")
+        told = " ".join(said()[0].split())
+        for code in ExitCode:
+            assert f" {code.value} " in told
+
+    def test_version(self, said: Said) -> None:
+        assert run("--version") == 0
+        assert said()[0] == f"coordinator {__version__}\n"
+
+    def test_the_rungs_of_the_command_line_are_the_pipelines(self) -> None:
+        assert set(RUNGS) == set(Rung)
+
+    @pytest.mark.parametrize("error", [UsageError, BatchError, PipelineError, EngineError, RunFolderError])
+    def test_every_refusal_has_an_exit_code(self, error: type[CoordinatorError]) -> None:
+        assert error.exit_code is ExitCode.REFUSED
+
+
+class TestValidate:
+    def test_a_good_batch(self, batch: Path, said: Said) -> None:
+        assert run("validate", batch, "--pipeline", batch.parent / "p.yaml") == 0
+        first, *others = said()[0].splitlines()
+        assert first.startswith("batch 'batch': 1 recordings, ")
+        assert others == ["crs: none; regions: 1", "pipeline 'p': detect (per item)"]
+
+    def test_recordings_without_a_position_are_counted(self, batch: Path, said: Said) -> None:
+        run("validate", batch, "--pipeline", batch.parent / "p.yaml")
+        assert "1 recordings, 1 without a position" in said()[0]
+
+    def test_problems_are_listed_and_end_with_1(self, batch: Path, said: Said) -> None:
+        (batch / "broken.jpg").write_text("no image")
+        (batch.parent / "p.yaml").write_text(ONE_STEP.replace("}]", ", resources: {cpus: 9999}}]"))
+        assert run("validate", batch, "--pipeline", batch.parent / "p.yaml") == 1
+        problems = [line for line in said()[0].splitlines() if "problem: " in line]
+        assert problems[0] == "  problem: 'broken.jpg': image 'broken.jpg' is not an image file"
+        assert "step 'detect' asks for 9999 CPUs" in problems[1]
+
+    def test_an_empty_batch_ends_with_2(self, tmp_path: Path, said: Said) -> None:
+        assert run("validate", tmp_path) == 2
+        assert "holds no recording that can be used" in said()[1]
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["--pipeline", "absent.yaml"], "coordinator: pipeline 'absent.yaml': no such file"),
+            (["--until", "absent"], "coordinator: pipeline 'traffic-signs' has no step 'absent'"),
+            (
+                ["--from", "recognise", "--until", "detect"],
+                "coordinator: --from recognise comes after --until detect",
+            ),
+            (["--from", "position"], "--from position needs detections made elsewhere"),
+        ],
+    )
+    def test_refusals_end_with_2_and_one_message(
+        self, batch: Path, arguments: list[str], told: str, said: Said
+    ) -> None:
+        assert run("validate", batch, *arguments) == 2
+        out, err = said()
+        assert (out, told in err, "Traceback" in err) == ("", True, False)
+
+    def test_positions_without_a_crs(self, batch: Path, said: Said) -> None:
+        (batch / "recordings.csv").write_text("image,x,y\nr1.png,1,2\n")
+        assert run("validate", batch) == 2
+        assert "names no crs;\n  write a line such as  crs: EPSG:28992  there" in said()[1]
+
+    def test_positions_without_a_crs_are_seen_behind_the_first_row_too(self, batch: Path) -> None:
+        (batch / "recordings.csv").write_text("image,x,y\nr1.png,,\nr1.png,1,2\n")
+        assert run("validate", batch) == 2
+
+    def test_limit(self, batch: Path, said: Said) -> None:
+        for n in range(5):
+            write_png(batch / f"x{n}.png")
+        run("validate", batch, "--limit", 2, "--pipeline", batch.parent / "p.yaml")
+        assert "batch 'batch': 2 recordings" in said()[0]
+
+
+class TestRun:
+    def test_a_run_folder_inside_the_batch_is_refused(self, batch: Path, said: Said) -> None:
+        assert run("run", batch, "--out", batch / "run") == 2
+        assert "lies inside the batch, which a run never changes" in said()[1]
+        assert sorted(path.name for path in batch.iterdir()) == ["r1.png"]
+
+    def test_no_batch(self, tmp_path: Path, said: Said) -> None:
+        assert run("run", tmp_path / "absent") == 2
+        assert said()[1].startswith("coordinator: batch ")
+
+    def test_a_dry_run_prints_the_script_and_makes_nothing(self, batch: Path, said: Said) -> None:
+        out = batch.parent / "out"
+        assert run("run", batch, "--dry-run", "--out", out, "--pipeline", batch.parent / "p.yaml") == 0
+        assert "docker run" in said()[0]
+        assert not out.exists()
+
+
+def test_schema_prints_the_contract(said: Said) -> None:
+    assert run("schema") == 0
+    assert json.loads(said()[0]) == schema()
+
+
+class TestScore:
+    @pytest.fixture
+    def scored(self, tmp_path: Path) -> tuple[Path, Path]:
+        def sign(x: float) -> dict[str, object]:
+            return feature(
+                {"type": "Point", "coordinates": [5.4, 52.2]},
+                {"x": x, "y": 0.0, "z": 2.0, "crs": "EPSG:28992", "category": "stop"},
+            )
+
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "objects.geojson").write_text(json.dumps(collection([sign(0.0), sign(50.0)])))
+        (tmp_path / "truth.geojson").write_text(json.dumps(collection([sign(0.25)])))
+        return tmp_path / "run", tmp_path / "truth.geojson"
+
+    def test_figures_to_read(self, scored: tuple[Path, Path], said: Said) -> None:
+        assert run("score", *scored) == 0
+        assert said()[0].splitlines() == [
+            "objects             2 found, 1 true",
+            "matched             1 within 1 m",
+            "precision           0.500",
+            "recall              1.000",
+            "F1                  0.667",
+            "position error      mean 0.250 m, median 0.250 m",
+            "category accuracy   1.000",
+        ]
+
+    def test_figures_for_programs(self, scored: tuple[Path, Path], said: Said) -> None:
+        assert run("score", *scored, "--json", "--radius", "0.1") == 0
+        figures = json.loads(said()[0])
+        assert (figures["matched"], figures["recall"], figures["mean_error"]) == (0, 0.0, None)
+
+    def test_no_results(self, tmp_path: Path, said: Said) -> None:
+        assert run("score", tmp_path, tmp_path / "truth.geojson") == 2
+        assert said()[1].startswith("coordinator: ")

@@ -1,0 +1,265 @@
+"""What is ready when: checked by examples, and by a model that runs random pipelines in random orders."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.dataflow import Advance, Dataflow, Unit, next_attempt
+from coordinator.messages import ErrorKind, Json
+from coordinator.pipeline import Per
+from tests.unit.builders import PROPERTY, error, item, step
+
+ITEM, REGION = Per.ITEM, Per.REGION
+
+
+def flow(*kinds: Per, **census: int) -> Dataflow:
+    return Dataflow([step(f"s{number}", per) for number, per in enumerate(kinds)], census)
+
+
+def ready(advance: Advance) -> list[tuple[int, str]]:
+    return [(unit.step, unit.id) for unit in advance.ready]
+
+
+def skipped(advance: Advance) -> list[tuple[int, str]]:
+    return [(unit.step, unit.id) for unit in advance.skipped]
+
+
+def gathered(advance: Advance) -> list[tuple[int, str, str]]:
+    return [(one.step, one.region, one.item["id"]) for one in advance.gathered]
+
+
+class TestItemSteps:
+    def test_a_recording_enters_the_first_step_and_its_items_the_next(self) -> None:
+        moving = flow(ITEM, ITEM, all=1)
+        (unit,) = moving.admit(item("r"), ("all",)).ready
+        assert unit == Unit(step=0, id="r", regions=("all",), item=item("r"))
+        assert ready(moving.finish(unit, [item("a"), item("b")])) == [(1, "a"), (1, "b")]
+
+    def test_behind_the_last_step_items_go_nowhere(self) -> None:
+        moving = flow(ITEM, all=1)
+        (unit,) = moving.admit(item("r"), ("all",)).ready
+        assert moving.finish(unit, [item("a")]) == Advance()
+
+    def test_without_a_step_per_region_no_census_is_needed(self) -> None:
+        moving = flow(ITEM, ITEM)
+        (unit,) = moving.admit(item("r"), ("all",)).ready
+        assert ready(moving.finish(unit, [item("a")])) == [(1, "a")]
+        assert moving.close() == Advance()
+
+    def test_an_item_without_a_region_still_moves_along(self) -> None:
+        moving = flow(ITEM, ITEM, REGION, a=1)
+        (unit,) = moving.admit(item("r"), ()).ready
+        (unit,) = moving.finish(unit, [item("r")]).ready
+        assert moving.finish(unit, [item("r")]) == Advance()
+
+
+class TestRegions:
+    def test_a_region_is_ready_with_its_last_item(self) -> None:
+        moving = flow(ITEM, REGION, a=2)
+        first, second = (moving.admit(item(name), ("a",)).ready[0] for name in ("r1", "r2"))
+        half = moving.finish(first, [first.item or {}])
+        assert (gathered(half), ready(half)) == ([(1, "a", "r1")], [])
+        whole = moving.finish(second, [second.item or {}])
+        assert (gathered(whole), whole.ready) == ([(1, "a", "r2")], [Unit(step=1, id="a", regions=("a",))])
+
+    def test_no_barrier_one_region_is_ready_while_another_waits(self) -> None:
+        moving = flow(ITEM, REGION, a=1, b=1)
+        (unit,) = moving.admit(item("r1"), ("a",)).ready
+        assert ready(moving.finish(unit, [item("r1")])) == [(1, "a")]
+
+    def test_a_recording_in_several_regions_is_gathered_in_each(self) -> None:
+        moving = flow(REGION, a=1, b=1)
+        advance = moving.admit(item("r"), ("a", "b"))
+        assert gathered(advance) == [(0, "a", "r"), (0, "b", "r")]
+        assert ready(advance) == [(0, "a"), (0, "b")]
+
+    def test_one_item_that_becomes_three_is_waited_for_three_times(self) -> None:
+        moving = flow(ITEM, ITEM, REGION, a=1)
+        (unit,) = moving.admit(item("r"), ("a",)).ready
+        three = moving.finish(unit, [item("x"), item("y"), item("z")]).ready
+        assert [ready(moving.finish(one, [item(one.id)])) for one in three] == [[], [], [(2, "a")]]
+
+    def test_a_failed_recording_is_not_waited_for(self) -> None:
+        moving = flow(ITEM, REGION, a=2)
+        first, second = (moving.admit(item(name), ("a",)).ready[0] for name in ("r1", "r2"))
+        moving.finish(first, [item("r1")])
+        assert ready(moving.fail(second)) == [(1, "a")]
+
+    def test_a_region_that_came_to_nothing_is_skipped_and_so_is_all_behind_it(self) -> None:
+        moving = flow(ITEM, REGION, ITEM, REGION, a=1)
+        (unit,) = moving.admit(item("r"), ("a",)).ready
+        assert skipped(moving.finish(unit, [])) == [(1, "a"), (3, "a")]
+
+    def test_a_failed_region_skips_the_later_step_per_region(self) -> None:
+        moving = flow(REGION, ITEM, REGION, a=1)
+        (unit,) = moving.admit(item("r"), ("a",)).ready
+        assert skipped(moving.fail(unit)) == [(2, "a")]
+
+    def test_a_regions_objects_stay_in_that_region(self) -> None:
+        moving = flow(REGION, REGION, a=1, b=1)
+        in_a, _ = moving.admit(item("r"), ("a", "b")).ready
+        advance = moving.finish(in_a, [item("o1"), item("o2")])
+        assert gathered(advance) == [(1, "a", "o1"), (1, "a", "o2")]
+        assert ready(advance) == [(1, "a")]
+
+
+class TestBatchesThatChange:
+    """Between the census and the run, files may come and go."""
+
+    def test_what_was_announced_and_never_came_is_not_waited_for_after_the_end(self) -> None:
+        moving = flow(REGION, a=2, b=1)
+        assert ready(moving.admit(item("r"), ("a",))) == []
+        end = moving.close()
+        assert (ready(end), skipped(end)) == ([(0, "a")], [(0, "b")])
+
+    def test_the_end_changes_nothing_for_what_is_on_its_way(self) -> None:
+        moving = flow(ITEM, REGION, a=1)
+        (unit,) = moving.admit(item("r"), ("a",)).ready
+        assert moving.close() == Advance()
+        assert ready(moving.finish(unit, [item("r")])) == [(1, "a")]
+
+    def test_a_recording_that_was_not_announced_is_left_out_of_its_region(self) -> None:
+        moving = flow(REGION, a=1)
+        assert ready(moving.admit(item("r1"), ("a",))) == [(0, "a")]
+        assert moving.admit(item("r2"), ("a",)) == Advance()
+        assert moving.admit(item("r3"), ("never heard of",)) == Advance()
+
+    def test_a_recording_that_turned_out_to_be_none(self) -> None:
+        moving = flow(REGION, a=2, b=1)
+        moving.admit(item("r1"), ("a",))
+        lost = moving.lose(("a", "b"))
+        assert (ready(lost), skipped(lost)) == ([(0, "a")], [(0, "b")])
+
+
+@dataclass
+class Model:
+    """Runs a dataflow as a scheduler would, and holds it against what plainly must be true."""
+
+    kinds: Sequence[Per]
+    recordings: dict[str, tuple[str, ...]]
+    ghosts: dict[str, int]
+    flow: Dataflow = field(init=False)
+    pending: list[Unit] = field(default_factory=list)
+    store: defaultdict[tuple[int, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    due: defaultdict[tuple[int, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    settled: Counter[tuple[int, str]] = field(default_factory=Counter)
+    seen: Counter[tuple[int, str]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        census = Counter(self.ghosts) + Counter(
+            region for found in self.recordings.values() for region in found
+        )
+        self.census = dict(census)
+        self.flow = Dataflow([step(f"s{n}", kind) for n, kind in enumerate(self.kinds)], self.census)
+
+    def gathering_after(self, number: int) -> int | None:
+        return next(
+            (later for later in range(number + 1, len(self.kinds)) if self.kinds[later] is REGION), None
+        )
+
+    def take(self, advance: Advance, waiting: dict[str, tuple[str, ...]], open_batch: bool) -> None:
+        for one in advance.gathered:
+            self.store[one.step, one.region].append(one.item["id"])
+        for unit in advance.ready:
+            self.seen[unit.step, unit.id] += 1
+            if self.kinds[unit.step] is REGION:
+                self.settle(unit, waiting, open_batch)
+                assert self.store[unit.step, unit.id], "a region that gathered nothing must be skipped"
+            self.pending.append(unit)
+        for unit in advance.skipped:
+            self.settle(unit, waiting, open_batch)
+            assert not self.store[unit.step, unit.id], "a region with items must not be skipped"
+
+    def settle(self, unit: Unit, waiting: dict[str, tuple[str, ...]], open_batch: bool) -> None:
+        """A region's turn has come: nothing of it may be left before this step, and nothing may be missing."""
+        self.settled[unit.step, unit.id] += 1
+        first = self.gathering_after(-1) == unit.step
+        assert not (first and any(unit.id in regions for regions in waiting.values()))
+        assert not (first and open_batch and self.ghosts.get(unit.id))
+        for other in self.pending:
+            assert not (other.step < unit.step and unit.id in other.regions), "something is still on its way"
+        assert sorted(self.store[unit.step, unit.id]) == sorted(self.due[unit.step, unit.id])
+
+    def note_due(self, number: int, items: Sequence[Json], regions: tuple[str, ...]) -> None:
+        if number < len(self.kinds) and self.kinds[number] is REGION:
+            for region in regions:
+                self.due[number, region] += [one["id"] for one in items]
+
+    def run(self, draw: st.DataObject) -> None:
+        waiting, open_batch = dict(self.recordings), True
+        while open_batch or self.pending:
+            choices = len(self.pending) + open_batch
+            choice = draw.draw(st.integers(0, choices - 1))
+            if choice < len(self.pending):
+                self.end(self.pending.pop(choice), draw, waiting, open_batch)
+            elif waiting:
+                name, regions = waiting.popitem()
+                if draw.draw(st.integers(0, 4)) == 0:
+                    self.take(self.flow.lose(regions), waiting, open_batch)
+                else:
+                    self.note_due(0, [item(name)], regions)
+                    self.take(self.flow.admit(item(name), regions), waiting, open_batch)
+            else:
+                open_batch = False
+                self.take(self.flow.close(), waiting, open_batch)
+
+    def end(
+        self, unit: Unit, draw: st.DataObject, waiting: dict[str, tuple[str, ...]], open_batch: bool
+    ) -> None:
+        if draw.draw(st.integers(0, 4)) == 0:
+            advance = self.flow.fail(unit)
+        else:
+            items = [item(f"{unit.id}.{number}") for number in range(draw.draw(st.integers(0, 3)))]
+            self.note_due(unit.step + 1, items, unit.regions)
+            advance = self.flow.finish(unit, items)
+        self.take(advance, waiting, open_batch)
+
+
+REGIONS = st.lists(st.sampled_from("ABC"), unique=True).map(tuple)
+
+
+@PROPERTY
+@given(
+    st.lists(st.sampled_from([ITEM, REGION]), min_size=1, max_size=4),
+    st.lists(REGIONS, max_size=5),
+    st.dictionaries(st.sampled_from("ABCD"), st.integers(1, 2), max_size=2),
+    st.data(),
+)
+def test_random_pipelines_in_random_orders(
+    kinds: list[Per], recordings: list[tuple[str, ...]], ghosts: dict[str, int], draw: st.DataObject
+) -> None:
+    model = Model(kinds, {f"r{number}": regions for number, regions in enumerate(recordings)}, ghosts)
+    model.run(draw)
+    gathering = [number for number, kind in enumerate(kinds) if kind is REGION]
+    once = Counter({(number, region): 1 for number in gathering for region in model.census})
+    assert model.settled == once, "every region is ready or skipped, once, at every step per region"
+    assert all(count == 1 for count in model.seen.values()), "nothing is started twice"
+    assert model.store == model.due, "nothing is lost, nothing is invented"
+
+
+class TestRetries:
+    @pytest.mark.parametrize("kind", [ErrorKind.BAD_INPUT, ErrorKind.CANCELLED])
+    def test_what_cannot_get_better_is_never_tried_again(self, kind: ErrorKind) -> None:
+        assert next_attempt(error(kind), attempt=1, retries=100) is None
+
+    @pytest.mark.parametrize(
+        "kind",
+        [ErrorKind.INTERNAL, ErrorKind.CRASH, ErrorKind.TIMEOUT, ErrorKind.PROTOCOL, ErrorKind.ENGINE],
+    )
+    @pytest.mark.parametrize(
+        ("attempt", "retries", "again"), [(1, 0, None), (1, 1, 2), (2, 1, None), (2, 2, 3), (3, 2, None)]
+    )
+    def test_anything_else_is_tried_as_often_as_the_step_says(
+        self, kind: ErrorKind, attempt: int, retries: int, again: int | None
+    ) -> None:
+        assert next_attempt(error(kind), attempt, retries) == again
+
+    @pytest.mark.parametrize("attempt", [1, 5])
+    def test_a_task_lost_for_another_ones_sake_costs_no_attempt(self, attempt: int) -> None:
+        assert next_attempt(error(ErrorKind.LOST), attempt, retries=0) == attempt

@@ -1,0 +1,104 @@
+"""The dry run is a shell script that can be pasted into a shell."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from coordinator.dryrun import script
+from coordinator.errors import CoordinatorError
+from coordinator.run import Job
+
+PIPELINE = """\
+name: p
+steps:
+  - {name: detect, image_ref: example/detect, params: {say: "it's $HOME `x`"}}
+  - {name: position, image_ref: example/position, per: region}
+  - {name: recognise, image_ref: example/recognise}
+"""
+NAMES = [
+    "r1.jpg",
+    "with space.jpg",
+    "it's.jpg",
+    "$(touch HACKED).jpg",
+    "new\nline.jpg",
+    "-rf.jpg",
+    "straße.jpg",
+]
+
+
+def job(tmp_path: Path, *, pipeline: str = PIPELINE, names: list[str] = NAMES, batch: str = "batch") -> Job:
+    folder = tmp_path / batch
+    folder.mkdir()
+    rows = [
+        {"id": name, "image": name, "x": 10.0 * n, "y": 5.0, "width": 8, "height": 4}
+        for n, name in enumerate(names)
+    ]
+    (folder / "recordings.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    (folder / "batch.yaml").write_text("crs: EPSG:28992\nregion: {size: 30, halo: 5}\n")
+    (tmp_path / "pipeline.yaml").write_text(pipeline)
+    return Job(batch=folder, out=tmp_path / "run", pipeline=str(tmp_path / "pipeline.yaml"))
+
+
+def text(wanted: Job) -> str:
+    return "\n".join(script(wanted)) + "\n"
+
+
+def test_it_is_a_valid_script(tmp_path: Path) -> None:
+    subprocess.run(["bash", "-n"], input=text(job(tmp_path)).encode(), check=True)
+
+
+def test_the_first_steps_requests_are_the_coordinators_own(tmp_path: Path) -> None:
+    """Run with stand-ins for docker, chown and curl: what docker would read is one request line per recording."""
+    lines = text(job(tmp_path)).split("\n# position")[0] + "\n"
+    stand_ins = 'docker() { cat >&3; }; chown() { :; }; exec 3>"$0"\n'
+    seen = tmp_path / "seen"
+    subprocess.run(["bash", "-c", stand_ins + lines, str(seen)], cwd=tmp_path, check=True)
+    requests = [json.loads(line) for line in seen.read_text().splitlines()]
+    assert [request["task"] for request in requests] == [f"detect/{name}" for name in NAMES]
+    assert requests[0]["params"] == {"say": "it's $HOME `x`"}
+    assert not (tmp_path / "HACKED").exists()
+
+
+def test_every_step_runs_isolated(tmp_path: Path) -> None:
+    runs = [line for line in text(job(tmp_path, names=["r1.jpg"])).splitlines() if "docker run" in line]
+    assert len(runs) >= 3
+    for line in runs:
+        assert "--network none --read-only --cap-drop ALL" in line
+
+
+def test_a_name_with_a_newline_stays_a_comment(tmp_path: Path) -> None:
+    wanted = job(
+        tmp_path,
+        names=[],
+        batch="a\ntouch HACKED\n",
+        pipeline=PIPELINE.replace("name: p\n", 'name: "p\\nfalse"\n'),
+    )
+    for line in text(wanted).splitlines():
+        assert not line.startswith(("touch", "false"))
+
+
+def test_bad_recordings_are_comments(tmp_path: Path) -> None:
+    wanted = job(tmp_path, names=["../a\nfalse.jpg"])
+    (comment,) = (line for line in text(wanted).splitlines() if "left out" in line)
+    assert comment.startswith("# left out: '../a\\nfalse.jpg': ")
+
+
+def test_a_region_gathers_its_recordings_and_only_them(tmp_path: Path) -> None:
+    # Squares of 30 m with a halo of 5 m; recordings at x = 0, 10, 20, 30.
+    lines = text(job(tmp_path, names=["a", "b", "c", "d"])).splitlines()
+    (west,) = (line for line in lines if '"task": "position/0_0"' in line)
+    (east,) = (line for line in lines if '"task": "position/1_0"' in line)
+    for line, roots in ((west, "abcd"), (east, "d")):
+        find = shlex.split(line.split(" | ")[0])
+        sources = [Path(word).name for word in find if "/dry-run/detect/" in word]
+        assert sources == list(roots)
+
+
+def test_what_keeps_a_run_from_starting_keeps_the_dry_run_too(tmp_path: Path) -> None:
+    with pytest.raises(CoordinatorError):
+        text(job(tmp_path, pipeline="name: [", names=[]))

@@ -1,0 +1,134 @@
+"""What the journal remembers, within a session and from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coordinator.errors import RunFolderError
+from coordinator.journal import Attempt, FailedTask, Journal, Status
+from coordinator.messages import ErrorKind
+from tests.unit.builders import error, item
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    with Journal(path) as opened:
+        opened.begin_session()
+        yield opened
+
+
+class TestOpening:
+    def test_what_was_committed_is_there_after_a_crash(self, path: Path) -> None:
+        crashed = Journal(path)
+        crashed.begin_session()
+        crashed.succeeded("a/1", "a", "1", "key", [item("x")])
+        crashed.commit()
+        crashed.succeeded("a/2", "a", "2", "key", [])
+        crashed._db.close()  # as a crash would: without the commit that leaving the journal makes
+        with Journal(path) as reader:
+            reader.begin_session()
+            assert reader.reusable("a/1", "key") == [item("x")]
+            assert reader.reusable("a/2", "key") is None
+
+    def test_a_file_that_is_no_journal(self, path: Path) -> None:
+        path.write_text("not a database, by far " * 100)
+        with pytest.raises(RunFolderError, match="damaged"):
+            Journal(path)
+
+    def test_a_folder_that_does_not_exist(self, tmp_path: Path) -> None:
+        with pytest.raises(RunFolderError):
+            Journal(tmp_path / "absent" / "journal.db")
+
+
+def test_facts_are_kept_from_session_to_session(path: Path) -> None:
+    for value in ("a", "b"):
+        with Journal(path) as journal:
+            journal.set_fact("batch", value)
+    with Journal(path) as journal:
+        assert (journal.fact("batch"), journal.fact("absent")) == ("b", None)
+
+
+def test_a_recording_is_new_once_in_every_session(journal: Journal) -> None:
+    assert [journal.admit(name) for name in ("r", "r", "s")] == [True, False, True]
+    journal.begin_session()
+    assert [journal.admit(name) for name in ("r", "r")] == [True, False]
+
+
+class TestReuse:
+    def test_an_equal_key_is_an_equal_result(self, journal: Journal) -> None:
+        journal.succeeded("a/1", "a", "1", "key", [item("x", name="straße")])
+        assert journal.reusable("a/1", "key") == [item("x", name="straße")]
+
+    @pytest.mark.parametrize(("task", "key"), [("a/1", "other"), ("a/2", "key")])
+    def test_anything_else_is_not(self, journal: Journal, task: str, key: str) -> None:
+        journal.succeeded("a/1", "a", "1", "key", [])
+        assert journal.reusable(task, key) is None
+
+    def test_failures_and_skips_are_not_reused(self, journal: Journal) -> None:
+        journal.succeeded("a/1", "a", "1", "key", [])
+        journal.failed("a/1", "a", "1", error())
+        assert journal.reusable("a/1", "key") is None
+        journal.skipped("a/1", "a", "1")
+        assert journal.reusable("a/1", "key") is None
+
+    def test_what_is_reused_counts_as_this_sessions(self, journal: Journal) -> None:
+        journal.succeeded("a/1", "a", "1", "key", [item("x")])
+        journal.begin_session()
+        assert (journal.has_ended("a/1"), journal.counts(), list(journal.items("a"))) == (False, {}, [])
+        journal.reusable("a/1", "key")
+        assert journal.has_ended("a/1")
+        assert journal.counts() == {("a", Status.SUCCEEDED): 1}
+        assert list(journal.items("a")) == [item("x")]
+
+
+class TestReading:
+    def test_items_come_in_the_order_of_their_tasks(self, journal: Journal) -> None:
+        for name in ("c", "a", "b"):
+            journal.succeeded(f"s/{name}", "s", name, "k", [item(f"{name}2"), item(f"{name}1")])
+        assert [one["id"] for one in journal.items("s")] == ["a2", "a1", "b2", "b1", "c2", "c1"]
+
+    def test_a_task_has_one_final_state(self, journal: Journal) -> None:
+        journal.failed("a/1", "a", "1", error(ErrorKind.TIMEOUT, "slow"))
+        journal.failed("a/2", "a", "2", error(ErrorKind.CRASH, "'quoted'; DROP TABLE tasks"))
+        journal.succeeded("a/1", "a", "1", "k", [])
+        assert journal.counts() == {("a", Status.SUCCEEDED): 1, ("a", Status.FAILED): 1}
+        expected = FailedTask(id="a/2", step="a", unit="2", error=error(message="'quoted'; DROP TABLE tasks"))
+        assert list(journal.failures()) == [expected]
+
+    def test_every_attempt_may_have_the_same_number_in_another_session(self, journal: Journal) -> None:
+        attempt = Attempt(
+            task="a/1",
+            number=1,
+            submitted=1.0,
+            ended=2.0,
+            container=None,
+            error=error(),
+            metrics={"x_s": 1.0},
+        )
+        journal.attempted(attempt)
+        journal.begin_session()
+        journal.attempted(attempt)
+
+
+class TestGathering:
+    def test_items_wait_by_step_and_region_and_come_out_by_id(self, journal: Journal) -> None:
+        for step, region, name in ((1, "a", "r2"), (1, "a", "r1"), (1, "b", "r1"), (2, "a", "r9")):
+            journal.gather(step, region, item(name))
+        assert [one["id"] for one in journal.gathered(1, "a")] == ["r1", "r2"]
+        journal.take_gathered(1, "a")
+        assert journal.gathered(1, "a") == []
+        assert [one["id"] for one in journal.gathered(1, "b")] == ["r1"]
+        assert [one["id"] for one in journal.gathered(2, "a")] == ["r9"]
+
+    def test_a_new_session_gathers_anew(self, journal: Journal) -> None:
+        journal.gather(1, "a", item("r"))
+        journal.begin_session()
+        assert journal.gathered(1, "a") == []

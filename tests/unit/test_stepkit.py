@@ -1,0 +1,233 @@
+"""The kit of the Python steps: its loop, its cameras, its reading of photographs."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from coordinator.messages import Success, parse_response
+from steps.stepkit import BadInput, Json, Task, camera, photograph
+from steps.stepkit.loop import answer
+from tests.unit.builders import PROPERTY, item, request
+
+ROOT = Path(__file__).resolve().parents[2]
+LINE = request(items=[item("r1")], params={"k": 1}).line()
+
+
+def response(handler: Any, line: bytes = LINE) -> Json:
+    found: Json = json.loads(answer(handler, line))
+    return found
+
+
+class TestLoop:
+    def test_the_task_is_the_request(self) -> None:
+        def handle(task: Task) -> list[Json]:
+            assert (task.id, task.step, task.params, task.region) == ("detect/r1", "detect", {"k": 1}, None)
+            assert task.work_dir == Path("/work/detect/r1")
+            return [{**task.item, "seen": True}]
+
+        assert response(handle)["items"] == [{"id": "r1", "seen": True}]
+
+    def test_the_coordinator_accepts_what_the_kit_answers(self) -> None:
+        result = parse_response(answer(lambda task: task.items, LINE) + b"\n", "detect/r1")
+        assert isinstance(result, Success)
+        assert result.metrics.keys() == {"compute_s"}
+
+    def test_a_generator_may_answer(self) -> None:
+        def handle(task: Task) -> Iterable[Json]:
+            yield item("a")
+            yield item("b")
+
+        assert len(response(handle)["items"]) == 2
+
+    @pytest.mark.parametrize(
+        ("raised", "kind", "told"),
+        [
+            (BadInput("is dark"), "bad_input", "is dark"),
+            (KeyError("x"), "internal", "KeyError: 'x'"),
+            (RecursionError("deep"), "internal", "RecursionError: deep"),
+        ],
+    )
+    def test_what_a_handler_raises_is_told(self, raised: Exception, kind: str, told: str) -> None:
+        def handle(task: Task) -> list[Json]:
+            raise raised
+
+        assert response(handle) == {"task": "detect/r1", "error": {"kind": kind, "message": told}}
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), "\ud800"])
+    def test_an_answer_that_is_no_json_is_the_steps_own_error(self, value: object) -> None:
+        assert response(lambda task: [item("a", x=value)])["error"]["kind"] == "internal"
+
+    def test_an_error_message_with_half_a_character_is_still_an_answer(self) -> None:
+        def handle(task: Task) -> list[Json]:
+            raise BadInput("no such label: \ud800")
+
+        assert response(handle)["error"]["kind"] == "bad_input"
+
+    @pytest.mark.parametrize(
+        "line",
+        [b"junk", b"[]", b"5", b"{}", b'{"protocol": 2}', LINE.replace(b'"step"', b'"stop"'), b"\xff\xfe"],
+    )
+    def test_a_line_that_is_no_request_is_bad_input(self, line: bytes) -> None:
+        assert response(lambda task: [], line)["error"]["kind"] == "bad_input"
+
+    def test_a_step_per_item_given_a_region(self) -> None:
+        line = request(items=[item("a"), item("b")]).line()
+        assert "one item at a time, got 2" in response(lambda task: [task.item], line)["error"]["message"]
+
+    def test_as_a_process_prints_go_to_stderr_and_the_end_of_input_is_the_end(self) -> None:
+        program = (
+            "import os, sys\nfrom steps.stepkit import serve\n"
+            "def handle(task):\n    print('stray'); os.write(1, b'raw\\n'); sys.stdout.flush()\n"
+            "    if task.item['id'] == 'bad':\n        raise ValueError\n    return task.items\n"
+            "serve(handle)\n"
+        )
+        lines = [request(f"detect/{name}", [item(name)]).line() for name in ("a", "bad", "b")]
+        sent = b"\n".join(lines)
+        ended = subprocess.run(
+            [sys.executable, "-c", program], input=sent, capture_output=True, cwd=ROOT, check=True
+        )
+        answers = [json.loads(line) for line in ended.stdout.splitlines()]
+        assert [("items" in one, one["task"]) for one in answers] == [
+            (True, "detect/a"), (False, "detect/bad"), (True, "detect/b"),
+        ]  # fmt: skip
+        assert ended.stderr.count(b"stray") == ended.stderr.count(b"raw") == 3
+        assert b"Traceback" in ended.stderr
+
+
+PINHOLE = {"model": "pinhole", "fx": 900.0, "fy": 950.0, "cx": 640.0, "cy": 360.0}
+DISTORTED = {**PINHOLE, "k1": -0.12, "k2": 0.03, "p1": 0.001, "p2": -0.002, "k3": 0.001}
+EQUIRECTANGULAR = {"model": "equirectangular"}
+
+
+class TestCamera:
+    @PROPERTY
+    @given(st.sampled_from([PINHOLE, DISTORTED, EQUIRECTANGULAR]), st.floats(0, 1279), st.floats(0, 719))
+    def test_a_pixels_ray_leads_back_to_it(self, model: Json, u: float, v: float) -> None:
+        rays = camera.pixels_to_rays(model, 1280, 720, [[u, v]])
+        assert np.linalg.norm(rays) == pytest.approx(1)
+        assert camera.rays_to_pixels(model, 1280, 720, 7 * rays)[0] == pytest.approx([u, v], abs=1e-3)
+
+    def test_distortion_is_opencvs(self) -> None:
+        points = np.random.default_rng(1).uniform([-2, -1, 4], [2, 1, 8], (50, 3))
+        matrix = np.array([[900.0, 0, 640], [0, 950, 360], [0, 0, 1]])
+        coefficients = np.array([DISTORTED[name] for name in ("k1", "k2", "p1", "p2", "k3")])
+        expected, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), matrix, coefficients)
+        assert camera.rays_to_pixels(DISTORTED, 1280, 720, points) == pytest.approx(expected[:, 0], abs=1e-6)
+
+    @pytest.mark.parametrize(
+        ("angles", "forward", "right"),
+        [
+            ((0, 0, 0), (0, 1, 0), (1, 0, 0)),
+            ((90, 0, 0), (1, 0, 0), (0, -1, 0)),
+            ((180, 0, 0), (0, -1, 0), (-1, 0, 0)),
+            ((0, 90, 0), (0, 0, 1), (1, 0, 0)),
+            ((0, 0, 90), (0, 1, 0), (0, 0, -1)),
+        ],
+        ids=["north", "east", "south", "up", "rolled clockwise"],
+    )
+    def test_where_a_camera_looks(
+        self, angles: tuple[float, ...], forward: tuple[int, ...], right: tuple[int, ...]
+    ) -> None:
+        turn = camera.rotation(*angles)
+        assert turn @ [0, 0, 1] == pytest.approx(np.array(forward), abs=1e-12)
+        assert turn @ [1, 0, 0] == pytest.approx(np.array(right), abs=1e-12)
+
+    @pytest.mark.parametrize(
+        ("pixel", "ray"),
+        [
+            ((1999.5, 999.5), (0, 0, 1)),
+            ((2999.5, 999.5), (1, 0, 0)),
+            ((-0.5, 999.5), (0, 0, -1)),
+            ((1999.5, -0.5), (0, -1, 0)),
+        ],
+        ids=["centre", "a quarter right", "left edge is behind", "top is up"],
+    )
+    def test_a_panoramas_directions(self, pixel: tuple[float, float], ray: tuple[int, ...]) -> None:
+        found = camera.pixels_to_rays(EQUIRECTANGULAR, 4000, 2000, [pixel])[0]
+        assert found == pytest.approx(np.array(ray), abs=1e-9)
+
+    def test_behind_a_pinhole_nothing_is_seen(self) -> None:
+        assert np.isnan(camera.rays_to_pixels(PINHOLE, 1280, 720, [[0, 0, -1]])).all()
+
+    def test_a_boxs_edges_are_the_edges_of_pixels(self) -> None:
+        assert camera.box_centre([0, 0, 4, 2]).tolist() == [1.5, 0.5]
+
+    def test_an_unknown_model(self) -> None:
+        for turn in (camera.pixels_to_rays, camera.rays_to_pixels):
+            with pytest.raises(ValueError, match="unknown camera model 'fisheye'"):
+                turn(
+                    {"model": "fisheye"}, 1, 1, [[0, 0, 1]][:1] if turn is camera.rays_to_pixels else [[0, 0]]
+                )
+
+
+def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (16, 8), **options: Any) -> bytes:
+    data = io.BytesIO()
+    Image.new(mode, size, 128 if mode in ("L", "I;16") else None).save(data, kind, **options)
+    return data.getvalue()
+
+
+class TestPhotograph:
+    @pytest.mark.parametrize(
+        ("kind", "mode"),
+        [
+            ("JPEG", "RGB"),
+            ("JPEG", "L"),
+            ("JPEG", "CMYK"),
+            ("PNG", "RGBA"),
+            ("PNG", "I;16"),
+            ("PNG", "1"),
+            ("TIFF", "RGB"),
+        ],
+    )
+    def test_whatever_the_file_the_image_is_8_bit_bgr(self, tmp_path: Path, kind: str, mode: str) -> None:
+        (tmp_path / "a").write_bytes(encoded(kind, mode))
+        image = photograph.read(tmp_path / "a", (16, 8))
+        assert image.shape == (8, 16, 3)
+        assert image.dtype == np.uint8
+
+    def test_it_is_upright(self, tmp_path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        (tmp_path / "a").write_bytes(encoded("JPEG", exif=exif))
+        assert photograph.read(tmp_path / "a").shape == (16, 8, 3)
+
+    @pytest.mark.parametrize(
+        ("data", "told"),
+        [
+            (b"", "is empty"),
+            (b"text", "cannot be decoded"),
+            (encoded("JPEG")[:-2], "is a truncated JPEG"),
+            (encoded("JPEG")[:300], "is a truncated JPEG"),
+            (encoded("JPEG")[:3], "is a truncated JPEG"),
+            (encoded("PNG")[:-12], "is a truncated PNG"),
+        ],
+    )
+    def test_damage_is_told(self, tmp_path: Path, data: bytes, told: str) -> None:
+        (tmp_path / "a").write_bytes(data)
+        with pytest.raises(BadInput, match=told):
+            photograph.read(tmp_path / "a")
+
+    def test_junk_behind_a_whole_jpeg_is_no_damage(self) -> None:
+        assert photograph.damage(encoded("JPEG") + b"\0" * 100) is None
+
+    def test_another_size_than_the_batch_promises(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_bytes(encoded("JPEG"))
+        with pytest.raises(BadInput, match="is 16x8, the batch says 8x16"):
+            photograph.read(tmp_path / "a", (8, 16))
+
+    def test_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(BadInput, match="No such file"):
+            photograph.read(tmp_path / "absent")
