@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -115,6 +113,10 @@ class LocalExecutor:
 
 def fetch(url: str, path: Path) -> TaskError | None:
     """Brings the file behind ``url`` to ``path``, whole or not at all; says why if it could not."""
+    # Loaded for those batches only that name images by URL.
+    import urllib.error
+    import urllib.request
+
     aside = path.with_name(f".{path.name}.part")
     request = urllib.request.Request(url, headers={"User-Agent": f"coordinator/{__version__}"})
     try:
