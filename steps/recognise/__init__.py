@@ -1,0 +1,1 @@
+"""The recognise step: all the views of one object -> its category."""

@@ -1,0 +1,108 @@
+"""Cutting a view out of its photograph: one square, upright, undistorted patch for each box.
+
+A patch is sampled through a grid of pixel positions. On a flat photograph the grid is the box itself, made
+square; on an equirectangular one it is what a perspective camera turned to the box would see, so that neither
+the stretching away from the horizon nor the seam at +-180 degrees reaches the classifier. Stretching the box to
+a square also undoes most of the foreshortening of a sign seen from the side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from steps.stepkit.camera import Array, box_centre, pixels_to_rays, rays_to_pixels
+from steps.stepkit.photograph import Image
+
+SIDE = 72
+"""Width and height of a patch in pixels."""
+MARGIN = 0.1
+"""What a patch shows around the box on every side, as a part of the box's side."""
+_MAX_OVERSAMPLING = 8
+
+
+def patch(image: Image, camera: dict[str, Any] | None, bbox: Sequence[float]) -> Image:
+    """The (SIDE, SIDE, 3) patch of ``image`` around ``bbox``, a COCO box in pixels.
+
+    ``camera`` is an observation's; None is a flat photograph. Large boxes are sampled several times denser
+    and averaged, so that fine strokes do not alias. Positions outside the image repeat its border.
+    Raises ValueError if the box lies outside the image or the camera model is unknown.
+    """
+    height, width = image.shape[:2]
+    model = camera["model"] if camera else "pinhole"
+    if model not in ("equirectangular", "pinhole"):
+        raise ValueError(f"unknown camera model {model!r}; known are equirectangular and pinhole")
+    spherical = model == "equirectangular"
+    _check_overlap(bbox, width, height, spherical)
+    span = max(bbox[2], bbox[3]) * (1 + 2 * MARGIN)
+    dense = SIDE * min(_MAX_OVERSAMPLING, max(1, math.ceil(span / SIDE)))
+    grid = _perspective_grid(width, height, bbox, dense) if spherical else _flat_grid(bbox, dense)
+    sampled = _sample(image, grid, wrap=spherical)
+    return np.asarray(cv2.resize(sampled, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _check_overlap(bbox: Sequence[float], width: int, height: int, spherical: bool) -> None:
+    x, y, w, h = bbox
+    inside = y < height and y + h > 0 and (spherical or (x < width and x + w > 0))
+    if not inside:
+        raise ValueError(f"box {list(bbox)} lies outside the {width}x{height} image")
+
+
+def _offsets(count: int) -> Array:
+    """Sample positions over a side as parts of the box's half side: -1 and 1 are the box's edges."""
+    steps: Array = ((np.arange(count) + 0.5) / count * 2 - 1) * (1 + 2 * MARGIN)
+    return steps
+
+
+def _flat_grid(bbox: Sequence[float], count: int) -> Array:
+    """Pixel positions, shape (count, count, 2), of a box on a flat photograph."""
+    centre = box_centre(bbox)
+    offsets = _offsets(count)
+    u = centre[0] + offsets * bbox[2] / 2
+    v = centre[1] + offsets * bbox[3] / 2
+    return np.stack(np.meshgrid(u, v), axis=-1)
+
+
+def _perspective_grid(width: int, height: int, bbox: Sequence[float], count: int) -> Array:
+    """Pixel positions, shape (count, count, 2), of the rays of a perspective camera turned to the box."""
+    camera = {"model": "equirectangular"}
+    x, y, w, h = bbox
+    u, v = box_centre(bbox)
+    middles = [(u, v), (x - 0.5, v), (x + w - 0.5, v), (u, y - 0.5), (u, y + h - 0.5)]
+    forward, left, right, top, bottom = pixels_to_rays(camera, width, height, middles)
+    across = np.array([forward[2], 0.0, -forward[0]])
+    across /= max(float(np.linalg.norm(across)), 1e-9)
+    down = np.cross(forward, across)
+    half_w = math.tan(min(_angle(left, right), 2.0) / 2)
+    half_h = math.tan(min(_angle(top, bottom), 2.0) / 2)
+    offsets = _offsets(count)
+    a, b = np.meshgrid(offsets * half_w, offsets * half_h)
+    rays = forward + a[..., None] * across + b[..., None] * down
+    pixels = rays_to_pixels(camera, width, height, rays.reshape(-1, 3))
+    pixels[:, 0] = u + (pixels[:, 0] - u + width / 2) % width - width / 2
+    return pixels.reshape(count, count, 2)
+
+
+def _angle(one: Array, other: Array) -> float:
+    """The angle in radians between two unit rays."""
+    return 2 * math.asin(min(1.0, float(np.linalg.norm(one - other)) / 2))
+
+
+def _sample(image: Image, grid: Array, wrap: bool) -> NDArray[np.uint8]:
+    """``image`` at the grid's positions, bilinear; columns wrap around or, like rows, repeat the border.
+
+    Only the part the grid needs is handed to OpenCV, whose remap refuses sides of 32768 pixels and more.
+    """
+    height, width = image.shape[:2]
+    low = np.floor(grid.min(axis=(0, 1))).astype(int)
+    high = np.ceil(grid.max(axis=(0, 1))).astype(int) + 1
+    columns, rows = np.arange(low[0], high[0] + 1), np.arange(low[1], high[1] + 1)
+    columns = columns % width if wrap else columns.clip(0, width - 1)
+    part = image[rows.clip(0, height - 1)[:, None], columns]
+    local = (grid - low).astype(np.float32)
+    return np.asarray(cv2.remap(part, local[..., 0], local[..., 1], cv2.INTER_LINEAR), dtype=np.uint8)

@@ -1,0 +1,166 @@
+"""Signs drawn into pictures are found where they are, on flat images and all around a panorama."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from images import signs
+from steps.detect import boxes, detector, settings
+from steps.detect.detector import Detection, Image
+from steps.detect.tiles import tiles
+from steps.stepkit import BadInput, camera
+
+EQUIRECTANGULAR = {"model": "equirectangular"}
+DEFAULTS = settings.Settings()
+EXAMPLES = {
+    "red-circle": 1,
+    "red-triangle": 18,
+    "red-triangle-down": 13,
+    "red-octagon": 14,
+    "blue-circle": 35,
+    "yellow-diamond": 12,
+    "grey-circle": 32,
+}
+
+
+def street(width: int, height: int, seed: int = 3) -> Image:
+    """A dull, slightly uneven grey-green background."""
+    rough = np.random.default_rng(seed).normal(0, 6, (height // 8, width // 8, 1))
+    smooth = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
+    shade = np.array([95, 110, 105])
+    return np.asarray(np.clip(smooth + shade, 0, 255), np.uint8)
+
+
+def lay(image: Image, category: int, x: int, y: int, size: int, squeeze: float = 1.0) -> boxes.Box:
+    """Draw a sign whose square has its top left corner at (x, y), columns counted around; its true box."""
+    face = cv2.resize(
+        signs.draw(category, 4 * size), (round(size * squeeze), size), interpolation=cv2.INTER_AREA
+    )
+    rows, columns = np.arange(y, y + size), np.arange(x, x + face.shape[1]) % image.shape[1]
+    alpha = face[..., 3:] / 255
+    under = image[np.ix_(rows, columns)]
+    image[np.ix_(rows, columns)] = (face[..., :3] * alpha + under * (1 - alpha)).astype(np.uint8)
+    inside = np.argwhere(alpha[..., 0] > 0.5)
+    (top, left), (bottom, right) = inside.min(axis=0), inside.max(axis=0) + 1
+    return float(x + left), float(y + top), float(right - left), float(bottom - top)
+
+
+def centre_distance(a: boxes.Box, b: boxes.Box) -> float:
+    return float(np.linalg.norm(camera.box_centre(a) - camera.box_centre(b)))
+
+
+@pytest.mark.parametrize("size", [24, 60, 180])
+@pytest.mark.parametrize("label", EXAMPLES)
+def test_every_shape_and_colour_is_found_in_its_place(label: str, size: int) -> None:
+    image = street(480, 360)
+    true = lay(image, EXAMPLES[label], 150, 90, size)
+    found = detector.detect(image, None, DEFAULTS)
+    assert [d.label for d in found] == [label]
+    assert boxes.overlap(found[0].bbox, true) > 0.7
+    assert centre_distance(found[0].bbox, true) < 0.05 * size + 0.5
+
+
+def test_an_oblique_sign_is_found() -> None:
+    image = street(480, 360)
+    true = lay(image, EXAMPLES["red-circle"], 150, 90, 60, squeeze=0.5)
+    found = detector.detect(image, None, DEFAULTS)
+    assert len(found) == 1
+    assert boxes.overlap(found[0].bbox, true) > 0.7
+
+
+def test_signs_that_touch_on_one_pole_are_told_apart() -> None:
+    image = street(480, 360)
+    true = [lay(image, category, 150, 40 + 60 * i, 60) for i, category in enumerate((18, 1, 9))]
+    found = sorted(detector.detect(image, None, DEFAULTS), key=lambda d: d.bbox[1])
+    assert len(found) == 3
+    assert all(boxes.overlap(d.bbox, box) > 0.7 for d, box in zip(found, true, strict=True))
+
+
+def test_a_street_without_signs_has_none() -> None:
+    image = street(480, 360)
+    cv2.rectangle(image, (40, 40), (160, 200), (40, 40, 170), -1)
+    cv2.rectangle(image, (240, 60), (300, 160), (200, 120, 40), -1)
+    cv2.line(image, (0, 300), (480, 250), (240, 240, 240), 8)
+    assert detector.detect(image, None, DEFAULTS) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 300), (31, 31), (64, 64)])
+def test_images_of_any_size_are_answered(shape: tuple[int, int]) -> None:
+    assert detector.detect(np.full((*shape, 3), 128, np.uint8), None, DEFAULTS) == []
+
+
+def test_labels_and_size_limit_what_is_told() -> None:
+    image = street(480, 360)
+    lay(image, EXAMPLES["red-circle"], 40, 90, 60)
+    lay(image, EXAMPLES["blue-circle"], 200, 90, 60)
+    lay(image, EXAMPLES["blue-circle"], 340, 90, 120)
+    blue = detector.detect(image, None, settings.parse({"labels": ["blue-circle"]}))
+    assert {d.label for d in blue} == {"blue-circle"}
+    assert len(blue) == 2
+    small = detector.detect(image, None, settings.parse({"labels": ["blue-circle"], "max_size": 90}))
+    assert len(small) == 1
+    best = detector.detect(image, None, settings.parse({"max_detections": 1}))
+    assert len(best) == 1
+
+
+@pytest.fixture(scope="module")
+def panorama() -> tuple[Image, list[boxes.Box], list[Detection]]:
+    """A panorama with one sign across the seam and one elsewhere, and what is found in it."""
+    image = street(1024, 512)
+    true = [
+        lay(image, EXAMPLES["red-circle"], 1000, 230, 40),
+        lay(image, EXAMPLES["yellow-diamond"], 300, 200, 40),
+    ]
+    return image, true, detector.detect(image, EQUIRECTANGULAR, DEFAULTS)
+
+
+def test_a_sign_across_the_seam_is_found_once(
+    panorama: tuple[Image, list[boxes.Box], list[Detection]],
+) -> None:
+    _, true, found = panorama
+    assert sorted(str(d.label) for d in found) == ["red-circle", "yellow-diamond"]
+    across = next(d for d in found if d.label == "red-circle")
+    assert 0 <= across.bbox[0] < 1024 < across.bbox[0] + across.bbox[2]
+    assert boxes.overlap(across.bbox, true[0]) > 0.7
+    assert centre_distance(across.bbox, true[0]) < 2
+
+
+def test_a_panorama_gives_the_same_bytes_again(
+    panorama: tuple[Image, list[boxes.Box], list[Detection]],
+) -> None:
+    image, _, found = panorama
+    again = detector.detect(image, EQUIRECTANGULAR, DEFAULTS)
+    assert [d.as_json() for d in again] == [d.as_json() for d in found]
+
+
+def test_an_unknown_camera_is_refused() -> None:
+    with pytest.raises(BadInput, match="unknown camera model 'fisheye'"):
+        detector.detect(street(64, 64), {"model": "fisheye"}, DEFAULTS)
+
+
+def test_tiles_look_all_around_and_their_boxes_come_back() -> None:
+    image = np.zeros((512, 1024, 3), np.uint8)
+    views = list(tiles(image, (-30, 40)))
+    assert len(views) == 8
+    seen = set()
+    for tile in views:
+        height, width = tile.image.shape[:2]
+        middle = camera.box_centre(tile.box_in_panorama((width / 2 - 5, height / 2 - 5, 10, 10)))
+        seen.add(round(float(middle[0])) % 1024)
+    assert len(seen) == 8
+    assert all(min((a - b) % 1024 for b in seen if a != b) == 128 for a in seen)
+
+
+def test_a_tile_shows_the_panorama_where_its_boxes_say() -> None:
+    image = np.zeros((512, 1024, 3), np.uint8)
+    image[200:210, 1019:1024] = image[200:210, :5] = 255
+    spots = []
+    for tile in tiles(image, (-30, 40)):
+        spot = cv2.boundingRect(cv2.inRange(tile.image, (128, 128, 128), (255, 255, 255)))
+        if spot[2] > 5:
+            spots.append(tile.box_in_panorama((spot[0], spot[1], spot[2], spot[3])))
+    assert spots
+    for x, y, width, height in spots:
+        assert (x, y, width, height) == pytest.approx((1019, 200, 10, 10), abs=1)
