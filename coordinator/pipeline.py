@@ -109,6 +109,7 @@ class Step(_Spec):
 
     ``prestart`` containers are started before their input is ready (rung fresh). ``command`` is the same
     program as the image's, for the process rung; without it, that rung asks the image what it runs.
+    A region goes ahead without items that failed if at least ``min_complete`` of them are there.
     A step that ``writes`` no files gets no work folder, which saves making one for every task.
     """
 
@@ -119,6 +120,7 @@ class Step(_Spec):
     resources: Resources = Resources()
     timeout: float = Field(default=600.0, gt=0)
     retries: int = Field(default=1, ge=0, le=100)
+    min_complete: float = Field(default=0.5, ge=0, le=1)
     writes: bool = True
     rung: Rung = Rung.FRESH
     prestart: int = Field(default=0, ge=0, le=64)

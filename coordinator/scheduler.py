@@ -6,15 +6,17 @@ are taken from the batch as there is room for them, so that memory does not grow
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from coordinator.admission import ReadyQueue
 from coordinator.batch import FETCH, BadRecording, Recording
-from coordinator.dataflow import Advance, Dataflow, Unit, next_attempt
+from coordinator.dataflow import Advance, Dataflow, Tries, Unit, retry
 from coordinator.executor import Executor
 from coordinator.journal import Attempt, Journal, Status
 from coordinator.lanes import Lanes, Seat
@@ -67,7 +69,7 @@ class _Ready:
 
     unit: Unit
     key: str
-    attempt: int = 1
+    tries: Tries = field(default_factory=Tries)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,7 @@ class _Fetching:
     recording: Recording
     task: FetchTask
     submitted: float
+    tries: Tries = field(default_factory=Tries)
 
 
 class Scheduler:
@@ -97,7 +100,9 @@ class Scheduler:
         ledger: Ledger,
         observer: Observer,
         jobs: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``jobs`` is the most tasks at a time; ``clock`` gives the seconds by which pauses are measured."""
         self._plan = plan
         self._folder = folder
         self._journal = journal
@@ -105,12 +110,15 @@ class Scheduler:
         self._lanes = Lanes(ledger, plan.steps)
         self._observer = observer
         self._jobs = jobs
+        self._clock = clock
         self._window = 2 * jobs if plan.steps[0].rung is Rung.FRESH else _KEPT_WINDOW
         self._flow = Dataflow(plan.steps, plan.census)
         self._queue: ReadyQueue[_Ready] = ReadyQueue(len(plan.steps))
         self._running: dict[str, _Running] = {}
         self._fetching: dict[str, _Fetching] = {}
         self._known: set[str] = set()
+        self._pauses: list[tuple[float, int, Callable[[], None]]] = []
+        self._pause_numbers = itertools.count()
         self._draining = False
 
     def run(self, recordings: Iterator[Recording | BadRecording]) -> bool:
@@ -124,15 +132,35 @@ class Scheduler:
             if not (self._running or self._fetching):
                 if self._draining:
                     return False
-                if feed is None and not len(self._queue):
+                if feed is None and not len(self._queue) and not self._pauses:
                     return True
-            for outcome in self._executor.wait(timeout=None):
+            for outcome in self._executor.wait(timeout=self._until_due()):
                 self._settle(outcome)
+            self._resume_due()
 
     def drain(self) -> None:
         """Starts nothing more; :meth:`run` returns when what runs has ended. Safe in a signal handler."""
         self._draining = True
         self._executor.wake()
+
+    # -- pauses before another attempt ------------------------------------------------------------------
+
+    def _after(self, pause: float, resume: Callable[[], None]) -> None:
+        """Calls ``resume`` once the pause is over, at once if there is none."""
+        if pause == 0.0:
+            resume()
+        else:
+            heapq.heappush(self._pauses, (self._clock() + pause, next(self._pause_numbers), resume))
+
+    def _until_due(self) -> float | None:
+        """Seconds until the next pause is over; None if there is none to wait for."""
+        if not self._pauses or self._draining:
+            return None
+        return max(0.0, self._pauses[0][0] - self._clock())
+
+    def _resume_due(self) -> None:
+        while self._pauses and not self._draining and self._pauses[0][0] <= self._clock():
+            heapq.heappop(self._pauses)[2]()
 
     # -- the batch --------------------------------------------------------------------------------------
 
@@ -186,7 +214,7 @@ class Scheduler:
         self._submit_fetch(_Fetching(recording=recording, task=task, submitted=time.time()))
 
     def _submit_fetch(self, fetching: _Fetching) -> None:
-        self._fetching[fetching.task.id] = fetching
+        self._fetching[fetching.task.id] = replace(fetching, submitted=time.time())
         self._executor.submit(fetching.task)
 
     # -- ready units ------------------------------------------------------------------------------------
@@ -201,6 +229,7 @@ class Scheduler:
                     self._fail_again(waiting.step, waiting.item["id"])
             for unit in current.skipped:
                 self._skip(unit)
+            todo.extend(self._refuse(unit) for unit in current.incomplete)
             for unit in current.ready:
                 reused = self._make_ready(unit)
                 if reused is not None:
@@ -239,6 +268,20 @@ class Scheduler:
         self._observer.expect(name, 1)
         self._observer.ended(name, Status.SKIPPED)
 
+    def _refuse(self, unit: Unit) -> Advance:
+        """A region that lost so many items that its step is not to run."""
+        step = self._plan.steps[unit.step]
+        total = unit.gathered + unit.lost
+        message = (
+            f"only {unit.gathered} of the region's {total} items are there, the others failed; "
+            f"min_complete is {step.min_complete:g}"
+        )
+        self._observer.expect(step.name, 1)
+        self._take_gathered(unit)
+        error = TaskError(kind=ErrorKind.BAD_INPUT, message=message)
+        self._fail_task(self._task_id(unit), step.name, unit.id, error)
+        return self._flow.fail(unit)
+
     def _start(self) -> None:
         """Submits ready units while there are lanes for them."""
         while (seated := self._queue.pop(self._seat)) is not None:
@@ -258,7 +301,7 @@ class Scheduler:
             image_id=self._plan.image_ids[step.name],
             grant=seat.grant,
             lane=seat.lane,
-            attempt=ready.attempt,
+            attempt=ready.tries.attempt + ready.tries.engine_failures,
         )
         self._running[task.id] = _Running(ready=ready, seat=seat, submitted=time.time())
         self._executor.submit(task)
@@ -299,20 +342,20 @@ class Scheduler:
         running = self._running.pop(outcome.task.id)
         self._lanes.give_back(running.seat, outcome.metrics.get("busy_s", 0.0))
         step, unit, result = outcome.task.step, running.ready.unit, outcome.result
-        if isinstance(result, TaskError) and result.kind is ErrorKind.LOST:
-            self._queue.push(unit.step, running.ready)
-            return
-        self._note_attempt(outcome, running.submitted)
+        if isinstance(result, Success) or result.kind is not ErrorKind.LOST:
+            self._note_attempt(outcome, running.submitted)
         if isinstance(result, Success):
             self._known.discard(outcome.task.id)
-            self._journal.succeeded(outcome.task.id, step.name, unit.id, running.ready.key, result.items)
+            items = _with_losses(result.items, unit)
+            self._journal.succeeded(outcome.task.id, step.name, unit.id, running.ready.key, items)
             self._take_gathered(unit)
             self._observer.ended(step.name, Status.SUCCEEDED)
-            self._advance(self._flow.finish(unit, result.items))
+            self._advance(self._flow.finish(unit, items))
         elif result.kind is ErrorKind.CANCELLED:
             self._draining = True
-        elif attempt := next_attempt(result, outcome.task.attempt, step.retries):
-            self._queue.push(unit.step, replace(running.ready, attempt=attempt))
+        elif again := retry(result, running.ready.tries, step.retries):
+            ready = replace(running.ready, tries=again.tries)
+            self._after(again.pause, lambda: self._queue.push(unit.step, ready))
         else:
             self._known.discard(outcome.task.id)
             self._take_gathered(unit)
@@ -326,9 +369,9 @@ class Scheduler:
             self._journal.succeeded(task.id, FETCH, recording.id, task.url, [])
             self._observer.ended(FETCH, Status.SUCCEEDED)
             self._enter(recording)
-        elif attempt := next_attempt(outcome.result, task.attempt, 0 if self._draining else _FETCH_RETRIES):
-            again = replace(task, attempt=attempt)
-            self._submit_fetch(replace(fetching, task=again, submitted=time.time()))
+        elif again := retry(outcome.result, fetching.tries, _FETCH_RETRIES):
+            waiting = replace(fetching, tries=again.tries, task=replace(task, attempt=again.tries.attempt))
+            self._after(again.pause, lambda: self._submit_fetch(waiting))
         else:
             self._fail_task(task.id, FETCH, recording.id, outcome.result)
             self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
@@ -353,3 +396,8 @@ class Scheduler:
         self._folder.keep_failure(task_id, error, outcome)
         self._observer.ended(step, Status.FAILED)
         self._observer.failed(task_id, error)
+
+
+def _with_losses(items: list[Json], unit: Unit) -> list[Json]:
+    """A region's items, which say so if recordings were missing that failed before."""
+    return [{**item, "missing": unit.lost} for item in items] if unit.lost else items

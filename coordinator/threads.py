@@ -51,7 +51,7 @@ class Threads:
             outcome = attempt()
         except Exception as error:  # a bug or a full disk must end one task, not hang the run
             message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
-            outcome = Outcome(task=task, result=TaskError(kind=ErrorKind.ENGINE, message=message))
+            outcome = Outcome(task=task, result=TaskError(kind=ErrorKind.INTERNAL, message=message))
         outcome.metrics["queue_s"] = round(started - submitted, 6)
         outcome.metrics["busy_s"] = round(time.perf_counter() - started, 6)
         self._sink([outcome])

@@ -61,6 +61,11 @@ class Engine:
             "api": self._facts["ApiVersion"],
         }
 
+    def info(self) -> dict[str, Any]:
+        """What the engine tells of itself and its machine (``docker info``)."""
+        found: dict[str, Any] = self._api.call("GET", "/info")
+        return found
+
     def image(self, image_ref: str) -> ImageFacts:
         """The image behind a reference; nothing is ever pulled. Raises EngineError if it is not there."""
         try:
@@ -119,6 +124,14 @@ class Engine:
             self._api.call("POST", f"/containers/{container}/kill")
         except ApiError:
             return
+
+    def signal(self, container: str, name: str) -> None:
+        """Sends a signal such as SIGTERM to a container's first process, which may have ended already."""
+        try:
+            self._api.call("POST", f"/containers/{container}/kill?signal={name}")
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
 
     def remove(self, container: str) -> None:
         try:

@@ -132,7 +132,7 @@ class Lane:
                     self._break_off(TaskError(kind=ErrorKind.ENGINE, message=str(error)))
                 except Exception as error:  # a bug or a full disk must fail a task, not hang the run
                     message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
-                    self._break_off(TaskError(kind=ErrorKind.ENGINE, message=message))
+                    self._break_off(TaskError(kind=ErrorKind.INTERNAL, message=message))
         finally:
             self._end_program(kill=self._cancelled)
             self._selector.close()

@@ -56,6 +56,8 @@ class FakeExecutor:
     closed_lanes: list[int] = field(default_factory=list)
     most: int = 0
     woken: bool = False
+    now: float = 0.0
+    """Seconds that the scheduler has waited for pauses to end."""
 
     def submit(self, task: Task) -> None:
         self.submitted.append(task)
@@ -70,6 +72,9 @@ class FakeExecutor:
             self.on_wait()
         if self.woken:
             self.woken, self.on_wait = False, None
+            return []
+        if not self.running and timeout is not None:
+            self.now += timeout
             return []
         assert self.running, "the scheduler waits, but nothing runs: it would hang"
         return [self._end(self.running.pop(self.choose(self.running)))]
@@ -154,6 +159,7 @@ class Run:
             ledger=Ledger(self.inventory),
             observer=self.watcher,
             jobs=self.jobs,
+            clock=lambda: self.executor.now,
         )
 
     def _census(self, recordings: Iterable[Recording | BadRecording]) -> Counter[str]:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.dataflow import Advance, Dataflow, Unit, next_attempt
+from coordinator.dataflow import Advance, Dataflow, Retry, Tries, Unit, retry
 from coordinator.messages import ErrorKind, Json
-from coordinator.pipeline import Per
+from coordinator.pipeline import Per, Step
 from tests.unit.builders import PROPERTY, error, item, step
 
 ITEM, REGION = Per.ITEM, Per.REGION
@@ -66,7 +66,10 @@ class TestRegions:
         half = moving.finish(first, [first.item or {}])
         assert (gathered(half), ready(half)) == ([(1, "a", "r1")], [])
         whole = moving.finish(second, [second.item or {}])
-        assert (gathered(whole), whole.ready) == ([(1, "a", "r2")], [Unit(step=1, id="a", regions=("a",))])
+        assert (gathered(whole), whole.ready) == (
+            [(1, "a", "r2")],
+            [Unit(step=1, id="a", regions=("a",), gathered=2)],
+        )
 
     def test_no_barrier_one_region_is_ready_while_another_waits(self) -> None:
         moving = flow(ITEM, REGION, a=1, b=1)
@@ -156,7 +159,9 @@ class Model:
             region for found in self.recordings.values() for region in found
         )
         self.census = dict(census)
-        self.flow = Dataflow([step(f"s{n}", kind) for n, kind in enumerate(self.kinds)], self.census)
+        self.flow = Dataflow(
+            [step(f"s{n}", kind, min_complete=0.0) for n, kind in enumerate(self.kinds)], self.census
+        )
 
     def gathering_after(self, number: int) -> int | None:
         return next(
@@ -243,14 +248,49 @@ def test_random_pipelines_in_random_orders(
     assert model.store == model.due, "nothing is lost, nothing is invented"
 
 
+class TestLosses:
+    """Two recordings of a region are announced; what became of them decides about its step."""
+
+    @pytest.mark.parametrize(
+        ("failures", "min_complete", "outcome"),
+        [(0, 1.0, "ready"), (1, 0.5, "ready"), (1, 0.6, "incomplete"), (2, 0.0, "skipped")],
+    )
+    def test_a_region_goes_ahead_with_enough_of_its_items(
+        self, failures: int, min_complete: float, outcome: str
+    ) -> None:
+        steps = [
+            Step(name="detect", image_ref="x"),
+            Step(name="position", image_ref="x", per=REGION, min_complete=min_complete),
+        ]
+        flow = Dataflow(steps, {"a": 2})
+        units = [unit for name in ("r1", "r2") for unit in flow.admit(item(name), ("a",)).ready]
+        advance = Advance()
+        for number, unit in enumerate(units):
+            advance = flow.fail(unit) if number < failures else flow.finish(unit, [item(unit.id)])
+        (region,) = getattr(advance, outcome)
+        assert (region.id, region.gathered, region.lost) == ("a", 2 - failures, failures)
+
+    def test_an_incomplete_region_does_not_hold_up_what_comes_after(self) -> None:
+        steps = [
+            Step(name="detect", image_ref="x"),
+            Step(name="position", image_ref="x", per=REGION, min_complete=1.0),
+            Step(name="merge", image_ref="x", per=REGION),
+        ]
+        flow = Dataflow(steps, {"a": 2})
+        first, second = (flow.admit(item(name), ("a",)).ready[0] for name in ("r1", "r2"))
+        flow.fail(first)
+        (position,) = flow.finish(second, [item("r2")]).incomplete
+        (merge,) = flow.fail(position).skipped
+        assert merge.step == 2
+
+
 class TestRetries:
     @pytest.mark.parametrize("kind", [ErrorKind.BAD_INPUT, ErrorKind.CANCELLED])
     def test_what_cannot_get_better_is_never_tried_again(self, kind: ErrorKind) -> None:
-        assert next_attempt(error(kind), attempt=1, retries=100) is None
+        assert retry(error(kind), Tries(), retries=100) is None
 
     @pytest.mark.parametrize(
-        "kind",
-        [ErrorKind.INTERNAL, ErrorKind.CRASH, ErrorKind.TIMEOUT, ErrorKind.PROTOCOL, ErrorKind.ENGINE],
+        "kind", [ErrorKind.INTERNAL, ErrorKind.CRASH, ErrorKind.TIMEOUT, ErrorKind.PROTOCOL]
     )
     @pytest.mark.parametrize(
         ("attempt", "retries", "again"), [(1, 0, None), (1, 1, 2), (2, 1, None), (2, 2, 3), (3, 2, None)]
@@ -258,8 +298,24 @@ class TestRetries:
     def test_anything_else_is_tried_as_often_as_the_step_says(
         self, kind: ErrorKind, attempt: int, retries: int, again: int | None
     ) -> None:
-        assert next_attempt(error(kind), attempt, retries) == again
+        decision = retry(error(kind), Tries(attempt=attempt), retries)
+        assert (decision.tries.attempt if decision else None) == again
+
+    def test_the_pause_doubles_up_to_a_limit(self) -> None:
+        decisions = [retry(error(ErrorKind.CRASH), Tries(attempt=number), 100) for number in range(1, 12)]
+        pauses = [decision.pause for decision in decisions if decision]
+        assert pauses[:4] == [0.5, 1.0, 2.0, 4.0]
+        assert pauses[-1] == 30.0
 
     @pytest.mark.parametrize("attempt", [1, 5])
-    def test_a_task_lost_for_another_ones_sake_costs_no_attempt(self, attempt: int) -> None:
-        assert next_attempt(error(ErrorKind.LOST), attempt, retries=0) == attempt
+    def test_a_task_lost_for_another_ones_sake_costs_nothing(self, attempt: int) -> None:
+        tries = Tries(attempt=attempt)
+        assert retry(error(ErrorKind.LOST), tries, retries=0) == Retry(tries=tries, pause=0.0)
+
+    def test_failures_of_the_engine_cost_no_attempt_but_end_somewhere(self) -> None:
+        tries, pauses = Tries(), 0.0
+        while (decision := retry(error(ErrorKind.ENGINE), tries, retries=0)) is not None:
+            assert decision.tries.attempt == 1
+            tries, pauses = decision.tries, pauses + decision.pause
+        assert tries.engine_failures == 12
+        assert 120 < pauses < 600

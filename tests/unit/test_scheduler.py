@@ -123,7 +123,7 @@ class TestFailures:
             (ErrorKind.TIMEOUT, 1, 2),
             (ErrorKind.INTERNAL, 1, 2),
             (ErrorKind.PROTOCOL, 1, 2),
-            (ErrorKind.ENGINE, 1, 2),
+            (ErrorKind.ENGINE, 1, 13),
         ],
     )
     def test_how_often_a_task_is_tried(
@@ -416,3 +416,19 @@ def test_the_order_in_which_tasks_end_never_changes_the_result(tmp_path: Path, s
         runs.append(run.over(recordings))
     assert runs[0].items == runs[1].items
     assert runs[0].counts == runs[1].counts
+
+
+class TestMinComplete:
+    def test_objects_of_a_region_that_lost_recordings_say_so(self, tmp_path: Path) -> None:
+        executor = failing("detect/r1", kind=ErrorKind.BAD_INPUT)
+        run = Run(path=tmp_path, steps=[step("detect"), step("position", Per.REGION)], executor=executor)
+        run.over([recording("r1"), recording("r2"), recording("r3")])
+        assert {one["missing"] for one in run.items["position"]} == {1}
+
+    def test_a_region_that_lost_too_many_fails_and_says_how_many(self, tmp_path: Path) -> None:
+        executor = failing("detect/r1", kind=ErrorKind.BAD_INPUT)
+        steps = [step("detect"), step("position", Per.REGION, min_complete=0.9)]
+        run = Run(path=tmp_path, steps=steps, executor=executor)
+        run.over([recording("r1"), recording("r2"), recording("r3")])
+        (message,) = [one.error.message for one in run.failures if one.step == "position"]
+        assert message.startswith("only 2 of the region's 3 items are there")
