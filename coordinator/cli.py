@@ -145,6 +145,13 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--limit", type=_positive, metavar="N", help="only the first N recordings of the batch"
     )
     bench.add_argument(
+        "--patience",
+        type=_positive,
+        default=20,
+        metavar="S",
+        help="wait so long for a quiet machine (default: 20)",
+    )
+    bench.add_argument(
         "--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="default: runs/bench"
     )
     modes = bench.add_mutually_exclusive_group()
@@ -280,6 +287,7 @@ def _bench(options: argparse.Namespace) -> ExitCode:
         tasks=options.tasks,
         jobs=options.jobs,
         limit=options.limit,
+        patience=options.patience,
     )
     measured = bench(wanted, say=lambda line: print(line, file=sys.stderr, flush=True))
     print("\n".join(measured.lines))

@@ -1,0 +1,249 @@
+"""The ``bench`` command: what was asked for -> what is measured -> what is written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coordinator.bench import report
+from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios, summarise, turns
+from coordinator.bench.flags import measure_flags
+from coordinator.bench.machine import BenchError, EngineClock, describe, wait_until_quiet
+from coordinator.bench.plot import svg
+from coordinator.bench.scale import ROWS, measure_scale, measure_starts
+from coordinator.bench.variants import (
+    AIMS,
+    API_LOOP,
+    BASELINES,
+    FLAGSHIP_AIMS,
+    PROCESS,
+    RUNGS,
+    Setting,
+    Variant,
+    baseline_variants,
+    local_command,
+    rung_variant,
+    tasks_of,
+)
+from coordinator.bench.workloads import TRIVIAL_IMAGE, flagship, trivial
+from coordinator.errors import UsageError
+from coordinator.inventory import host_inventory
+from coordinator.runfolder import write_json, write_text
+from coordinator.runners.engine import Engine
+
+WORKLOADS = ("trivial", "pipeline")
+_FEW = 2
+"""Tasks of the run by which start-up is told from the work."""
+_DISTURBED, _TRIES = 0.2, 3
+"""The share of the machine that other work may take during a sample, and how often it is taken at most."""
+_WITH_START_UP = (*RUNGS, API_LOOP)
+_FLAG_TASKS = 16
+_SCALE_TASKS = 100_000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user asked for. ``tasks`` is for the variants that start a container per task."""
+
+    batch: Path
+    out: Path
+    pipeline: str
+    mode: str = "rates"
+    rungs: tuple[str, ...] = RUNGS
+    baselines: tuple[str, ...] = BASELINES
+    workloads: tuple[str, ...] = WORKLOADS
+    repeats: int = 3
+    tasks: int = 40
+    jobs: int | None = None
+    limit: int | None = None
+    patience: int = 20
+    """Seconds to wait for a quiet machine before each sample; with 0 every sample is taken as it comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The report's lines, the files written, and whether all variants gave the same results."""
+
+    lines: tuple[str, ...]
+    files: tuple[Path, ...]
+    identical: bool
+
+
+def chosen(known: Sequence[str], names: Sequence[str] | None) -> tuple[str, ...]:
+    """The names that the user gave, or all; ``none`` is none of them. Raises UsageError for an unknown one."""
+    if names is None:
+        return tuple(known)
+    wanted = [name for name in names if name != "none"]
+    if unknown := [name for name in wanted if name not in known]:
+        raise UsageError(f"{unknown[0]!r} is none of {', '.join(known)}")
+    return tuple(name for name in known if name in wanted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Session:
+    """One bench: what is asked for, where it works, what is known of the machine."""
+
+    wanted: Wanted
+    folder: Path
+    jobs: int
+    machine: Mapping[str, object]
+    say: Say
+
+    def compare(
+        self, setting: Setting, variants: Sequence[Variant], aims: Sequence[Aim], left_out: Mapping[str, str]
+    ) -> Comparison:
+        """Samples every variant in turns; with a number of tasks given, start-up is sampled apart."""
+        repeats = self.wanted.repeats
+        rounds: list[dict[str, Sample]] = [{} for _ in range(repeats)]
+        start_ups: list[dict[str, Sample]] = [{} for _ in range(repeats)]
+        for number, variant in turns(variants, repeats):
+            if variant.name in _WITH_START_UP and variant.tasks:
+                start_ups[number][variant.name] = variant.with_tasks(_FEW).sample(setting)
+            sample = rounds[number][variant.name] = self.undisturbed(setting, variant)
+            rate = report.rounded(sample.tasks / sample.seconds)
+            self.say(
+                f"round {number + 1}: {variant.name}: {rate} tasks/s ({sample.tasks} in {sample.seconds:.1f} s), "
+                f"other work {sample.elsewhere:.0%}"
+            )
+        figures = (summarise(variant.name, rounds, start_ups) for variant in variants)
+        return Comparison(
+            workload=setting.workload.name,
+            about=setting.workload.about,
+            figures=tuple(row for row in figures if row is not None),
+            ratios=tuple(ratios(aims, rounds)),
+            identical=identical(rounds),
+            left_out=left_out,
+        )
+
+    def undisturbed(self, setting: Setting, variant: Variant) -> Sample:
+        """A sample, taken again while other work on the machine falls into it; the last one counts anyway."""
+        tries = _TRIES if self.wanted.patience else 1
+        for _ in range(tries):
+            if self.wanted.patience and not wait_until_quiet(self.wanted.patience):
+                self.say("the machine does not get quiet")
+            sample = variant.sample(setting)
+            if sample.elsewhere <= _DISTURBED:
+                break
+            self.say(f"{variant.name}: other work took {sample.elsewhere:.0%} of the machine")
+        return sample
+
+    def write(self, name: str, texts: Mapping[str, str] | None = None, **measured: Any) -> tuple[Path, ...]:
+        """Writes NAME.json with what was measured, and further files; returns them all."""
+        wanted = self.wanted
+        setting = {"jobs": self.jobs, "repeats": wanted.repeats, "tasks": wanted.tasks, "limit": wanted.limit}
+        wanted.out.mkdir(parents=True, exist_ok=True)
+        path = wanted.out / f"{name}.json"
+        write_json(path, report.as_json(self.machine, setting, **measured))
+        for file_name, text in (texts or {}).items():
+            write_text(wanted.out / file_name, text)
+        return (path, *(wanted.out / file_name for file_name in texts or {}))
+
+
+def bench(wanted: Wanted, say: Say) -> Measured:
+    """Measures what was asked for. Raises CoordinatorError if it cannot be measured."""
+    inventory = host_inventory()
+    with closing(Engine()) as engine:
+        program = engine.image(TRIVIAL_IMAGE).command[0]
+        machine = describe(engine.describe(), inventory.cpus, inventory.memory)
+    if float(str(machine["load"])) > inventory.cpus / 2:
+        say(f"this machine is busy (load {machine['load']}): the figures will be too low")
+    with tempfile.TemporaryDirectory(prefix="coordinator-bench-") as name:
+        jobs = wanted.jobs or max(1, int(inventory.cpus))
+        session = _Session(wanted=wanted, folder=Path(name), jobs=jobs, machine=machine, say=say)
+        if wanted.mode == "flags":
+            return _flags(session)
+        return _scale(session) if wanted.mode == "scale" else _rates(session, program)
+
+
+def _rates(session: _Session, program: str) -> Measured:
+    comparisons = []
+    if "trivial" in session.wanted.workloads:
+        comparisons.append(_compare_trivial(session, program))
+    if "pipeline" in session.wanted.workloads:
+        comparisons.append(_compare_pipeline(session))
+    machine = session.machine
+    about = f"{machine['cpus']:g} CPUs, {machine['engine']}, {session.jobs} tasks at a time"
+    caption = f"{about}; median, least and greatest of {session.wanted.repeats}"
+    texts = {"bench.csv": report.as_csv(comparisons), "bench.svg": svg(comparisons, caption)}
+    files = session.write("bench", texts, comparisons=comparisons)
+    lines = [line for comparison in comparisons for line in (*report.comparison_lines(comparison), "")]
+    same = all(comparison.identical for comparison in comparisons)
+    return Measured(lines=tuple(lines), files=files, identical=same)
+
+
+def _compare_trivial(session: _Session, program: str) -> Comparison:
+    wanted, folder = session.wanted, session.folder / "trivial"
+    folder.mkdir()
+    left_out: dict[str, str] = {}
+    command: tuple[str, ...] | None = None
+    try:
+        command = local_command(TRIVIAL_IMAGE, program, folder)
+    except BenchError as error:
+        left_out[PROCESS] = str(error)
+    counts = {name: tasks_of(name, wanted.tasks) for name in RUNGS}
+    workload = trivial(folder, wanted.batch, max(counts.values()), command)
+    found, missing = baseline_variants(wanted.tasks)
+    left_out |= {name: reason for name, reason in missing.items() if name in wanted.baselines}
+    rungs = [rung_variant(name, counts[name]) for name in wanted.rungs if name not in left_out]
+    baselines = [found[name] for name in wanted.baselines if name in found]
+    setting = Setting(
+        workload=workload,
+        folder=folder,
+        jobs=session.jobs,
+        clock=EngineClock(),
+        compared=wanted.tasks,
+    )
+    return session.compare(setting, [*baselines, *rungs], AIMS, left_out)
+
+
+def _compare_pipeline(session: _Session) -> Comparison:
+    wanted, folder = session.wanted, session.folder / "pipeline"
+    folder.mkdir()
+    setting = Setting(
+        workload=flagship(wanted.batch, wanted.pipeline),
+        folder=folder,
+        jobs=session.jobs,
+        clock=EngineClock(),
+        compared=None,
+        limit=wanted.limit,
+    )
+    return session.compare(setting, [rung_variant(name, None) for name in wanted.rungs], FLAGSHIP_AIMS, {})
+
+
+def _flags(session: _Session) -> Measured:
+    wanted, tasks = session.wanted, min(_FLAG_TASKS, session.wanted.tasks)
+    workload = trivial(session.folder / "trivial", wanted.batch, tasks, None)
+    figures = measure_flags(
+        workload,
+        session.folder,
+        tasks=tasks,
+        repeats=wanted.repeats,
+        jobs=session.jobs,
+        patience=wanted.patience,
+        say=session.say,
+    )
+    files = session.write("flags", flags=figures)
+    return Measured(lines=tuple(report.flag_lines(figures)), files=files, identical=True)
+
+
+def _scale(session: _Session) -> Measured:
+    wanted, folder, say = session.wanted, session.folder, session.say
+    workload = trivial(folder / "trivial", wanted.batch, ROWS, None)
+    starts = measure_starts(workload, folder, repeats=wanted.repeats, patience=wanted.patience, say=say)
+    scale = measure_scale(
+        workload,
+        folder,
+        tasks=_SCALE_TASKS,
+        repeats=wanted.repeats,
+        jobs=session.jobs,
+        patience=wanted.patience,
+        say=say,
+    )
+    files = session.write("scale", scale=scale, starts=starts)
+    return Measured(lines=tuple(report.scale_lines(scale, starts)), files=files, identical=True)

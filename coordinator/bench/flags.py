@@ -1,0 +1,125 @@
+"""What each isolation flag costs: the bare API loop with all flags, with one of them left out in turn, with none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from coordinator.bench.apiloop import isolation_in, loop, spec_maker
+from coordinator.bench.figures import Spread, spread, turns
+from coordinator.bench.machine import wait_until_quiet
+from coordinator.bench.workloads import Workload, requests, step_of
+from coordinator.messages import Json, Request
+from coordinator.runners.container import ContainerSpec
+from coordinator.runners.engine import Engine
+
+FLAGS: dict[str, tuple[str, ...]] = {
+    "--read-only": ("ReadonlyRootfs",),
+    "--cap-drop ALL": ("CapDrop",),
+    "--security-opt no-new-privileges": ("SecurityOpt",),
+    "--pids-limit": ("PidsLimit",),
+    "--memory": ("Memory", "MemorySwap"),
+    "--cpus": ("NanoCpus",),
+    "--tmpfs /tmp": ("Tmpfs",),
+    "--log-driver none": ("LogConfig",),
+    "--mount (batch and work)": ("Mounts",),
+    "--user": ("User",),
+}
+"""Each flag of ``docker run`` with the members of the API's request that it stands for."""
+ALL, NONE, NONE_SHARED, OWN_NETWORK = (
+    "all flags, shared network namespace",
+    "no flags, network none",
+    "no flags, shared network namespace",
+    "all flags, network none (a namespace of its own)",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stripped(ContainerSpec):
+    """A container without some of what the coordinator asks of the engine."""
+
+    without: tuple[str, ...] = ()
+
+    def to_api(self) -> Json:
+        body = super().to_api()
+        body["HostConfig"] = _without(body["HostConfig"], self.without)
+        return _without(body, self.without)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlagFigures:
+    """The rate of starts, and how many times that of all flags it is (within one round)."""
+
+    name: str
+    starts_per_second: Spread
+    gain: Spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Variant:
+    name: str
+    without: tuple[str, ...] = ()
+    own_network: bool = False
+
+
+def measure_flags(
+    workload: Workload,
+    folder: Path,
+    *,
+    tasks: int,
+    repeats: int,
+    jobs: int,
+    patience: int,
+    say: Callable[[str], None],
+) -> list[FlagFigures]:
+    """``tasks`` starts of every variant, ``repeats`` times in turns."""
+    rates: dict[str, list[float]] = {}
+    with closing(Engine()) as engine, closing(isolation_in(engine, workload, folder / "flags", jobs)) as own:
+        step = step_of(workload)
+        make_spec = spec_maker(own, step, engine.image(step.image_ref).id)
+        asked = list(requests(workload, tasks))
+        loop(engine, make_spec, asked[:jobs], jobs)  # makes the shared namespace, warms the engine
+        for number, variant in turns(_variants(), repeats):
+            wait_until_quiet(patience)
+            seconds, _ = loop(engine, _maker(make_spec, variant), asked, jobs)
+            rates.setdefault(variant.name, []).append(tasks / seconds)
+            say(f"round {number + 1}: {variant.name}: {tasks / seconds:.2f} starts/s")
+    return _figures(rates)
+
+
+def _figures(rates: dict[str, list[float]]) -> list[FlagFigures]:
+    found = []
+    for name, values in rates.items():
+        gains = [value / reference for value, reference in zip(values, rates[ALL], strict=True)]
+        found.append(FlagFigures(name=name, starts_per_second=spread(values), gain=spread(gains)))
+    return found
+
+
+def _variants() -> Sequence[_Variant]:
+    everything = tuple(member for members in FLAGS.values() for member in members)
+    return (
+        _Variant(name=ALL),
+        *(_Variant(name=f"without {flag}", without=members) for flag, members in FLAGS.items()),
+        _Variant(name=OWN_NETWORK, own_network=True),
+        _Variant(name=NONE_SHARED, without=everything),
+        _Variant(name=NONE, without=everything, own_network=True),
+    )
+
+
+def _maker(
+    make_spec: Callable[[Request], ContainerSpec], variant: _Variant
+) -> Callable[[Request], ContainerSpec]:
+    def make(task: Request) -> ContainerSpec:
+        spec = make_spec(task)
+        values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+        if variant.own_network:
+            values["network_of"] = None
+        return _Stripped(**values, without=variant.without)
+
+    return make
+
+
+def _without(document: Json, names: Sequence[str]) -> Json:
+    return {name: value for name, value in document.items() if name not in names}
