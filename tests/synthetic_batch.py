@@ -1,6 +1,7 @@
-"""``python -m tests.synthetic_batch OUT --tiles N``: a made-up town's detections as a batch for ``run --from position``.
+"""``python -m tests.synthetic_batch OUT --tiles N``: a made-up town's detections as a batch.
 
-A tile has about 175 detections. The figures of docs/accuracy.md for large numbers are measured on it.
+It is for ``run --from position``. A tile has about 175 detections. The figures of docs/accuracy.md for large
+numbers are measured on it.
 """
 
 from __future__ import annotations
