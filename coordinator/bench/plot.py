@@ -16,7 +16,7 @@ from coordinator.bench.report import rounded
 from coordinator.bench.variants import API_LOOP, BASELINES, PARALLEL, SHELL_LOOP, XARGS
 
 _WIDTH = 760
-_LEFT, _RIGHT = 190, 70
+_LEFT, _RIGHT, _CAPTION = 190, 70, 12
 _TITLE, _BAR, _GAP, _FOOT = 40, 20, 9, 34
 _TEXT, _RUNG, _BASELINE = "#7d8590", "#2f81f7", "#9a8c7c"
 _LABELS = {
@@ -51,7 +51,7 @@ def svg(comparisons: Sequence[Comparison], caption: str) -> str:
         f'height="{height:.0f}" role="img" aria-label={quoteattr("Tasks a second by way of running")} '
         'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif">'
     )
-    foot = _text(_LEFT, top + 8, caption, size=11)
+    foot = _text(_CAPTION, top + 8, caption, size=11)
     return "\n".join([head, *parts, foot, "</svg>"]) + "\n"
 
 
