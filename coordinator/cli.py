@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_schema(commands)
     _add_score(commands)
     _add_bench(commands)
+    _add_doctor(commands)
+    _add_status(commands)
+    _add_retry(commands)
+    _add_clean(commands)
+    _add_replay(commands)
     return parser
 
 
@@ -169,6 +174,58 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         const="scale",
         help="starting, and a table of a million recordings instead",
     )
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser("doctor", help="check engine, GPUs, disk, limits and images; change nothing")
+    doctor.set_defaults(command=_doctor)
+    doctor.add_argument(
+        "--pipeline", default="traffic-signs", metavar="NAME|FILE", help="default: traffic-signs"
+    )
+    doctor.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where runs are to lie")
+
+
+def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    status = commands.add_parser("status", help="what a run has come to, also while it is going on")
+    status.set_defaults(command=_status)
+    status.add_argument("run", type=Path, metavar="RUN_DIR")
+    status.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def _add_retry(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    retry = commands.add_parser(
+        "retry", help="try what failed again, and only that and what depends on it", epilog=_EPILOG
+    )
+    retry.set_defaults(command=_retry)
+    retry.add_argument("run", type=Path, metavar="RUN_DIR")
+    retry.add_argument("--failed", action="store_true", required=True, help="the failed tasks")
+    retry.add_argument("--step", metavar="STEP", help="only those of STEP; the others stay failed")
+
+
+def _add_clean(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    clean = commands.add_parser(
+        "clean", help="remove what dead runs left: containers, unfinished work folders"
+    )
+    clean.set_defaults(command=_clean)
+    clean.add_argument(
+        "runs",
+        type=Path,
+        nargs="*",
+        metavar="RUN_DIR",
+        help="default: all of this host's on the engine, and runs/*",
+    )
+    clean.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+
+def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    replay = commands.add_parser(
+        "replay",
+        help="run one failed task again, its output on the terminal",
+        epilog="exit codes: 0 a valid response, 1 none, 2 wrong usage, 130 interrupted",
+    )
+    replay.set_defaults(command=_replay)
+    replay.add_argument("run", type=Path, metavar="RUN_DIR")
+    replay.add_argument("task", metavar="TASK", help="as failures name it, for example detect/a.jpg")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -294,6 +351,91 @@ def _bench(options: argparse.Namespace) -> ExitCode:
     for path in measured.files:
         print(f"result      {path}")
     return ExitCode.DONE if measured.identical else ExitCode.SOME_FAILED
+
+
+def _doctor(options: argparse.Namespace) -> ExitCode:
+    from coordinator.doctor import examine, exit_code
+    from coordinator.pipeline import load_pipeline
+
+    notes = []
+    for note in examine(load_pipeline(options.pipeline), options.out):
+        print("\n".join(note.lines()), flush=True)
+        notes.append(note)
+    return exit_code(notes)
+
+
+def _status(options: argparse.Namespace) -> ExitCode:
+    import json
+
+    from coordinator.status import lines, status
+
+    report = status(options.run)
+    print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(lines(report)))
+    return ExitCode.DONE
+
+
+def _retry(options: argparse.Namespace) -> ExitCode:
+    from coordinator.retry import retry_job
+    from coordinator.run import run
+
+    job = retry_job(options.run, options.step)
+    if job is None:
+        print("nothing has failed" + (f" at {options.step}" if options.step else ""))
+        return ExitCode.DONE
+    summary = run(job, shlex.join(["python", "-m", "coordinator", *sys.argv[1:]]))
+    _print_summary(summary, job)
+    return summary.exit_code
+
+
+def _clean(options: argparse.Namespace) -> ExitCode:
+    from coordinator.clean import clean
+    from coordinator.errors import EngineError
+    from coordinator.runners.engine import Engine
+
+    try:
+        engine = Engine()
+    except EngineError as error:
+        print(f"coordinator: only work folders are cleaned: {error}", file=sys.stderr)
+        engine = None
+    removed = "would remove" if options.dry_run else "removed"
+    is_clean = engine is not None
+    for cleaned in clean(engine, options.runs, dry_run=options.dry_run):
+        print(
+            f"{cleaned.folder}: {removed} {cleaned.containers} containers, {len(cleaned.work)} work folders"
+        )
+        for path in cleaned.work:
+            print(f"  {path.relative_to(cleaned.folder)}")
+        if cleaned.owner is not None:
+            print(f"  left alone: {cleaned.owner} is at work on it")
+        if cleaned.stuck:
+            is_clean = False
+            print(f"  {cleaned.stuck} containers the engine would not remove")
+    return ExitCode.DONE if is_clean else ExitCode.SOME_FAILED
+
+
+def _replay(options: argparse.Namespace) -> ExitCode:
+    from contextlib import closing
+
+    from coordinator.messages import Success
+    from coordinator.replay import find, replay
+    from coordinator.runners.engine import Engine
+
+    failure = find(options.run, options.task)
+    with closing(Engine()) as engine:
+        verdict = replay(engine, failure, _pass_on)
+    sys.stdout.flush()
+    ended = f"exit code {verdict.exit_code}, {verdict.seconds:.1f} s"
+    if isinstance(verdict.result, Success):
+        print(f"coordinator: a valid response, {len(verdict.result.items)} items ({ended})", file=sys.stderr)
+        return ExitCode.DONE
+    print(f"coordinator: {verdict.result.kind}: {verdict.result.message} ({ended})", file=sys.stderr)
+    return ExitCode.SOME_FAILED
+
+
+def _pass_on(is_stderr: bool, data: bytes) -> None:
+    stream = (sys.stderr if is_stderr else sys.stdout).buffer
+    stream.write(data)
+    stream.flush()
 
 
 def _schema(options: argparse.Namespace) -> ExitCode:

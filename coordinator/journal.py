@@ -17,6 +17,9 @@ from types import TracebackType
 from coordinator.errors import RunFolderError
 from coordinator.messages import ErrorKind, Json, TaskError
 
+BATCH = "batch"
+"""Under this name the journal keeps what is wrong with the batch itself."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS recordings (id TEXT PRIMARY KEY, session INTEGER NOT NULL) WITHOUT ROWID;
@@ -63,6 +66,14 @@ class Status(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
+
+
+class SessionState(StrEnum):
+    """How far the last session came; one that begun and is no more at work has died."""
+
+    BEGUN = "begun"
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +146,11 @@ class Journal:
 
     # -- recordings -----------------------------------------------------------------------------------
 
+    def knows(self, recording: str) -> bool:
+        """Whether any session has seen a recording with that id, be it a bad one."""
+        query = "SELECT 1 FROM recordings WHERE id = ?1 UNION ALL SELECT 1 FROM tasks WHERE id = ?2"
+        return self._db.execute(query, (recording, f"{BATCH}/{recording}")).fetchone() is not None
+
     def admit(self, recording: str) -> bool:
         """Takes note of a recording; False if this session has already seen one with that id."""
         query = (
@@ -148,8 +164,8 @@ class Journal:
     def succeeded(self, task: str, step: str, unit: str, key: str, items: list[Json]) -> None:
         self._end(task, step, unit, Status.SUCCEEDED, key=key, items=_dump(items))
 
-    def failed(self, task: str, step: str, unit: str, error: TaskError) -> None:
-        self._end(task, step, unit, Status.FAILED, error=error)
+    def failed(self, task: str, step: str, unit: str, error: TaskError, key: str | None = None) -> None:
+        self._end(task, step, unit, Status.FAILED, key=key, error=error)
 
     def skipped(self, task: str, step: str, unit: str) -> None:
         self._end(task, step, unit, Status.SKIPPED)
@@ -181,6 +197,16 @@ class Journal:
         self._db.execute("UPDATE tasks SET session = ? WHERE id = ?", (self.session, task))
         items: list[Json] = json.loads(row[0])
         return items
+
+    def still_failed(self, task: str, key: str) -> bool:
+        """Whether an earlier session's failure had an equal key; if so, it now counts as this session's."""
+        query = "UPDATE tasks SET session = ? WHERE id = ? AND key = ? AND status = ?"
+        return self._db.execute(query, (self.session, task, key, Status.FAILED)).rowcount > 0
+
+    def forget(self, task: str) -> None:
+        """The task is to run again, and its work folder to be emptied: an earlier result holds no more."""
+        if self._db.execute("DELETE FROM tasks WHERE id = ?", (task,)).rowcount:
+            self._db.commit()
 
     def has_ended(self, task: str) -> bool:
         """Whether the task has already ended in this session."""

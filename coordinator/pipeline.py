@@ -28,6 +28,7 @@ BUILT_IN = ("traffic-signs",)
 _TAKEN = {
     "fetch": "the fetching of images given as URLs",
     "batch": "what the journal keeps of the batch's own faults",
+    "replay": "the work folders of tasks that are run again by hand",
 }
 
 

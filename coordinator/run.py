@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import platform
 import secrets
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from coordinator import __version__
 from coordinator.batch import BadRecording, Batch, Recording, open_batch
+from coordinator.clean import sweep
 from coordinator.errors import ExitCode, RunFolderError
 from coordinator.executor import LocalExecutor
 from coordinator.inventory import host_inventory
-from coordinator.journal import FailedTask, Journal, Status
-from coordinator.messages import PROTOCOL
-from coordinator.pipeline import Per, Pipeline, Rung, load_pipeline
+from coordinator.journal import FailedTask, Journal, SessionState, Status
+from coordinator.messages import PROTOCOL, Json
+from coordinator.pipeline import BUILT_IN, Per, Pipeline, Rung, Step, load_pipeline
 from coordinator.preflight import Census, Checked, PreflightError, census_for, check, needs_engine
 from coordinator.progress import Progress
 from coordinator.resources import Inventory, Ledger
@@ -33,6 +36,13 @@ from coordinator.scheduler import Plan, Scheduler
 
 _NAMED_FAILURES = 20
 """Failures that the summary names; all of them are in failures/ and in the journal."""
+
+
+@dataclass(frozen=True)
+class FailedOnly:
+    """Only what failed runs again, and what depends on it; with ``step``, only what failed at that step."""
+
+    step: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +58,20 @@ class Job:
     limit: int | None = None
     rung: Rung | None = None
     prestart: int | None = None
+    failed_only: FailedOnly | None = None
+
+    def settings(self) -> Json:
+        """For run.json: all that is needed to run the same again, from whatever folder."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("out", "failed_only")}
+        name = self.pipeline if self.pipeline in BUILT_IN else str(Path(self.pipeline).resolve())
+        return {**kept, "batch": str(self.batch.resolve()), "pipeline": name}
+
+    @classmethod
+    def from_settings(cls, settings: Json, out: Path) -> Job:
+        """The job that :meth:`settings` tells of, for the run folder ``out``."""
+        rung = settings["rung"]
+        typed = {"batch": Path(settings["batch"]), "rung": Rung(rung) if rung else None}
+        return cls(**{**settings, **typed}, out=out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +84,16 @@ class Prepared:
     starts_later: bool
     """Whether the first step of the pipeline is left out, so that the batch must bring detections."""
 
+    known: Callable[[str], bool] | None = None
+    """Whether a recording takes part; without it, all of them do."""
+
     def recordings(self) -> Iterator[Recording | BadRecording]:
         """The batch's recordings up to the job's limit."""
-        return itertools.islice(self.batch.recordings(with_detections=self.starts_later), self.job.limit)
+        found = self.batch.recordings(with_detections=self.starts_later)
+        if self.known is not None:
+            known = self.known
+            found = (recording for recording in found if known(recording.id))
+        return itertools.islice(found, self.job.limit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +146,13 @@ def run(job: Job, command: str) -> Summary:
         folder = RunFolder(path=job.out.resolve(), batch=prepared.batch.folder)
         folder.create()
         stack.enter_context(folder.locked())
+        swept = sweep(engine, folder.path) if engine else 0
         journal = stack.enter_context(Journal(folder.journal))
         _claim(journal, folder)
+        prepared = _note_session(journal, prepared, command, started)
         about = _about(prepared, checked, engine, inventory, command)
         write_json(folder.path / "run.json", {**about, "started": _iso(started)})
-        complete = _drive(prepared, checked, engine, inventory, folder, journal)
+        complete = _drive(prepared, checked, engine, inventory, folder, journal, swept)
         return _conclude(prepared, folder, journal, about, started, complete=complete)
 
 
@@ -136,6 +169,39 @@ def _claim(journal: Journal, folder: RunFolder) -> None:
     journal.begin_session()
 
 
+def _note_session(journal: Journal, prepared: Prepared, command: str, started: float) -> Prepared:
+    """Notes what this session is, for ``status``; one that is for failures alone takes in nothing new."""
+    steps = [step.name for step in prepared.pipeline.steps]
+    journal.set_fact("session_state", SessionState.BEGUN)
+    journal.set_fact("started", repr(started))
+    journal.set_fact("steps", json.dumps(steps))
+    if prepared.job.failed_only is not None:
+        # A run that was interrupted has regions that are not complete yet: all of it goes on.
+        covered = journal.fact("covered") == "yes"
+        prepared = replace(prepared, known=journal.knows) if covered else prepared
+    else:
+        journal.set_fact("covered", "no")
+        journal.set_fact("command", command)
+        journal.set_fact("directory", str(Path.cwd()))
+    journal.commit()
+    return prepared
+
+
+def _forms(journal: Journal, checked: Checked) -> dict[str, list[tuple[Step, str]]]:
+    """Each step with the parameters and the image ids that it had in earlier sessions; takes note of this one's."""
+    noted: dict[str, list[list[Any]]] = json.loads(journal.fact("forms") or "{}")
+    earlier: dict[str, list[tuple[Step, str]]] = {}
+    for step in checked.pipeline.steps:
+        now = [checked.image_ids[step.name], step.params]
+        before = [form for form in noted.get(step.name, []) if form != now]
+        earlier[step.name] = [
+            (step.model_copy(update={"params": params}), image_id) for image_id, params in reversed(before)
+        ]
+        noted[step.name] = [*before, now]
+    journal.set_fact("forms", json.dumps(noted))
+    return earlier
+
+
 def _drive(
     prepared: Prepared,
     checked: Checked,
@@ -143,19 +209,28 @@ def _drive(
     inventory: Inventory,
     folder: RunFolder,
     journal: Journal,
+    swept: int,
 ) -> bool:
     """Runs the scheduler to its end; True if nothing is left to do."""
     steps = checked.pipeline.steps
     census = census_for(prepared.batch, checked.pipeline, prepared.recordings())
     jobs = prepared.job.jobs or _concurrency(checked.pipeline, inventory)
     run_id = f"{journal.fact('run_id')}-{journal.session}"
-    plan = Plan(steps=steps, image_ids=checked.image_ids, regions=census.regions, census=census.by_region)
+    earlier, failed_only = _forms(journal, checked), prepared.job.failed_only
+    plan = Plan(
+        steps=steps,
+        image_ids=checked.image_ids,
+        regions=census.regions,
+        census=census.by_region,
+        earlier=earlier if failed_only else {},
+        only=failed_only.step if failed_only else None,
+    )
     tasks_of_first = census.total if steps[0].per is Per.ITEM else None
     with (
         closing(Rungs(engine, folder, run_id, jobs=jobs, starts=max(2, int(inventory.cpus)))) as rungs,
         closing(LocalExecutor(rungs.runner, folder)) as executor,
         Progress(
-            [step.name for step in steps], first=tasks_of_first, notes=_notes(census, checked.pipeline)
+            [step.name for step in steps], first=tasks_of_first, notes=_notes(census, checked.pipeline, swept)
         ) as progress,
     ):
         scheduler = Scheduler(
@@ -185,13 +260,20 @@ def _conclude(
     complete: bool,
 ) -> Summary:
     """Writes the results and the rest of run.json."""
-    folder.keep_only_failures(failure.id for failure in journal.failures())
-    files = write_results(journal, prepared.pipeline.steps, prepared.batch.projection, folder.path)
+    if complete:  # else there are failures of earlier sessions that this one has not come to
+        folder.keep_only_failures(failure.id for failure in journal.failures())
+    files: list[Path] = []
+    if complete or journal.fact("results") != "complete":  # half a map must not take the place of a whole one
+        files = write_results(journal, prepared.pipeline.steps, prepared.batch.projection, folder.path)
+        journal.set_fact("results", "complete" if complete else "partial")
     counts = journal.counts()
     finished = time.time()
     times = {"started": _iso(started), "finished": _iso(finished), "seconds": round(finished - started, 3)}
     tallies = {f"{step}.{status}": count for (step, status), count in sorted(counts.items())}
     write_json(folder.path / "run.json", {**about, **times, "complete": complete, "tasks": tallies})
+    journal.set_fact("session_state", SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
+    if complete:
+        journal.set_fact("covered", "yes")
     return Summary(
         counts=counts,
         failures=tuple(itertools.islice(journal.failures(), _NAMED_FAILURES)),
@@ -207,8 +289,8 @@ def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:
     return max(1, int(max(inventory.cpus / step.resources.cpus for step in pipeline.steps)))
 
 
-def _notes(census: Census, pipeline: Pipeline) -> list[str]:
-    notes = []
+def _notes(census: Census, pipeline: Pipeline, swept: int) -> list[str]:
+    notes = [f"removed {swept} containers that an earlier session left behind"] if swept else []
     if census.without_position and census.without_position != census.total:
         step = next(step.name for step in pipeline.steps if step.per is Per.REGION)
         notes.append(f"{census.without_position} recordings without a position take no part in {step!r}")
@@ -237,6 +319,7 @@ def _about(
             "gpus": [gpu.uuid for gpu in inventory.gpus],
         },
         "command": command,
+        "job": prepared.job.settings(),
         "process": os.getpid(),
     }
 

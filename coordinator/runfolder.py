@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -23,6 +24,11 @@ from coordinator.batch import MOUNT, WORK_MOUNT, unit_folder
 from coordinator.errors import RunFolderError
 from coordinator.messages import Json, TaskError
 from coordinator.tasks import Outcome, StepTask
+
+REPLAY = "replay"
+"""Below work/, the folders of tasks that are run again by hand, each with a lock of its own."""
+_OWNER = re.compile(r"process (?P<process>\d+) on (?P<host>\S+), started (?P<started>.+)")
+_TRIES, _PAUSE = 5, 0.02
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class RunFolder:
         """Holds the folder against a second coordinator; the lock dies with the process."""
         with (self.path / ".lock").open("a+", encoding="utf-8") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _take(lock)
             except OSError as error:
                 lock.seek(0)
                 owner = lock.read().strip() or "another coordinator"
@@ -122,6 +128,60 @@ class RunFolder:
         for folder in self.failures.iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The coordinator that is at work on a run folder, in its own words."""
+
+    words: str
+
+    def __str__(self) -> str:
+        return self.words or "another coordinator"
+
+    def as_json(self) -> Json | None:
+        """Process, host and time of its start; None if it has not yet said them."""
+        found = _OWNER.fullmatch(self.words)
+        return {**found.groupdict(), "process": int(found["process"])} if found else None
+
+
+def owner(path: Path) -> Owner | None:
+    """Who is at work on the run folder at ``path``, None if nobody is. A lock that cannot be read counts as held."""
+    try:
+        with (path / ".lock").open(encoding="utf-8", errors="replace") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return Owner(lock.read().strip())
+            return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return Owner(f"somebody whose lock cannot be read ({error.strerror})")
+
+
+def _take(lock: TextIO) -> None:
+    """Takes the lock. Who only looks whether it is held (:func:`owner`) holds it for a moment: that is waited for."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+        else:
+            return
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def read_about(run_folder: Path) -> Json:
+    """The run's ``run.json``. Raises RunFolderError if there is none."""
+    path = run_folder / "run.json"
+    try:
+        about: Json = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{str(run_folder)!r} is no run folder: it has no run.json") from error
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} cannot be read: {error}") from error
+    return about
 
 
 def write_json(path: Path, document: object) -> None:

@@ -10,7 +10,7 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from coordinator.admission import ReadyQueue
 from coordinator.batch import FETCH, BadRecording, Recording
 from coordinator.dataflow import Advance, Dataflow, Tries, Unit, retry
 from coordinator.executor import Executor
-from coordinator.journal import Attempt, Journal, Status
+from coordinator.journal import BATCH, Attempt, Journal, Status
 from coordinator.lanes import Lanes, Seat
 from coordinator.messages import PROTOCOL, ErrorKind, Json, RegionMessage, Request, Success, TaskError
 from coordinator.pipeline import Per, Rung, Step
@@ -26,9 +26,6 @@ from coordinator.regions import Regions
 from coordinator.resources import Ledger
 from coordinator.runfolder import RunFolder
 from coordinator.tasks import FetchTask, Outcome, StepTask, image_paths, task_key
-
-BATCH = "batch"
-"""Under this name the journal keeps what is wrong with the batch itself."""
 
 _KEPT_WINDOW = 1024
 """So many recordings may wait before a first step whose lanes take many tasks at once."""
@@ -55,12 +52,18 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run is to do. ``image_ids`` pins each step's image; ``census`` counts recordings by region."""
+    """What a run is to do. ``image_ids`` pins each step's image; ``census`` counts recordings by region.
+
+    ``earlier`` has each step's forms (and image ids) of earlier sessions, whose results serve as well.
+    With ``only``, the failures of all other steps stay as they are unless their input has changed.
+    """
 
     steps: tuple[Step, ...]
     image_ids: Mapping[str, str]
     regions: Regions
     census: Mapping[str, int]
+    earlier: Mapping[str, Sequence[tuple[Step, str]]] = field(default_factory=dict)
+    only: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +174,9 @@ class Scheduler:
         while feed is not None and self._has_room():
             recording = next(feed, None)
             if recording is None:
-                if self._fetching:  # these are still to enter their regions
+                if (
+                    self._fetching or self._pauses
+                ):  # what is still to enter its regions, perhaps after a pause
                     return feed
                 self._advance(self._flow.close())
                 return None
@@ -211,6 +216,9 @@ class Scheduler:
             self._enter(recording)
             return
         self._observer.expect(FETCH, 1)
+        if self._stays_failed(FETCH, task.id, [url]):
+            self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
+            return
         self._submit_fetch(_Fetching(recording=recording, task=task, submitted=time.time()))
 
     def _submit_fetch(self, fetching: _Fetching) -> None:
@@ -243,17 +251,35 @@ class Scheduler:
             self._fail_again(unit.step, unit.id)
             return self._flow.fail(unit)
         self._observer.expect(step.name, 1)
-        items = self._items(unit)
-        stamps = (self._folder.stamp(path) for item in items for path in image_paths(item))
-        key = task_key(step, self._plan.image_ids[step.name], items, self._region(unit), stamps)
-        result = self._journal.reusable(task_id, key)
-        if result is None:
-            self._known.add(task_id)
-            self._queue.push(unit.step, _Ready(unit=unit, key=key))
-            return None
-        self._observer.ended(step.name, Status.SUCCEEDED, reused=True)
-        self._take_gathered(unit)
-        return self._flow.finish(unit, result)
+        keys = self._keys(step, unit)
+        reused = (self._journal.reusable(task_id, key) for key in keys)
+        result = next((items for items in reused if items is not None), None)
+        if result is not None:
+            self._observer.ended(step.name, Status.SUCCEEDED, reused=True)
+            self._take_gathered(unit)
+            return self._flow.finish(unit, result)
+        if self._stays_failed(step.name, task_id, keys):
+            self._take_gathered(unit)
+            return self._flow.fail(unit)
+        self._known.add(task_id)
+        self._queue.push(unit.step, _Ready(unit=unit, key=keys[0]))
+        return None
+
+    def _keys(self, step: Step, unit: Unit) -> list[str]:
+        """The key of the unit's result, and those under which an earlier form of the step would have kept it."""
+        items, region = self._items(unit), self._region(unit)
+        stamps = [self._folder.stamp(path) for item in items for path in image_paths(item)]
+        forms = ((step, self._plan.image_ids[step.name]), *self._plan.earlier.get(step.name, ()))
+        return [task_key(form, image_id, items, region, stamps, unit.lost) for form, image_id in forms]
+
+    def _stays_failed(self, step: str, task_id: str, keys: Sequence[str]) -> bool:
+        """Whether the task failed before at the same input, and is not asked for again."""
+        if self._plan.only in (None, step):
+            return False
+        if not any(self._journal.still_failed(task_id, key) for key in keys):
+            return False
+        self._observer.ended(step, Status.FAILED)
+        return True
 
     def _fail_again(self, step: int, item_id: str) -> None:
         """Two items of one id would share a task and its folder: the first is kept, the second fails."""
@@ -304,6 +330,7 @@ class Scheduler:
             attempt=ready.tries.attempt + ready.tries.engine_failures,
         )
         self._running[task.id] = _Running(ready=ready, seat=seat, submitted=time.time())
+        self._journal.forget(task.id)
         self._executor.submit(task)
 
     def _request(self, unit: Unit) -> Request:
@@ -359,7 +386,7 @@ class Scheduler:
         else:
             self._known.discard(outcome.task.id)
             self._take_gathered(unit)
-            self._fail_task(outcome.task.id, step.name, unit.id, result, outcome)
+            self._fail_task(outcome.task.id, step.name, unit.id, result, outcome, key=running.ready.key)
             self._advance(self._flow.fail(unit))
 
     def _settle_fetch(self, outcome: Outcome, fetching: _Fetching) -> None:
@@ -373,7 +400,7 @@ class Scheduler:
             waiting = replace(fetching, tries=again.tries, task=replace(task, attempt=again.tries.attempt))
             self._after(again.pause, lambda: self._submit_fetch(waiting))
         else:
-            self._fail_task(task.id, FETCH, recording.id, outcome.result)
+            self._fail_task(task.id, FETCH, recording.id, outcome.result, key=task.url)
             self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
 
     def _note_attempt(self, outcome: Outcome, submitted: float) -> None:
@@ -390,9 +417,16 @@ class Scheduler:
         )
 
     def _fail_task(
-        self, task_id: str, step: str, unit: str, error: TaskError, outcome: Outcome | None = None
+        self,
+        task_id: str,
+        step: str,
+        unit: str,
+        error: TaskError,
+        outcome: Outcome | None = None,
+        *,
+        key: str | None = None,
     ) -> None:
-        self._journal.failed(task_id, step, unit, error)
+        self._journal.failed(task_id, step, unit, error, key)
         self._folder.keep_failure(task_id, error, outcome)
         self._observer.ended(step, Status.FAILED)
         self._observer.failed(task_id, error)

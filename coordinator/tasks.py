@@ -69,14 +69,20 @@ class Outcome:
 
 
 def task_key(
-    step: Step, image_id: str, items: Iterable[Json], region: RegionMessage | None, stamps: Iterable[str]
+    step: Step,
+    image_id: str,
+    items: Iterable[Json],
+    region: RegionMessage | None,
+    stamps: Iterable[str],
+    lost: int = 0,
 ) -> str:
     """What a task's result depends on, as a digest: equal keys, equal results.
 
-    ``stamps`` tell the content of the image files that the items name, in the items' order.
+    ``stamps`` tell the content of the image files that the items name, in the items' order; ``lost`` is how
+    many of a region's items are missing, which its objects tell.
     """
     digest = hashlib.sha256()
-    head = [PROTOCOL, image_id, step.params, region.model_dump() if region else None]
+    head = [PROTOCOL, image_id, step.params, region.model_dump() if region else None, lost]
     for part in (head, *items, *stamps):
         digest.update(json.dumps(part, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
         digest.update(b"\n")

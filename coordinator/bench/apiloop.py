@@ -12,9 +12,9 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,11 +71,14 @@ def _turn(engine: Engine, spec: ContainerSpec, task: Request) -> Turn:
     return Turn(stdout=bytes(answer.stdout), start=started - begun, seconds=time.perf_counter() - begun)
 
 
-def isolation_in(engine: Engine, workload: Workload, out: Path, jobs: int) -> Isolation:
-    """The isolation that a run in ``out`` would have."""
+@contextmanager
+def isolation_in(engine: Engine, workload: Workload, out: Path, jobs: int) -> Iterator[Isolation]:
+    """The isolation that a run in ``out`` would have; locked, so that nobody takes it for a dead run's."""
     folder = RunFolder(path=out.resolve(), batch=workload.batch.resolve())
     folder.create()
-    return Isolation(engine, folder, f"bench-{secrets.token_hex(4)}", starts=jobs)
+    run_id = f"bench-{secrets.token_hex(4)}"
+    with folder.locked(), closing(Isolation(engine, folder, run_id, starts=jobs)) as isolation:
+        yield isolation
 
 
 def spec_maker(isolation: Isolation, step: Step, image_id: str) -> Callable[[Request], ContainerSpec]:
@@ -96,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     workload = Workload(name="loop", batch=options.batch, pipeline=options.pipeline, about="")
     with (
         closing(Engine()) as engine,
-        closing(isolation_in(engine, workload, options.out, options.jobs)) as own,
+        isolation_in(engine, workload, options.out, options.jobs) as own,
     ):
         step = step_of(workload)
         make_spec = spec_maker(own, step, engine.image(step.image_ref).id)

@@ -76,7 +76,7 @@ def measure_flags(
 ) -> list[FlagFigures]:
     """``tasks`` starts of every variant, ``repeats`` times in turns."""
     rates: dict[str, list[float]] = {}
-    with closing(Engine()) as engine, closing(isolation_in(engine, workload, folder / "flags", jobs)) as own:
+    with closing(Engine()) as engine, isolation_in(engine, workload, folder / "flags", jobs) as own:
         step = step_of(workload)
         make_spec = spec_maker(own, step, engine.image(step.image_ref).id)
         asked = list(requests(workload, tasks))

@@ -10,6 +10,8 @@ from coordinator.messages import Json
 PIDS_LIMIT = 256
 TMPFS = "rw,noexec,nosuid,nodev,size=256m"
 ENVIRONMENT = {"HOME": "/tmp"}
+HOST_LABEL = "coordinator.host"
+"""A label with the host whose coordinator made a container and sweeps it if it is left behind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,8 @@ class ContainerSpec:
     def to_command(self) -> list[str]:
         """The same as a ``docker run`` command line that removes its container at the end.
 
-        It makes a network namespace of its own: the shared one ends with the run.
+        It makes a network namespace of its own: the shared one ends with the run. It does not say whose it is:
+        a line that is pasted into a shell makes nobody's container, and nobody sweeps it.
         """
         words = ["docker", "run", "--rm", "--interactive", "--network", "none", "--read-only"]
         words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
@@ -105,7 +108,8 @@ class ContainerSpec:
         for name, value in ENVIRONMENT.items():
             words += ["--env", f"{name}={value}"]
         for name, value in self.labels.items():
-            words += ["--label", f"{name}={value}"]
+            if name != HOST_LABEL:
+                words += ["--label", f"{name}={value}"]
         for mount in self.mounts:
             words += ["--mount", _mount_option(mount)]
         if self.gpu_uuids:

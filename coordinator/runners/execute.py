@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass
 
 from coordinator.errors import EngineError
-from coordinator.messages import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError
+from coordinator.messages import MAX_RESPONSE_BYTES, Success, TaskError
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.resident import ResidentContainer
 from coordinator.runners.stream import Exchange, exchange
-from coordinator.runners.verdict import CANCELLED, judge
+from coordinator.runners.verdict import CANCELLED, engine_failed, judge
 from coordinator.runners.workfolder import hand_over, prepare
 from coordinator.tasks import Evidence, Outcome, StepTask
 from coordinator.threads import Clock, Sink, Threads
@@ -79,7 +79,7 @@ class ExecRunner:
             result, evidence = self._converse(task, kept, process, clock)
         except EngineError as error:
             self.close_lane(task.lane)
-            result, evidence = TaskError(kind=ErrorKind.ENGINE, message=str(error)), Evidence()
+            result, evidence = engine_failed(error), Evidence()
         if self._cancelled.is_set() and isinstance(result, TaskError):
             result = CANCELLED
         hand_over(task, self._isolation.folder, keep=isinstance(result, Success))

@@ -7,21 +7,28 @@ network holds a namespace for all others of the run (docs/performance.md has the
 from __future__ import annotations
 
 import itertools
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from coordinator.batch import MOUNT, WORK_MOUNT
 from coordinator.pipeline import Step
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
-from coordinator.runners.container import ContainerSpec, Mount
+from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
 from coordinator.runners.workfolder import step_user
 
 ROLE = "coordinator.role"
 """A label that tells a task's container from one that is kept."""
 TASK, LANE, NETWORK = "task", "lane", "network"
+
+
+def container_labels(run_id: str, folder: Path, role: str) -> dict[str, str]:
+    """Whose a container is and what for. Whoever holds the lock of ``folder`` on this host uses it."""
+    return {LABEL: run_id, FOLDER_LABEL: str(folder), HOST_LABEL: socket.gethostname(), ROLE: role}
 
 
 def container_spec(
@@ -106,7 +113,7 @@ class Isolation:
         ).in_network(self._shared_network(image_id))
 
     def _labels(self, role: str) -> dict[str, str]:
-        return {LABEL: self._run_id, FOLDER_LABEL: str(self.folder.path), ROLE: role}
+        return container_labels(self._run_id, self.folder.path, role)
 
     def _name(self) -> str:
         return f"coordinator-{self._run_id}-{next(self._numbers)}"

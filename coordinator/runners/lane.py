@@ -30,7 +30,7 @@ from coordinator.messages import (
     wrong_task,
 )
 from coordinator.runfolder import RunFolder
-from coordinator.runners.verdict import CANCELLED, LOST, crashed, timed_out, too_large
+from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, timed_out, too_large
 from coordinator.runners.workfolder import hand_over, prepare
 from coordinator.tasks import Evidence, Outcome, StepTask
 from coordinator.threads import Sink
@@ -129,7 +129,7 @@ class Lane:
                 try:
                     self._turn()
                 except EngineError as error:
-                    self._break_off(TaskError(kind=ErrorKind.ENGINE, message=str(error)))
+                    self._break_off(engine_failed(error))
                 except Exception as error:  # a bug or a full disk must fail a task, not hang the run
                     message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
                     self._break_off(TaskError(kind=ErrorKind.INTERNAL, message=message))

@@ -7,12 +7,13 @@ the real ones on their way in, and back on their way out, so that its results ar
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from coordinator.batch import MOUNT, WORK_MOUNT
@@ -30,8 +31,12 @@ class LocalProcess:
 
     def __init__(self, command: Sequence[str], folder: RunFolder) -> None:
         """Starts it; ``python3`` means this interpreter. Raises EngineError if it cannot be started."""
-        self._paths = [(_quoted(str(MOUNT)), _quoted(str(folder.batch)))]
-        self._paths.append((_quoted(str(WORK_MOUNT)), _quoted(str(folder.work))))
+        mounts = {
+            _quoted(str(MOUNT)): _quoted(str(folder.batch)),
+            _quoted(str(WORK_MOUNT)): _quoted(str(folder.work)),
+        }
+        self._to_real = _Paths(mounts)
+        self._to_mounted = _Paths({real: mounted for mounted, real in mounts.items()})
         self._command = [sys.executable if command[0] in ("python", "python3") else command[0], *command[1:]]
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self.connection, theirs = socket.socketpair()
@@ -51,17 +56,13 @@ class LocalProcess:
             theirs.close()
 
     def encode(self, request: bytes) -> bytes:
-        for mounted, real in self._paths:
-            request = request.replace(mounted, real)
-        return request
+        return self._to_real.replace(request)
 
     def decode(self, data: bytes) -> bytes:
         return data
 
     def decode_line(self, line: bytes) -> bytes:
-        for mounted, real in self._paths:
-            line = line.replace(real, mounted)
-        return line
+        return self._to_mounted.replace(line)
 
     def end(self, *, kill: bool) -> Ending:
         self.connection.close()
@@ -81,6 +82,18 @@ class LocalProcess:
             stderr=said,
             command=shlex.join(self._command),
         )
+
+
+class _Paths:
+    """Replaces what JSON strings begin with, all in one pass: a real path may itself lie below a /work."""
+
+    def __init__(self, replacements: Mapping[bytes, bytes]) -> None:
+        self._replacements = replacements
+        longest_first = sorted(replacements, key=len, reverse=True)
+        self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
+
+    def replace(self, line: bytes) -> bytes:
+        return self._pattern.sub(lambda found: self._replacements[found[0]], line)
 
 
 def open_process(folder: RunFolder, task: StepTask) -> LocalProcess:

@@ -11,6 +11,7 @@ import selectors
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _HEADER = struct.Struct(">BxxxL")
@@ -53,16 +54,27 @@ class Exchange:
             del self.stderr_tail[:-_KEPT_STDERR]
 
 
+Live = Callable[[bool, bytes], None]
+"""Takes what comes as it comes; True stands for stderr."""
+
+
 def exchange(
-    connection: socket.socket, received: bytes, request: bytes, *, deadline: float, stdout_cap: int
+    connection: socket.socket,
+    received: bytes,
+    request: bytes,
+    *,
+    deadline: float,
+    stdout_cap: int,
+    live: Live | None = None,
 ) -> Exchange:
     """Writes ``request``, half-closes, and reads until the container's streams end.
 
     ``received`` is what came behind the engine's reply; ``deadline`` is on the monotonic clock. A step that
-    never reads its input is no error here (a full or broken pipe ends the writing, not the reading).
+    never reads its input is no error here (a full or broken pipe ends the writing, not the reading). ``live``
+    is told of everything as it comes.
     """
     result = Exchange()
-    frames = Frames(result, stdout_cap)
+    frames = Frames(result, stdout_cap, live)
     frames.feed(received)
     outgoing = memoryview(request)
     connection.setblocking(False)
@@ -124,8 +136,9 @@ def _half_close(connection: socket.socket) -> None:
 class Frames:
     """Takes the multiplexed stream apart, whatever pieces it arrives in."""
 
-    def __init__(self, result: Exchange, stdout_cap: int) -> None:
+    def __init__(self, result: Exchange, stdout_cap: int, live: Live | None = None) -> None:
         self._result = result
+        self._live = live
         self._cap = stdout_cap
         self._header = bytearray()
         self._stream = _STDOUT
@@ -151,6 +164,8 @@ class Frames:
                 self._header.clear()
 
     def _deliver(self, body: memoryview) -> None:
+        if self._live is not None and self._stream in (_STDOUT, _STDERR):
+            self._live(self._stream == _STDERR, bytes(body))
         if self._stream == _STDERR:
             self._result._add_stderr(body)
         elif self._stream != _STDOUT:

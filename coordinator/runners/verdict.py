@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from coordinator.errors import EngineError
 from coordinator.messages import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
+from coordinator.runners.api import ApiError
 from coordinator.runners.stream import Exchange
 from coordinator.tasks import StepTask
 
@@ -25,6 +27,12 @@ def judge(
     if exit_code == 0 or told:
         return result
     return crashed(task, answer.stderr, exit_code, out_of_memory)
+
+
+def engine_failed(error: EngineError) -> TaskError:
+    """The engine's own failure, which costs no attempt; what it refuses outright (an image that has gone) does."""
+    refused = isinstance(error, ApiError) and error.status < 500
+    return TaskError(kind=ErrorKind.INTERNAL if refused else ErrorKind.ENGINE, message=str(error))
 
 
 def timed_out(task: StepTask) -> TaskError:

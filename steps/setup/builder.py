@@ -12,6 +12,8 @@ from steps.setup.errors import SetupError
 INPUTS_LABEL = "coordinator.inputs"
 # The builder takes its time between two lines of its log, while pip downloads.
 BUILD_TIMEOUT_S = 1800
+# On every container of the coordinator (which the set-up does not import).
+RUN_LABEL = "coordinator.run"
 LOG_LINES = 25
 
 
@@ -56,7 +58,13 @@ def build_image(
 
 
 def remove_replaced(client: DockerClient) -> None:
-    """Remove the images that newer builds took the name from, unless containers or images still need them."""
+    """Remove the images that newer builds took the name from, unless containers or images still need them.
+
+    A run pins its images by their ids and may not have made a container of each yet, so while the coordinator has
+    any container at all, every image stays.
+    """
+    if client.containers.list(all=True, filters={"label": RUN_LABEL}):
+        return
     for image in client.images.list(filters={"dangling": True, "label": INPUTS_LABEL}):
         try:
             client.images.remove(str(image.id))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -20,6 +21,8 @@ Json = dict[str, Any]
 """One JSON object: an item, a region or a step's parameters."""
 
 PROTOCOL = 1
+_TERMINATED = 128 + signal.SIGTERM
+"""The exit code of a process that a SIGTERM has ended, as shells tell it."""
 
 
 class BadInput(Exception):
@@ -55,9 +58,11 @@ def serve(handler: Handler) -> None:
     """Answer every line of stdin on stdout until end of input.
 
     A handler's :class:`BadInput` becomes an error of kind ``bad_input``; any other exception one of kind
-    ``internal``, its traceback on stderr. Neither ends the loop.
+    ``internal``, its traceback on stderr. Neither ends the loop; a SIGTERM ends the process.
     """
     replies = _claim_stdout()
+    # A container's first process gets no signal that it has no handler for.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(_TERMINATED))
     for line in sys.stdin.buffer:
         if line.strip():
             replies.write(answer(handler, line) + b"\n")

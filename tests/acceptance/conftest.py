@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from coordinator.runners.engine import Engine
-from tests.integration.conftest import client, echo_image, engine, left_behind, shell_image
+from tests.integration.conftest import chaos_image, client, echo_image, engine, left_behind, shell_image
 
-__all__ = ["client", "echo_image", "engine", "left_behind", "shell_image"]
+__all__ = ["chaos_image", "client", "echo_image", "engine", "left_behind", "shell_image"]
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -86,7 +86,7 @@ def left_behind(engine: Engine, folder: Path) -> list[str]:
     left = [
         container
         for container, labels in engine.containers().items()
-        if Path(labels[FOLDER_LABEL]).is_relative_to(folder)
+        if Path(labels.get(FOLDER_LABEL, "/")).is_relative_to(folder)
     ]
     for container in left:
         engine.remove(container)

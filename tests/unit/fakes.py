@@ -124,6 +124,8 @@ class Run:
     inventory: Inventory = IDLE_MACHINE
     jobs: int = 4
     image_ids: dict[str, str] = field(default_factory=dict)
+    earlier: dict[str, list[tuple[Step, str]]] = field(default_factory=dict)
+    only: str | None = None
     watcher: Watcher = field(default_factory=Watcher)
     complete: bool = False
     counts: dict[tuple[str, Status], int] = field(default_factory=dict)
@@ -152,7 +154,14 @@ class Run:
     def _scheduler(self, folder: RunFolder, journal: Journal, census: Counter[str]) -> Scheduler:
         image_ids = {step.name: self.image_ids.get(step.name, f"sha256:{step.name}") for step in self.steps}
         return Scheduler(
-            Plan(steps=tuple(self.steps), image_ids=image_ids, regions=self.regions, census=census),
+            Plan(
+                steps=tuple(self.steps),
+                image_ids=image_ids,
+                regions=self.regions,
+                census=census,
+                earlier=self.earlier,
+                only=self.only,
+            ),
             folder=folder,
             journal=journal,
             executor=self.executor,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
-from coordinator.runners.container import ContainerSpec, Mount
+from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.stream import Exchange
 from coordinator.runners.verdict import judge
@@ -138,6 +138,11 @@ class TestIsolation:
     def test_on_the_command_line_there_is_never_a_network(self) -> None:
         words = spec().in_network("holder").to_command()
         assert words[words.index("--network") + 1] == "none"
+
+    def test_what_is_pasted_into_a_shell_is_nobodys_to_sweep(self) -> None:
+        one = spec(labels={HOST_LABEL: "here", "coordinator.run": "1"})
+        assert one.to_api()["Labels"][HOST_LABEL] == "here"
+        assert [word for word in one.to_command() if word.startswith("coordinator.")] == ["coordinator.run=1"]
 
 
 class TestGpus:

@@ -16,7 +16,7 @@ from coordinator.pipeline import Resources, Step
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
 from coordinator.runners.lane import LaneRunner
-from coordinator.runners.process import open_process
+from coordinator.runners.process import _Paths, open_process
 from coordinator.tasks import Outcome, StepTask
 
 PROGRAM = """
@@ -51,11 +51,13 @@ class Bench:
     """A runner of local processes, and the outcomes it has given."""
 
     def __init__(self, folder: Path) -> None:
-        (folder / "batch").mkdir()
+        # A batch whose real path contains what steps see as the mount of the run's files.
+        batch = folder / "work" / "batch"
+        batch.mkdir(parents=True)
         (folder / "run").mkdir()
         program = folder / "program.py"
         program.write_text(PROGRAM)
-        self.folder = RunFolder(folder / "run", folder / "batch")
+        self.folder = RunFolder(folder / "run", batch)
         self.folder.create()
         self._outcomes: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
         self.runner = LaneRunner(partial(open_process, self.folder), self.folder, self._outcomes.put)
@@ -108,6 +110,12 @@ def test_paths_are_the_mounted_ones_outside_and_the_real_ones_inside(bench: Benc
     result = bench.outcomes(1)["a"]
     assert isinstance(result, Success)
     assert result.items == [{"id": "a", "image": "/batch/a.txt", "do": "read", "seen": "the file's content"}]
+
+
+def test_a_batch_that_really_lies_below_a_work_folder_is_found() -> None:
+    paths = _Paths({b'"/batch/': b'"/work/main/demo/', b'"/work/': b'"/runs/work/'})
+    line = b'{"image": "/batch/a.jpg", "work_dir": "/work/step/a"}'
+    assert paths.replace(line) == b'{"image": "/work/main/demo/a.jpg", "work_dir": "/runs/work/step/a"}'
 
 
 @pytest.mark.parametrize(

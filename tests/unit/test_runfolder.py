@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from coordinator.errors import RunFolderError
-from coordinator.runfolder import RunFolder, write_json, written_aside
+from coordinator.runfolder import RunFolder, owner, write_json, written_aside
 from coordinator.tasks import Evidence, Outcome
 from tests.unit.builders import error, item, request, task
 
@@ -41,6 +44,42 @@ class TestFolder:
             pass
         with folder.locked():
             pass
+
+
+class TestOwner:
+    def test_nobody_where_there_is_no_lock_no_folder_or_a_lock_that_nobody_holds(
+        self, folder: RunFolder
+    ) -> None:
+        assert owner(folder.path) is None
+        assert owner(folder.path / "absent") is None
+        with folder.locked():
+            pass
+        assert owner(folder.path) is None
+        assert not (folder.path / "absent").exists()
+
+    def test_who_holds_it_says_process_host_and_time(self, folder: RunFolder) -> None:
+        with folder.locked():
+            found = owner(folder.path)
+        assert found is not None
+        told = found.as_json()
+        assert told is not None
+        assert (told["process"], told["host"]) == (os.getpid(), socket.gethostname())
+        assert str(found).endswith(f", started {told['started']}")
+
+    def test_a_lock_of_somebody_who_has_said_nothing_yet(self, folder: RunFolder) -> None:
+        with folder.locked():
+            (folder.path / ".lock").write_text("")
+            found = owner(folder.path)
+        assert found is not None
+        assert (str(found), found.as_json()) == ("another coordinator", None)
+
+    def test_a_look_at_the_lock_does_not_keep_a_coordinator_out(self, folder: RunFolder) -> None:
+        (folder.path / ".lock").touch()
+        with (folder.path / ".lock").open() as looking:
+            fcntl.flock(looking, fcntl.LOCK_SH)
+            threading.Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+            with folder.locked():
+                pass
 
 
 class TestPaths:

@@ -106,6 +106,19 @@ class TestLoop:
         assert ended.stderr.count(b"stray") == ended.stderr.count(b"raw") == 3
         assert b"Traceback" in ended.stderr
 
+    def test_a_sigterm_ends_the_process_that_waits_for_a_task(self) -> None:
+        program = "from steps.stepkit import serve\nserve(lambda task: task.items)\n"
+        with subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+        ) as step:
+            assert step.stdin
+            assert step.stdout
+            step.stdin.write(LINE)
+            step.stdin.flush()
+            assert step.stdout.readline()
+            step.terminate()
+            assert step.wait(10) == 143  # by its own handler: without one it would be a signal's death
+
 
 PINHOLE = {"model": "pinhole", "fx": 900.0, "fy": 950.0, "cx": 640.0, "cy": 360.0}
 DISTORTED = {**PINHOLE, "k1": -0.12, "k2": 0.03, "p1": 0.001, "p2": -0.002, "k3": 0.001}

@@ -49,6 +49,11 @@ def hang(request: dict[str, Any]) -> None:
     time.sleep(3600)
 
 
+def mutter(request: dict[str, Any]) -> None:
+    print("still at it", file=sys.stderr, flush=True)
+    time.sleep(3600)
+
+
 def junk(request: dict[str, Any]) -> None:
     print("this is no JSON", flush=True)
 
@@ -108,6 +113,7 @@ FAULTS = {
     "crash": crash,
     "eat_memory": eat_memory,
     "hang": hang,
+    "mutter": mutter,
     "junk": junk,
     "two_documents": two_documents,
     "silent": silent,

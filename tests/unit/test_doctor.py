@@ -1,0 +1,162 @@
+"""What doctor makes of what it finds; the engine itself is asked in tests/integration."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator import doctor
+from coordinator.doctor import Note, State
+from coordinator.errors import ExitCode
+from coordinator.pipeline import Pipeline, Rung, Step
+from coordinator.resources import Gpu, Inventory
+from coordinator.runners.container import HOST_LABEL
+from coordinator.runners.engine import FOLDER_LABEL, ImageFacts
+
+GIB = 1024**3
+FACTS = {"platform": "Docker", "version": "28.2", "api": "1.50"}
+INFO: dict[str, Any] = {
+    "OSType": "linux",
+    "NCPU": 2,
+    "MemTotal": 8 * GIB,
+    "CgroupVersion": "2",
+    "CgroupDriver": "systemd",
+    "MemoryLimit": True,
+    "SwapLimit": True,
+    "CpuCfsQuota": True,
+    "PidsLimit": True,
+    "Runtimes": {"runc": {}},
+    "Warnings": None,
+}
+MACHINE = Inventory(cpus=2, memory=8 * GIB)
+
+
+def states(notes: list[Note]) -> list[State]:
+    return [note.state for note in notes]
+
+
+def engine(**changed: Any) -> list[Note]:
+    return list(doctor.engine_notes(FACTS, {**INFO, **changed}))
+
+
+class TestEngine:
+    def test_a_good_one(self) -> None:
+        notes = engine()
+        assert states(notes) == [State.OK, State.OK]
+        assert notes[0].said == "Docker 28.2, API 1.50, 2 CPUs, 8.0 GiB of memory"
+        assert notes[1].said == "cgroup v2, driver systemd; memory, swap, CPU and process limits are kept"
+
+    def test_limits_that_it_has_not(self) -> None:
+        notes = engine(SwapLimit=False, Warnings=["WARNING: No swap limit support"])
+        assert states(notes) == [State.OK, State.WARNING]
+        assert "no swap limits" in notes[1].said
+        assert "swapaccount=1" in notes[1].todo
+
+    def test_its_other_warnings_are_passed_on(self) -> None:
+        notes = engine(Warnings=["WARNING: API is accessible on http://0.0.0.0:2375"])
+        assert "API is accessible" in notes[-1].said
+
+    def test_no_limits_at_all_and_other_containers_are_problems(self) -> None:
+        assert State.PROBLEM in states(engine(CgroupDriver="none"))
+        assert State.PROBLEM in states(engine(OSType="windows"))
+
+
+class TestGpus:
+    def test_none(self) -> None:
+        assert states(list(doctor.gpu_notes(MACHINE, INFO, has_driver=False))) == [State.OK]
+
+    def test_a_driver_that_nobody_asks(self) -> None:
+        (note,) = doctor.gpu_notes(MACHINE, INFO, has_driver=True)
+        assert (note.state, ".[gpu]" in note.todo) == (State.WARNING, True)
+
+    def test_an_engine_that_cannot_hand_them_out(self) -> None:
+        machine = Inventory(cpus=2, memory=GIB, gpus=(Gpu(uuid="GPU-1", memory=16 * GIB),))
+        notes = list(doctor.gpu_notes(machine, INFO, has_driver=True))
+        assert states(notes) == [State.OK, State.WARNING]
+        assert notes[0].said == "GPU-1 (16.0 GiB)"
+        able = {**INFO, "Runtimes": {"nvidia": {}}}
+        assert states(list(doctor.gpu_notes(machine, able, has_driver=True))) == [State.OK]
+
+
+@pytest.mark.parametrize(
+    ("free", "inodes", "state"),
+    [
+        (50 * GIB, 10**6, State.OK),
+        (50 * GIB, None, State.OK),
+        (50 * GIB, 10, State.WARNING),
+        (5 * GIB, 10**6, State.WARNING),
+        (GIB // 2, 10**6, State.PROBLEM),
+    ],
+)
+def test_disk(free: int, inodes: int | None, state: State) -> None:
+    assert doctor.disk_note("here", free, inodes).state is state
+
+
+@pytest.mark.parametrize(
+    ("value", "state"), [(256, State.WARNING), (1024, State.OK), (resource.RLIM_INFINITY, State.OK)]
+)
+def test_limits(value: int, state: State) -> None:
+    assert doctor.limit_note("open files", value, 1024, "ulimit -n 4096").state is state
+
+
+@pytest.mark.parametrize(
+    ("labels", "rung", "state"),
+    [
+        ({"coordinator.protocol": "1"}, Rung.FRESH, State.OK),
+        ({"coordinator.protocol": "1", "coordinator.loop": "true"}, Rung.RESIDENT, State.OK),
+        ({}, Rung.FRESH, State.WARNING),
+        ({"coordinator.protocol": "2"}, Rung.FRESH, State.PROBLEM),
+        ({"coordinator.protocol": "1"}, Rung.RESIDENT, State.PROBLEM),
+    ],
+)
+def test_images(labels: dict[str, str], rung: Rung, state: State) -> None:
+    image = ImageFacts(image_ref="example", id="sha256:1", labels=labels, command=("/step",))
+    assert doctor.image_note("detect", image, rung=rung).state is state
+
+
+class TestLeftovers:
+    def containers(self, **folders: str) -> dict[str, dict[str, str]]:
+        return {name: {FOLDER_LABEL: folder, HOST_LABEL: "here"} for name, folder in folders.items()}
+
+    def note(self, containers: dict[str, dict[str, str]], *live: str) -> Note:
+        return doctor.leftover_note(containers, set(live), host="here")
+
+    def test_none_and_those_of_runs_at_work(self) -> None:
+        assert self.note({}).state is State.OK
+        assert self.note(self.containers(a="/run"), "/run").state is State.OK
+
+    def test_those_of_a_dead_run_are_named(self) -> None:
+        note = self.note(self.containers(a="/live", b="/dead"), "/live")
+        assert note.state is State.WARNING
+        assert note.said == "1 containers of runs that nobody is at work on: /dead"
+
+    def test_another_hosts_are_its_own_affair(self) -> None:
+        containers = {"a": {FOLDER_LABEL: "/dead", HOST_LABEL: "there"}, "b": {FOLDER_LABEL: "/dead"}}
+        assert self.note(containers).state is State.OK
+
+
+def test_the_exit_code_tells_of_problems_only() -> None:
+    fine = [doctor.ok("engine", "x"), doctor.warning("disk", "x", "y")]
+    assert doctor.exit_code(fine) is ExitCode.DONE
+    assert doctor.exit_code([*fine, doctor.problem("image", "x", "y")]) is ExitCode.SOME_FAILED
+
+
+def test_without_an_engine_the_machine_is_examined_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    pipeline = Pipeline(name="p", steps=(Step(name="a", image_ref="example"),))
+    notes = list(doctor.examine(pipeline, tmp_path / "not" / "yet"))
+    assert (notes[0].state, notes[0].topic) == (State.PROBLEM, "engine")
+    assert "make engine" in notes[0].todo
+    assert {"GPU", "disk", "limits", "machine"} <= {note.topic for note in notes}
+
+
+def test_lines() -> None:
+    assert list(doctor.problem("image", "it is not here", "build it").lines()) == [
+        "problem  image      it is not here",
+        "                    -> build it",
+    ]

@@ -1,0 +1,117 @@
+"""What ``status`` makes of a journal and a lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from coordinator.errors import RunFolderError
+from coordinator.journal import FailedTask, Journal, SessionState
+from coordinator.messages import ErrorKind
+from coordinator.runfolder import RunFolder
+from coordinator.status import State, grouped, lines, status
+from tests.unit.builders import error
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    made = RunFolder(path=tmp_path / "run", batch=tmp_path / "batch")
+    made.create()
+    with Journal(made.journal) as journal:
+        journal.begin_session()
+        journal.set_fact("run_id", "0a1b")
+        journal.set_fact("steps", '["detect", "position"]')
+        journal.set_fact("command", "python -m coordinator run b")
+        journal.set_fact("directory", "/here")
+        journal.set_fact("covered", "no")
+        journal.set_fact("session_state", SessionState.BEGUN)
+        journal.succeeded("detect/a", "detect", "a", "key", [])
+        journal.failed("detect/b", "detect", "b", error(ErrorKind.CRASH, "exit code 3"))
+    return made
+
+
+def note(folder: RunFolder, **facts: str) -> None:
+    with Journal(folder.journal) as journal:
+        for name, value in facts.items():
+            journal.set_fact(name, value)
+
+
+class TestState:
+    def test_while_the_lock_is_held_a_coordinator_is_at_work(self, folder: RunFolder) -> None:
+        with folder.locked():
+            report = status(folder.path)
+        assert (report.state, report.proceed) == (State.AT_WORK, None)
+        told = report.as_json()["owner"]
+        assert (told["process"], told["host"]) == (os.getpid(), socket.gethostname())
+        assert f"at work: process {os.getpid()} on " in "\n".join(lines(report))
+
+    def test_a_session_that_began_and_is_gone_has_died(self, folder: RunFolder) -> None:
+        with folder.locked():
+            pass
+        report = status(folder.path)
+        assert (report.state, report.owner) == (State.DIED, None)
+        assert report.proceed == "(cd /here && python -m coordinator run b)"
+
+    def test_a_journal_of_a_version_that_did_not_note_it(self, tmp_path: Path) -> None:
+        with Journal(tmp_path / "journal.db") as journal:
+            journal.begin_session()
+        assert status(tmp_path).state is State.ENDED
+
+    def test_an_interrupted_run_goes_on_by_its_own_command(self, folder: RunFolder) -> None:
+        note(folder, session_state=SessionState.INTERRUPTED)
+        report = status(folder.path)
+        assert (report.state, report.proceed) == (
+            State.INTERRUPTED,
+            "(cd /here && python -m coordinator run b)",
+        )
+
+    def test_a_complete_run_with_failures_goes_on_by_trying_them_again(self, folder: RunFolder) -> None:
+        note(folder, session_state=SessionState.COMPLETE, covered="yes")
+        report = status(folder.path)
+        assert report.state is State.COMPLETE
+        assert report.proceed == f"python -m coordinator retry --failed {folder.path}"
+
+    def test_failures_of_an_interrupted_session_that_was_not_come_to_are_told(
+        self, folder: RunFolder
+    ) -> None:
+        with Journal(folder.journal) as journal:
+            journal.begin_session()
+        report = status(folder.path)
+        (detect, _) = report.steps
+        assert (detect.succeeded, detect.failed, detect.before) == (0, 0, 2)
+        assert [reason.tasks for reason in report.reasons] == [("detect/b",)]
+
+    def test_no_run_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(RunFolderError, match="is no run folder"):
+            status(tmp_path)
+
+    def test_nothing_is_written(self, folder: RunFolder) -> None:
+        before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")}
+        status(folder.path)
+        assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
+
+
+class TestFigures:
+    def test_steps_in_the_pipelines_order_even_those_not_begun(self, folder: RunFolder) -> None:
+        report = status(folder.path)
+        assert [step.name for step in report.steps] == ["detect", "position"]
+        assert (report.steps[0].succeeded, report.steps[0].failed) == (1, 1)
+
+    def test_for_programs(self, folder: RunFolder) -> None:
+        told = json.loads(json.dumps(status(folder.path).as_json()))
+        assert (told["run_id"], told["state"], told["steps"]["detect"]["failed"]) == ("0a1b", "died", 1)
+        assert told["failures"][0]["tasks"] == ["detect/b"]
+
+
+def test_failures_are_grouped_whatever_the_name_and_the_number() -> None:
+    messages = ["image 'a.jpg' ends at byte 12", "image 'b.jpg' ends at byte 7", "it is too dark"]
+    found = grouped(
+        FailedTask(id=f"detect/{n}", step="detect", unit=str(n), error=error(ErrorKind.BAD_INPUT, message))
+        for n, message in enumerate([*messages, messages[0], messages[1]])
+    )
+    assert [(reason.count, reason.message) for reason in found] == [(4, messages[0]), (1, messages[2])]
+    assert found[0].tasks == ("detect/0", "detect/1", "detect/3")
