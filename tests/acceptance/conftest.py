@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,10 +36,22 @@ def coordinator(*arguments: str | Path, timeout: float = 300) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def _as_from_a_terminal() -> None:
+    """A shell ignores SIGINT for what it starts in the background, a CI job perhaps; a terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start_coordinator(*arguments: str | Path) -> subprocess.Popen[str]:
     """The same, left running."""
     command = [sys.executable, "-m", "coordinator", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_as_from_a_terminal,
+    )
 
 
 @pytest.fixture
