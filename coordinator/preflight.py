@@ -40,12 +40,11 @@ def needs_engine(pipeline: Pipeline) -> bool:
 
 def check(pipeline: Pipeline, engine: Engine | None, inventory: Inventory) -> Checked:
     """Fits and pins the pipeline. Raises PreflightError that lists everything that is wrong with it."""
-    problems: list[str] = []
+    wanted = fitted(pipeline, inventory)
+    problems = shortages(wanted, inventory)
     steps: list[Step] = []
     images: dict[str, ImageFacts] = {}
-    for step in fitted(pipeline, inventory).steps:
-        if reason := shortage(step.resources, inventory):
-            problems.append(f"step {step.name!r} {reason}")
+    for step in wanted.steps:
         if engine is not None and (step.rung is not Rung.PROCESS or step.command is None):
             try:
                 images[step.name] = engine.image(step.image_ref)
