@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_schema(commands)
     _add_score(commands)
     _add_bench(commands)
+    _add_check_step(commands)
     _add_doctor(commands)
     _add_status(commands)
     _add_retry(commands)
@@ -174,6 +175,29 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         const="scale",
         help="starting, and a table of a million recordings instead",
     )
+
+
+def _add_check_step(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check-step",
+        help="check that a step's image keeps the step contract",
+        epilog="exit codes: 0 it conforms, 1 it does not, 2 it cannot be checked, 130 interrupted",
+    )
+    check.set_defaults(command=_check_step)
+    check.add_argument("image_ref", metavar="IMAGE_REF", help="the container image")
+    check.add_argument("--params", metavar="JSON", help="the step's parameters, an object")
+    check.add_argument(
+        "--batch", type=Path, metavar="BATCH_DIR", help="the images (default: one small photograph)"
+    )
+    asked = check.add_mutually_exclusive_group()
+    asked.add_argument(
+        "--item", metavar="JSON", help="what to ask for (default: the batch's first recording)"
+    )
+    asked.add_argument("--request", metavar="FILE", help="a request with all its items, as JSON")
+    check.add_argument(
+        "--timeout", type=_positive, default=60, metavar="S", help="seconds for an answer (default: 60)"
+    )
+    check.add_argument("--json", action="store_true", help="print the verdict as JSON")
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -351,6 +375,34 @@ def _bench(options: argparse.Namespace) -> ExitCode:
     for path in measured.files:
         print(f"result      {path}")
     return ExitCode.DONE if measured.identical else ExitCode.SOME_FAILED
+
+
+def _check_step(options: argparse.Namespace) -> ExitCode:
+    import json
+
+    from coordinator.checkstep.command import Wanted, check_step
+    from coordinator.checkstep.findings import Result
+    from coordinator.checkstep.subject import Limits
+
+    wanted = Wanted(
+        image_ref=options.image_ref,
+        batch=options.batch,
+        request=options.request,
+        item=options.item,
+        params=options.params,
+        limits=Limits(answer=options.timeout),
+    )
+
+    def show(result: Result) -> None:
+        print("\n".join(result.lines()), flush=True)
+
+    if options.json:
+        report = check_step(wanted)
+        print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+    else:
+        report = check_step(wanted, say=show)
+        print(f"\n{report.summary}")
+    return report.exit_code
 
 
 def _doctor(options: argparse.Namespace) -> ExitCode:

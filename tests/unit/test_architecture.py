@@ -22,7 +22,7 @@ LAYERS = (
     ("executor",),
     ("scheduler", "progress", "results", "scoring", "preflight", "status", "clean"),
     ("run", "report"),
-    ("dryrun", "bench", "service", "doctor", "retry", "replay"),
+    ("dryrun", "bench", "service", "checkstep", "doctor", "retry", "replay"),
     ("cli",),
     ("__main__",),
 )

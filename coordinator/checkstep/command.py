@@ -1,0 +1,87 @@
+"""All checks on one image, in order."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from coordinator.checkstep.checks import CHECKS, CONTRACT
+from coordinator.checkstep.findings import Report, Result
+from coordinator.checkstep.requests import make_batch, question
+from coordinator.checkstep.subject import DEFAULT_LIMITS, Limits, Subject
+from coordinator.inventory import host_inventory
+from coordinator.pipeline import Resources
+from coordinator.runfolder import RunFolder
+from coordinator.runners.engine import Engine
+
+_MEMORY = 8 * 1024**3
+"""A pipeline says what its steps may take; here it is enough for most, and never all that the machine has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to check and with what: ``request`` is a file, ``item`` and ``params`` are JSON texts.
+
+    Without a batch, it is one small photograph made for the purpose. ``scratch`` is where the temporary
+    run folder lies; the engine must be able to mount it.
+    """
+
+    image_ref: str
+    batch: Path | None = None
+    request: str | None = None
+    item: str | None = None
+    params: str | None = None
+    limits: Limits = DEFAULT_LIMITS
+    scratch: Path | None = None
+
+
+def check_step(wanted: Wanted, say: Callable[[Result], None] = lambda _: None) -> Report:
+    """Runs every check and hands each one's result to ``say`` as soon as it is there.
+
+    Raises CoordinatorError if there is nothing to check: no engine, no such image, no usable request.
+    """
+    engine = Engine()
+    try:
+        with _folder(wanted) as folder:
+            subject = _subject(wanted, engine, folder)
+            results = []
+            for check in CHECKS:
+                result = Result(name=check.name, proves=check.proves, finding=check.run(subject))
+                results.append(result)
+                say(result)
+    finally:
+        engine.close()
+    return Report(
+        image_ref=wanted.image_ref, image_id=subject.image.id, results=tuple(results), decisive=CONTRACT
+    )
+
+
+def _subject(wanted: Wanted, engine: Engine, folder: RunFolder) -> Subject:
+    machine = host_inventory()
+    return Subject(
+        engine=engine,
+        image=engine.image(wanted.image_ref),
+        question=question(folder.batch, request=wanted.request, item=wanted.item, params=wanted.params),
+        folder=folder,
+        resources=Resources(cpus=min(1.0, machine.cpus), memory=min(_MEMORY, machine.memory // 2)),
+        limits=wanted.limits,
+    )
+
+
+@contextmanager
+def _folder(wanted: Wanted) -> Iterator[RunFolder]:
+    """A run folder for the containers, gone afterwards; locked, so that nobody takes them for a dead run's."""
+    with tempfile.TemporaryDirectory(
+        prefix="check-step-", dir=wanted.scratch, ignore_cleanup_errors=True
+    ) as name:
+        root = Path(name).resolve()
+        batch = root / "batch"
+        if wanted.batch is None:
+            make_batch(batch)
+        folder = RunFolder(path=root / "run", batch=(wanted.batch or batch).resolve())
+        folder.create()
+        with folder.locked():
+            yield folder

@@ -1,0 +1,183 @@
+"""The step under test: starts its containers as a run does, and keeps what several checks look at."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from coordinator.batch import WORK_MOUNT
+from coordinator.checkstep.requests import STEP, Question
+from coordinator.messages import Request
+from coordinator.pipeline import Resources, Step
+from coordinator.resources import Grant
+from coordinator.runfolder import RunFolder
+from coordinator.runners.container import ContainerSpec
+from coordinator.runners.conversation import CannotStart, Conversation, Heard, RelaxedSpec, Without
+from coordinator.runners.engine import Engine, ImageFacts
+from coordinator.runners.isolation import container_labels, container_spec
+from coordinator.runners.workfolder import hand_over, prepare
+from coordinator.tasks import StepTask
+
+CHECK = "check"
+"""The role of these containers."""
+_AGAIN = 1.0
+"""Seconds between two SIGTERMs."""
+_NOT_FOUND = 127
+"""The exit code that `docker run` has for a program that cannot be started."""
+_SLOWER = 4.0
+"""How many times as long as the first answer a later one may take, at least."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Seconds: for an answer, for ending after the end of input, for ending on SIGTERM."""
+
+    answer: float = 60.0
+    end: float = 10.0
+    sigterm: float = 10.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(kw_only=True)
+class Subject:
+    """One image, asked one question in many containers."""
+
+    engine: Engine
+    image: ImageFacts
+    question: Question
+    folder: RunFolder
+    resources: Resources
+    limits: Limits = DEFAULT_LIMITS
+    _run_id: str = field(default_factory=lambda: secrets.token_hex(4))
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def loops(self) -> bool:
+        """Whether the image says that it answers line after line."""
+        return self.image.labels.get("coordinator.loop") == "true"
+
+    def request(self) -> Request:
+        """The question as a new task."""
+        return self.question.request(f"task-{next(self._numbers)}")
+
+    @cached_property
+    def first_request(self) -> Request:
+        return self.request()
+
+    @cached_property
+    def first(self) -> Heard:
+        """What the first container said to the first request, as a run with a container per task asks it."""
+        try:
+            return self.ask([self.first_request])
+        except CannotStart as error:
+            return Heard(stdout=b"", stderr=str(error).encode(), exit_code=_NOT_FOUND)
+
+    @cached_property
+    def three_requests(self) -> list[Request]:
+        return [self.request() for _ in range(3)]
+
+    @cached_property
+    def three_at_once(self) -> Heard:
+        """What one process said to three requests that were written together."""
+        return self.ask(self.three_requests)
+
+    @property
+    def patience(self) -> float:
+        """Seconds for a further answer of a step whose first one is known."""
+        return min(self.limits.answer, max(5.0, _SLOWER * self.first.seconds))
+
+    def ask(
+        self, requests: Sequence[Request], *, before: bytes = b"", without: Sequence[Without] = ()
+    ) -> Heard:
+        """Everything written at once, ``before`` in front of it, and the input ended behind it."""
+        expected = len(requests) + bool(before)
+        is_first = "first" not in vars(self) or bool(without)
+        seconds = self.limits.answer if is_first else self.patience * expected
+        with _Folders(self, requests), Conversation(self.engine, self.spec(without)) as talk:
+            talk.say(before + b"".join(request.line() for request in requests))
+            talk.end_input()
+            talk.hears_documents(expected, seconds)
+            return talk.finish(self.limits.end)
+
+    def ask_in_turn(self, requests: Sequence[Request]) -> tuple[list[bool], Heard]:
+        """Each request written when the answer before it is there, and for each whether its answer came."""
+        came: list[bool] = []
+        with _Folders(self, requests), Conversation(self.engine, self.spec()) as talk:
+            for number, request in enumerate(requests, start=1):
+                talk.say(request.line())
+                came.append(talk.hears_documents(number, self.patience))
+                if not came[-1]:
+                    break
+            return came, talk.finish(self.limits.end)
+
+    def ask_nothing(self) -> Heard:
+        """Its input ended without a request."""
+        with Conversation(self.engine, self.spec()) as talk:
+            return talk.finish(self.limits.end + self._loading)
+
+    def ends_on_sigterm(self, without: Sequence[Without] = ()) -> bool:
+        """Whether a SIGTERM ends it while it waits for input; sent again and again until time is up."""
+        request = self.request()
+        with _Folders(self, [request]), Conversation(self.engine, self.spec(without)) as talk:
+            # A signal that comes before the program has said what it does with signals proves nothing.
+            if self.loops and self.first.lines:
+                talk.say(request.line())
+                talk.hears_documents(1, self.patience)
+            else:
+                talk.hears_end(max(_AGAIN, 2 * self._loading))
+            for _ in range(max(1, round(self.limits.sigterm / _AGAIN))):
+                talk.signal("SIGTERM")
+                if talk.hears_end(_AGAIN):
+                    return True
+        return False
+
+    def spec(self, without: Sequence[Without] = ()) -> ContainerSpec:
+        """A container as a run makes it, which may write where the tasks of this step have their folders."""
+        writable = str(WORK_MOUNT / STEP)
+        self.folder.local(writable).mkdir(exist_ok=True)
+        spec = container_spec(
+            self._step,
+            self.image.id,
+            Grant(resources=self.resources),
+            self.folder,
+            writable=writable,
+            labels=container_labels(self._run_id, self.folder.path, CHECK),
+            name=f"coordinator-check-{self._run_id}-{next(self._numbers)}",
+        )
+        if not without:
+            return spec
+        return RelaxedSpec(**vars(spec), without=frozenset(without))
+
+    @property
+    def _loading(self) -> float:
+        """Seconds that it may spend on its start before it looks at its input."""
+        return self.first.seconds if self.first.lines else 0.0
+
+    @property
+    def _step(self) -> Step:
+        return Step(name=STEP, image_ref=self.image.image_ref, resources=self.resources)
+
+    def task(self, request: Request) -> StepTask:
+        grant = Grant(resources=self.resources)
+        return StepTask(request=request, step=self._step, image_id=self.image.id, grant=grant)
+
+
+class _Folders:
+    """The tasks' own folders, for as long as their container is there."""
+
+    def __init__(self, subject: Subject, requests: Sequence[Request]) -> None:
+        self._folder = subject.folder
+        self._tasks = [subject.task(request) for request in requests]
+
+    def __enter__(self) -> None:
+        for task in self._tasks:
+            prepare(task, self._folder)
+
+    def __exit__(self, *_: object) -> None:
+        for task in self._tasks:
+            hand_over(task, self._folder, keep=False)

@@ -1,0 +1,194 @@
+"""check-step on real containers: it passes what keeps the contract, and finds each planted fault by its reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import docker
+import pytest
+
+from coordinator.checkstep.command import Wanted, check_step
+from coordinator.checkstep.findings import Report, Verdict
+from coordinator.checkstep.subject import Limits
+from coordinator.cli import main
+from coordinator.errors import EngineError, ExitCode, UsageError
+from steps.setup.builder import build_image, has_inputs
+from steps.setup.context import read_context
+from steps.setup.images import ensure_base, ensure_step
+from tests.integration.conftest import STEPS
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "images" / "demo"
+LIMITS = Limits(answer=30, end=6, sigterm=3)
+"""Shorter than the command's own, so that what hangs on purpose costs less time."""
+
+
+def check(image_ref: str, scratch: Path, **options: object) -> Report:
+    return check_step(Wanted(image_ref=image_ref, scratch=scratch, limits=LIMITS, **options))  # type: ignore[arg-type]
+
+
+def failing(report: Report) -> dict[str, str]:
+    return {
+        result.name: result.finding.reason
+        for result in report.results
+        if result.finding.verdict is Verdict.FAILED
+    }
+
+
+def verdicts(report: Report) -> dict[str, Verdict]:
+    return {result.name: result.finding.verdict for result in report.results}
+
+
+def nonconforming(client: docker.DockerClient, fault: str) -> str:
+    """The image of the step with this fault."""
+    ensure_base(client, print)
+    context = read_context(STEPS / "nonconforming", STEPS / "nonconforming" / "Dockerfile")
+    image_ref = f"coordinator-test/nonconforming-{fault.replace('_', '-')}"
+    inputs = context.digest(str(client.images.get("coordinator/base").id), fault)
+    if not has_inputs(client, image_ref, inputs):
+        arguments = {"BASE": "coordinator/base", "FAULT": fault}
+        build_image(client, image_ref, context, inputs=inputs, arguments=arguments)
+    return image_ref
+
+
+# -- what conforms ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["detect", "position", "recognise"])
+def test_the_shipped_steps_conform(name: str, client: docker.DockerClient, tmp_path: Path) -> None:
+    ensure_base(client, print)
+    ensure_step(client, name)
+    sample = str(ROOT / "steps" / name / "sample.json")
+    report = check(f"coordinator/{name}", tmp_path, batch=DEMO, request=sample)
+    assert report.exit_code is ExitCode.DONE, report.as_json()
+    assert set(verdicts(report).values()) == {Verdict.PASSED}, report.as_json()
+
+
+def test_detect_conforms_on_the_photograph_that_is_made_for_it(
+    client: docker.DockerClient, tmp_path: Path
+) -> None:
+    ensure_base(client, print)
+    ensure_step(client, "detect")
+    report = check("coordinator/detect", tmp_path)
+    assert set(verdicts(report).values()) == {Verdict.PASSED}, report.as_json()
+
+
+def test_the_c_step_conforms(echo_image: str, tmp_path: Path) -> None:
+    report = check(echo_image, tmp_path)
+    assert report.exit_code is ExitCode.DONE
+    assert set(verdicts(report).values()) == {Verdict.PASSED}, report.as_json()
+
+
+def test_the_shell_step_conforms_and_is_told_what_could_be_better(shell_image: str, tmp_path: Path) -> None:
+    report = check(shell_image, tmp_path)
+    assert report.exit_code is ExitCode.DONE, report.as_json()
+    found = verdicts(report)
+    assert found.pop("image") is Verdict.WARNING  # it does not say which protocol it speaks
+    assert found.pop("SIGTERM") is Verdict.WARNING  # jq as a container's first process gets none
+    assert (found.pop("three at once"), found.pop("one by one")) == (Verdict.SKIPPED, Verdict.SKIPPED)
+    assert set(found.values()) == {Verdict.PASSED}
+
+
+def test_the_faulty_step_conforms_without_a_fault(client: docker.DockerClient, tmp_path: Path) -> None:
+    report = check(nonconforming(client, "none"), tmp_path)
+    assert set(verdicts(report).values()) == {Verdict.PASSED}, report.as_json()
+
+
+# -- planted faults --------------------------------------------------------------------------------------
+
+FAULTS = {
+    "wrong_task": ("contract", "the response is for task 'another/task'"),
+    "bad_exit_code": ("contract", "answered well, and then ended with exit code 5"),
+    "banner": ("stdout", "1 lines on stdout are no response"),
+    "stray_print": ("stdout", "1 lines on stdout are no response"),
+    "two_documents": ("stdout", "2 documents came where one is due"),
+    "not_a_number": ("numbers", "metrics.mean_s is nan"),
+    "writes_elsewhere": ("isolation", "works only with a root file system it can write to"),
+    "needs_a_network": ("isolation", "works only with a network"),
+    "needs_root": ("isolation", "works only with root's rights"),
+    "timestamp": ("repeatable", "asked again in another container, got other items"),
+    "counter": ("repeatable", "asked again in the same process, got other items"),
+    "answers_once": ("three at once", "3 requests got 1 answers"),
+    "wrong_order": ("three at once", "answer 1 is for task"),
+    "never_flushes": ("one by one", "answer 1 came only after the input had ended"),
+    "dies_on_junk": ("junk", "a line that is no JSON and a good request behind it got 0 answers"),
+    "junk_for_junk": ("junk", "was answered with junk"),
+    "items_are_optional": ("fields", "a request without items was answered as if it were a request"),
+    "hangs_at_the_end": ("end of input", "did not end when its input ended"),
+    "ignores_sigterm": ("SIGTERM", "ignores SIGTERM"),
+}
+ALSO = {
+    # What these faults break besides, because it is the same thing seen from another side.
+    "bad_exit_code": {"end of input"},
+    "banner": {"end of input"},
+    "not_a_number": {"contract"},
+    "writes_elsewhere": {"contract"},
+    "needs_a_network": {"contract"},
+    "needs_root": {"contract"},
+    "answers_once": {"one by one", "junk", "fields", "no image"},
+    "wrong_order": {"one by one", "junk", "fields", "no image"},
+    "dies_on_junk": {"fields"},
+    "junk_for_junk": {"fields"},
+    "hangs_at_the_end": {"contract"},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(fault: str, client: docker.DockerClient, tmp_path: Path) -> None:
+    report = check(nonconforming(client, fault), tmp_path)
+    name, reason = FAULTS[fault]
+    found = failing(report)
+    assert report.exit_code is ExitCode.SOME_FAILED
+    assert name in found, report.as_json()
+    assert reason in found[name]
+    assert report.named(name).mend
+    assert set(found) <= {name} | ALSO.get(fault, set()), report.as_json()
+
+
+# -- what cannot be checked, and the command ---------------------------------------------------------------
+
+
+def test_a_step_that_refuses_the_request_cannot_be_checked(
+    client: docker.DockerClient, tmp_path: Path
+) -> None:
+    ensure_base(client, print)
+    ensure_step(client, "detect")
+    report = check("coordinator/detect", tmp_path, params='{"no_such_parameter": 1}')
+    assert report.exit_code is ExitCode.REFUSED, report.as_json()
+    assert "no_such_parameter" in report.named("contract").reason
+    assert "--request" in report.named("contract").mend
+
+
+def test_an_image_that_is_not_there_cannot_be_checked(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="is not on this engine"):
+        check("coordinator-test/no-such-image", tmp_path)
+
+
+def test_a_request_must_name_images_of_the_batch(echo_image: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not in the batch"):
+        check(echo_image, tmp_path, item='{"id": "a", "image": "absent.jpg"}')
+
+
+def test_the_command_prints_a_table_or_json(
+    echo_image: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main(["check-step", echo_image, "--item", '{"id": "a"}']) == ExitCode.DONE
+    table = capsys.readouterr().out
+    assert f"{echo_image} conforms to the step contract: 12 passed, 1 skipped" in table
+    assert "the request names no image" in table
+    assert main(["check-step", echo_image, "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["conforms"] is True
+
+
+def test_doctor_finds_the_engine(echo_image: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pipeline = tmp_path / "p.yaml"
+    pipeline.write_text(
+        f"name: p\nsteps: [{{name: a, image_ref: {echo_image}}}, {{name: b, image_ref: example/absent}}]\n"
+    )
+    assert main(["doctor", "--pipeline", str(pipeline), "--out", str(tmp_path)]) == ExitCode.SOME_FAILED
+    told = capsys.readouterr().out
+    assert "OK       engine" in told
+    assert f"step 'a': {echo_image}, protocol 1, loops over lines" in told
+    assert "problem  image      step 'b': image 'example/absent' is not on this engine" in told
