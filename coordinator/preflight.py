@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from coordinator.batch import BadRecording, Batch, Recording
 from coordinator.errors import CoordinatorError
 from coordinator.messages import PROTOCOL
 from coordinator.pipeline import Per, Pipeline, Rung, Step
+from coordinator.program import program_id
 from coordinator.regions import Regions
 from coordinator.resources import Inventory, fit, shortage
 from coordinator.runners.engine import Engine, ImageFacts
@@ -24,8 +24,7 @@ class PreflightError(CoordinatorError):
 class Checked:
     """A pipeline that can run here: fitted to the machine, each step's program pinned.
 
-    ``image_ids`` are the images' digests; a step that runs as a local process has none, and an id of its
-    own for every session, because nothing tells whether its code has changed since the last.
+    ``image_ids`` are the images' digests, and for a step that runs as a local process what tells its files.
     """
 
     pipeline: Pipeline
@@ -56,9 +55,8 @@ def check(pipeline: Pipeline, engine: Engine | None, inventory: Inventory) -> Ch
         steps.append(step.model_copy(update={"command": command}))
     if problems:
         raise PreflightError("the run cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    session = secrets.token_hex(8)
     image_ids = {
-        step.name: f"process {session}" if step.rung is Rung.PROCESS else images[step.name].id
+        step.name: program_id(step.command or ()) if step.rung is Rung.PROCESS else images[step.name].id
         for step in steps
     }
     checked = pipeline.model_copy(update={"steps": tuple(steps)})

@@ -47,7 +47,10 @@ class FailedOnly:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What the user asked for. ``rung`` and ``prestart`` override what the pipeline says of its steps."""
+    """What the user asked for. ``rung`` and ``prestart`` override what the pipeline says of its steps.
+
+    ``hash_inputs`` tells image files apart by their content instead of size and time.
+    """
 
     batch: Path
     out: Path
@@ -58,6 +61,7 @@ class Job:
     limit: int | None = None
     rung: Rung | None = None
     prestart: int | None = None
+    hash_inputs: bool = False
     failed_only: FailedOnly | None = None
 
     def settings(self) -> Json:
@@ -224,6 +228,7 @@ def _drive(
         census=census.by_region,
         earlier=earlier if failed_only else {},
         only=failed_only.step if failed_only else None,
+        hash_inputs=prepared.job.hash_inputs,
     )
     tasks_of_first = census.total if steps[0].per is Per.ITEM else None
     with (

@@ -82,7 +82,9 @@ class _Run:
         """The units of a step's tasks of the last session."""
         query = "SELECT unit, status, id FROM tasks WHERE step = ? AND session = ?"
         rows = self._all(query, step, self._session)
-        return Counter(unit for unit, status, task in rows if status in statuses and not task.endswith(_AGAIN))
+        return Counter(
+            unit for unit, status, task in rows if status in statuses and not task.endswith(_AGAIN)
+        )
 
     def _items(self, step: str) -> list[dict[str, Any]]:
         query = "SELECT items FROM tasks WHERE step = ? AND status = 'succeeded' AND session = ?"
@@ -125,7 +127,9 @@ class _Run:
         if not self._is_complete or self._steps[0][1]:
             return
         ends = self._units(self._steps[0][0], *_FINAL) + self._units(FETCH, Status.FAILED)
-        admitted = {name for (name,) in self._all("SELECT id FROM recordings WHERE session = ?", self._session)}
+        admitted = {
+            name for (name,) in self._all("SELECT id FROM recordings WHERE session = ?", self._session)
+        }
         for name in sorted(admitted | set(ends)):
             if ends[name] != 1 or name not in admitted:
                 taken = "taken in" if name in admitted else "not taken in"
