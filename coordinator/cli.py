@@ -83,6 +83,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         action="store_true",
         help="tell image files apart by content instead of size and time",
     )
+    run.add_argument("--pull", action="store_true", help="pull images that the engine has not got")
     run.add_argument(
         "--dry-run", action="store_true", help="print the docker run lines as a shell script instead"
     )
@@ -296,6 +297,7 @@ def _job(options: argparse.Namespace) -> Job:
         rung=Rung(rung) if (rung := getattr(options, "rung", None)) else None,
         prestart=getattr(options, "prestart", None),
         hash_inputs=getattr(options, "hash_inputs", False),
+        pull=getattr(options, "pull", False),
     )
 
 
