@@ -16,7 +16,7 @@ from typing import Protocol
 
 from coordinator.admission import ReadyQueue
 from coordinator.batch import FETCH, BadRecording, Recording
-from coordinator.dataflow import Advance, Dataflow, Tries, Unit, retry
+from coordinator.dataflow import DEADLY, Advance, Dataflow, Tries, Unit, retry
 from coordinator.executor import Executor
 from coordinator.journal import BATCH, Attempt, Journal, Status
 from coordinator.lanes import Lanes, Seat
@@ -321,10 +321,14 @@ class Scheduler:
 
     def _start(self) -> None:
         """Submits ready units while there are lanes for them."""
+        self._close_lanes()
         while (seated := self._queue.pop(self._seat)) is not None:
-            for lane in self._lanes.closed():
-                self._executor.close_lane(lane)
+            self._close_lanes()
             self._submit(*seated)
+
+    def _close_lanes(self) -> None:
+        for lane in self._lanes.closed():
+            self._executor.close_lane(lane)
 
     def _seat(self, step: int) -> Seat | None:
         """A seat for a task of ``step``; a kept lane's seats beyond its first are no further job."""
@@ -378,8 +382,9 @@ class Scheduler:
             self._settle_fetch(outcome, self._fetching.pop(outcome.task.id))
             return
         running = self._running.pop(outcome.task.id)
-        self._lanes.give_back(running.seat, outcome.metrics.get("busy_s", 0.0))
         step, unit, result = outcome.task.step, running.ready.unit, outcome.result
+        spoilt = isinstance(result, TaskError) and result.kind in DEADLY
+        self._lanes.give_back(running.seat, outcome.metrics.get("busy_s", 0.0), spoilt=spoilt)
         if isinstance(result, Success) or result.kind is not ErrorKind.LOST:
             self._note_attempt(outcome, running.submitted)
         if isinstance(result, Success):

@@ -412,6 +412,21 @@ class TestLeftovers:
         site.goes_on()
 
 
+class TestQuarantine:
+    def test_what_kills_its_step_every_time_is_set_aside(self, site: Site) -> None:
+        site.mood(crash=["b"])
+        pipeline = site.folder / "p.yaml"
+        pipeline.write_text(pipeline.read_text().replace("retries: 0", "retries: 1"))
+        for kills in (2, 4):
+            ended = coordinator(*site.command, "--rung", "exec", "--jobs", "1")
+            assert ended.code == 1, ended.err
+            assert f"cannot survey b (quarantined: it killed its step {kills} times)" in ended.out
+            assert "the same command tries them again, `retry --failed` them alone" in ended.out
+        query = "SELECT container FROM attempts WHERE task = 'detect/b'"
+        assert len(set(site._journal(query))) == 4  # never twice in the same container
+        site.goes_on()
+
+
 class TestBatch:
     def test_it_changes_in_mid_run(self, site: Site) -> None:
         batch = site.folder / "batch"
