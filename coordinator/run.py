@@ -153,7 +153,10 @@ def run(job: Job, command: str) -> Summary:
         about = _about(prepared, checked, engine, inventory, command)
         write_json(folder.path / "run.json", {**about, "started": _iso(started)})
         complete = _drive(prepared, checked, engine, inventory, folder, journal, swept)
-        return _conclude(prepared, folder, journal, about, started, complete=complete)
+        summary = _conclude(prepared, folder, journal, about, started, complete=complete)
+        if engine is not None:
+            engine.check_not_gone()
+        return summary
 
 
 def _claim(journal: Journal, folder: RunFolder) -> None:
