@@ -190,7 +190,10 @@ def run(job: Job, command: str) -> Summary:
         ready = _note_session(journal, ready, command, started)
         write_json(folder.path / "run.json", {**about, "started": _iso(started)})
         complete = _drive(ready, journal, interrupts, swept)
-        return _conclude(ready, journal, about, started, since, complete=complete)
+        summary = _conclude(ready, journal, about, started, since, complete=complete)
+        if ready.engine is not None:
+            ready.engine.check_not_gone()
+        return summary
 
 
 @contextmanager

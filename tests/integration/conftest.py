@@ -78,6 +78,18 @@ def survey_image(client: docker.DockerClient) -> str:
     return _test_image(client, "survey")
 
 
+@pytest.fixture(scope="session")
+def stub_image(client: docker.DockerClient) -> str:
+    """The static C step that floods, waits or forks on demand."""
+    return _test_image(client, "stub")
+
+
+@pytest.fixture(scope="session")
+def deaf_image(client: docker.DockerClient, stub_image: str) -> str:
+    """The same, never reading its input."""
+    return _test_image(client, "stub", "deaf.Dockerfile")
+
+
 def _test_image(client: docker.DockerClient, name: str, dockerfile: str = "Dockerfile") -> str:
     ensure_base(client, print)
     image_ref = f"coordinator-test/{name}-{dockerfile.removesuffix('Dockerfile')}".rstrip("-.")
