@@ -108,11 +108,9 @@ class Engine:
     def has_image(self, image_ref: str) -> bool:
         """Whether the engine has it; if that cannot be told, :meth:`image` says why."""
         try:
-            self._sdk.inspect_image(image_ref)  # type: ignore[no-untyped-call]
-        except ImageNotFound:
-            return False
-        except (APIError, requests.RequestException):
-            return True
+            self._api.call("GET", f"/images/{quote(image_ref)}/json")
+        except ApiError as error:
+            return error.status != 404
         return True
 
     def pull(self, image_ref: str) -> Iterator[str]:
@@ -131,7 +129,7 @@ class Engine:
                 if sum(layers.values()) > told:
                     told = sum(layers.values())
                     yield f"pulling {image_ref}: {told} of {len(layers)} layers"
-        except (APIError, requests.RequestException) as error:
+        except (DockerException, requests.RequestException) as error:
             reason = getattr(error, "explanation", None) or error
             raise EngineError(f"image {image_ref!r} cannot be pulled: {reason}") from error
 
