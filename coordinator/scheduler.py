@@ -264,6 +264,9 @@ class Scheduler:
         keys = self._keys(step, unit)
         reused = (self._journal.reusable(task_id, key) for key in keys)
         result = next((items for items in reused if items is not None), None)
+        if result is not None and not self._has_files(unit, result):
+            self._journal.forget(task_id)
+            result = None
         if result is not None:
             self._observer.ended(step.name, Status.SUCCEEDED, reused=True)
             self._take_gathered(unit)
@@ -282,6 +285,13 @@ class Scheduler:
         stamps = [stamp(path) for item in items for path in image_paths(item)]
         forms = ((step, self._plan.image_ids[step.name]), *self._plan.earlier.get(step.name, ()))
         return [task_key(form, image_id, items, region, stamps, unit.lost) for form, image_id in forms]
+
+    def _has_files(self, unit: Unit, items: list[Json]) -> bool:
+        """Whether the images that a result names in its task's own folder are still there."""
+        step = self._plan.steps[unit.step]
+        own = self._folder.work_mount(step.name, unit.id) + "/"
+        paths = (path for item in items for path in image_paths(item) if path.startswith(own))
+        return not step.writes or all(self._folder.local(path).is_file() for path in paths)
 
     def _stays_failed(self, step: str, task_id: str, keys: Sequence[str]) -> bool:
         """Whether the task failed before at the same input, and is not asked for again."""
