@@ -252,10 +252,13 @@ class TestStreams:
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
         os.write(writer, bytes(4096))
         command = [sys.executable, "-m", "coordinator", *map(str, site.command)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=writer) as process:
-            os.close(writer)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=writer)
+        os.close(writer)
+        try:
             out, _ = process.communicate(timeout=60)
-        os.close(reader)
+        finally:
+            process.kill()
+            os.close(reader)
         assert process.returncode == 1
         assert b"detect      2 succeeded, 1 failed" in out
 
