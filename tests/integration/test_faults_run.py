@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 import yaml
 
@@ -231,6 +232,19 @@ class TestSignals:
         process.send_signal(signal.SIGHUP)
         process.communicate(timeout=30)
         assert process.returncode == 0
+
+    def test_containers_end_by_themselves_when_their_run_is_killed(
+        self, site: Site, client: docker.DockerClient
+    ) -> None:
+        """Whatever is in work at that moment answers, and finds that its input has ended."""
+        site.mood(pause=0.5)
+        with site.running("--rung", "resident") as process:
+            process.kill()
+            process.wait()
+        assert site.containers() >= 2
+        wait_for(lambda: not client.containers.list(filters={"label": f"{FOLDER_LABEL}={site.run}"}), 20)
+        assert site.containers() >= 2  # they have ended; the next run removes them
+        site.goes_on()
 
 
 class TestStreams:
