@@ -185,8 +185,9 @@ def run(job: Job, command: str) -> Summary:
         folder.remove_half_written()
         swept = sweep(ready.engine, folder.path) if ready.engine else 0
         journal = stack.enter_context(Journal(folder.journal))
+        died = journal.fact("session_state") == SessionState.BEGUN
         _claim(journal, folder)
-        if journal.fact("session_state") == SessionState.BEGUN:
+        if died:
             sweep_work(folder)
         about = _about(ready, command)
         ready = _note_session(journal, ready, command, started)
@@ -262,7 +263,6 @@ def _note_session(journal: Journal, ready: Ready, command: str, started: float) 
     """Notes what this session is, for ``status``; one that is for failures alone takes in nothing new."""
     prepared = ready.prepared
     steps = [step.name for step in prepared.pipeline.steps]
-    journal.set_fact("session_state", SessionState.BEGUN)
     journal.set_fact("started", repr(started))
     journal.set_fact("steps", json.dumps(steps))
     if prepared.job.failed_only is not None:

@@ -65,6 +65,7 @@ class TestJob:
     def test_a_failure_of_a_complete_run_that_was_not_come_to_again_is_none(self, folder: Path) -> None:
         with Journal(folder / "journal.db") as journal:
             journal.begin_session()
+            journal.set_fact("session_state", SessionState.COMPLETE)
         assert retry_job(folder, None) is None
 
     @pytest.mark.parametrize("state", [SessionState.BEGUN, SessionState.INTERRUPTED])
