@@ -8,11 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,8 +17,9 @@ from coordinator.pipeline import Rung
 from coordinator.runners import workfolder
 from coordinator.runners.engine import Engine
 from tests.integration.conftest import STEPS, Workshop, left_behind
+from tests.integration.invariants import violations
+from tests.integration.ran import Ran, run_by_hand
 
-ROOT = Path(__file__).resolve().parents[2]
 HEALTHY = ("healthy-1", "healthy-2", "healthy-3")
 HARMLESS = ("leave_children",)
 FAULTS = (
@@ -32,37 +28,8 @@ FAULTS = (
     "silent", "not_utf_8", "not_a_number", "infinite", "deep", "digits", "wrong_task", "no_task", "no_id", "twin_ids",
     "long_error", "image_above", "image_outside",
 )  # fmt: skip
-EVIDENCE = {"request.json", "stdout", "stderr", "error.json", "docker-run.sh"}
 PYTHON = {"command": ["python3", str(STEPS / "chaos" / "chaos.py")]}
 KEPT = [Rung.EXEC, Rung.RESIDENT, Rung.PROCESS]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A run of ``python -m coordinator`` that has ended, and what its user saw."""
-
-    workshop: Workshop
-    code: int
-    seen: str
-
-    def failure(self, fault: str, kind: str, *says: str) -> dict[str, Any]:
-        """The report of the fault's task, after all has been checked that holds for every failed task."""
-        report = self.workshop.failure(f"step%2F{fault}.jpg")
-        assert report["error"]["kind"] == kind
-        message = report["error"]["message"]
-        for part in says:
-            assert part in message
-        assert message.isprintable()
-        assert len(message) <= 1000
-        evidence = self.evidence(fault)
-        assert {path.name for path in evidence.iterdir()} == EVIDENCE
-        assert json.loads((evidence / "request.json").read_bytes())["task"] == f"step/{fault}.jpg"
-        assert (evidence / "docker-run.sh").read_text().startswith("docker run --rm")
-        assert not (self.workshop.out / "work" / "step" / f"{fault}.jpg").exists()
-        return report
-
-    def evidence(self, fault: str) -> Path:
-        return self.workshop.out / "failures" / f"step%2F{fault}.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +40,12 @@ def ran(engine: Engine, chaos_image: str, tmp_path_factory: pytest.TempPathFacto
     faults = {f"{name}.jpg": name for name in (*HARMLESS, *FAULTS)}
     step = {"name": "step", "image_ref": chaos_image, "timeout": 4, "params": {"faults": faults, "late": 5}}
     # More memory than /tmp can take, so that a full /tmp is a fault of its own.
-    pipeline = workshop.pipeline({**step, "resources": {"cpus": 0.5, "memory": "320m"}})
-    command = [sys.executable, "-m", "coordinator", "run", str(workshop.batch)]
-    command += ["--out", str(workshop.out), "--pipeline", str(pipeline)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    left = left_behind(engine, workshop.folder)
-    assert not left, f"{len(left)} containers were left behind"
-    return Ran(workshop, ended.returncode, ended.stderr + ended.stdout)
+    return run_by_hand(workshop, engine, {**step, "resources": {"cpus": 0.5, "memory": "320m"}})
 
 
 class TestTheOthers:
     def test_healthy_items_are_done_and_right(self, ran: Ran) -> None:
-        items = {item["id"]: item for item in ran.workshop.items("step")}
+        items = ran.items("step")
         assert sorted(items) == sorted(f"{name}.jpg" for name in (*HEALTHY, *HARMLESS))
         for name, item in items.items():
             assert (item["image"], item["width"], item["height"]) == (f"/batch/{name}", 16, 12)
@@ -100,84 +61,86 @@ class TestTheOthers:
 
 class TestItsEnd:
     def test_exit_code_1(self, ran: Ran) -> None:
-        report = ran.failure("exit_1", "crash", "exit code 1: about to end with 1")
+        report = ran.failure("step/exit_1.jpg", "crash", "exit code 1: about to end with 1")
         assert (report["exit_code"], report["attempt"]) == (1, 1)
 
     def test_another_exit_code_with_its_last_words(self, ran: Ran) -> None:
-        ran.failure("crash", "crash", "the step ended with exit code 3: about to crash")
-        assert (ran.evidence("crash") / "stderr").read_text() == "about to crash\n"
+        ran.failure("step/crash.jpg", "crash", "the step ended with exit code 3: about to crash")
+        assert (ran.evidence("step/crash.jpg") / "stderr").read_text() == "about to crash\n"
 
     def test_exit_code_125_is_not_the_engines(self, ran: Ran) -> None:
-        assert ran.failure("exit_125", "crash", "exit code 125: about to end")["exit_code"] == 125
+        assert ran.failure("step/exit_125.jpg", "crash", "exit code 125: about to end")["exit_code"] == 125
 
     def test_exit_code_137_of_its_own_making_is_not_called_out_of_memory(self, ran: Ran) -> None:
-        report = ran.failure("exit_137", "crash", "exit code 137 (killed; by whom is not known)")
+        report = ran.failure("step/exit_137.jpg", "crash", "exit code 137 (killed; by whom is not known)")
         assert report["out_of_memory"] is False
 
     def test_death_by_a_signal(self, ran: Ran) -> None:
-        assert ran.failure("segfault", "crash", "exit code 139")["exit_code"] == 139
+        assert ran.failure("step/segfault.jpg", "crash", "exit code 139")["exit_code"] == 139
 
     def test_an_answer_and_then_a_bad_exit_code(self, ran: Ran) -> None:
-        ran.failure("answer_and_fail", "crash", "exit code 5")
-        assert b"answer_and_fail.jpg" in (ran.evidence("answer_and_fail") / "stdout").read_bytes()
+        ran.failure("step/answer_and_fail.jpg", "crash", "exit code 5")
+        assert b"answer_and_fail.jpg" in (ran.evidence("step/answer_and_fail.jpg") / "stdout").read_bytes()
 
     def test_last_words_that_would_steer_the_terminal(self, ran: Ran) -> None:
-        ran.failure("crash_rudely", "crash", r"exit code 4: \x1b[2J\x1b]0;mine\x07 caf", r"\x00 end")
-        assert (ran.evidence("crash_rudely") / "stderr").read_bytes().startswith(b"\x1b[2J")
+        ran.failure("step/crash_rudely.jpg", "crash", r"exit code 4: \x1b[2J\x1b]0;mine\x07 caf", r"\x00 end")
+        assert (ran.evidence("step/crash_rudely.jpg") / "stderr").read_bytes().startswith(b"\x1b[2J")
 
     def test_a_hang_that_ignores_sigterm(self, ran: Ran) -> None:
-        ran.failure("hang", "timeout", "no answer within 4 s; the step was killed")
+        ran.failure("step/hang.jpg", "timeout", "no answer within 4 s; the step was killed")
 
     def test_an_answer_after_the_timeout(self, ran: Ran) -> None:
-        ran.failure("answer_late", "timeout", "no answer within 4 s")
-        assert (ran.evidence("answer_late") / "stdout").read_bytes() == b""
+        ran.failure("step/answer_late.jpg", "timeout", "no answer within 4 s")
+        assert (ran.evidence("step/answer_late.jpg") / "stdout").read_bytes() == b""
 
 
 class TestItsAnswer:
     def test_junk(self, ran: Ran) -> None:
-        ran.failure("junk", "protocol", "not one JSON document, at byte 0", "'this is no JSON'")
-        assert (ran.evidence("junk") / "stdout").read_bytes() == b"this is no JSON\n"
+        ran.failure("step/junk.jpg", "protocol", "not one JSON document, at byte 0", "'this is no JSON'")
+        assert (ran.evidence("step/junk.jpg") / "stdout").read_bytes() == b"this is no JSON\n"
 
     def test_part_of_a_document(self, ran: Ran) -> None:
-        ran.failure("part", "protocol", "not one JSON document, at byte")
+        ran.failure("step/part.jpg", "protocol", "not one JSON document, at byte")
 
     def test_two_documents(self, ran: Ran) -> None:
-        ran.failure("two_documents", "protocol", "two documents where one is due")
+        ran.failure("step/two_documents.jpg", "protocol", "two documents where one is due")
 
     def test_no_answer_at_all(self, ran: Ran) -> None:
-        ran.failure("silent", "protocol", "ended without a response; one line of JSON on stdout is due")
+        ran.failure(
+            "step/silent.jpg", "protocol", "ended without a response; one line of JSON on stdout is due"
+        )
 
     def test_what_is_no_utf_8(self, ran: Ran) -> None:
-        ran.failure("not_utf_8", "protocol", "not UTF-8 at byte 13", r"caf\xe9")
+        ran.failure("step/not_utf_8.jpg", "protocol", "not UTF-8 at byte 13", r"caf\xe9")
 
     def test_nan(self, ran: Ran) -> None:
-        ran.failure("not_a_number", "protocol", "NaN is not finite")
+        ran.failure("step/not_a_number.jpg", "protocol", "NaN is not finite")
 
     def test_1e400(self, ran: Ran) -> None:
-        ran.failure("infinite", "protocol", "1e400 is not finite")
+        ran.failure("step/infinite.jpg", "protocol", "1e400 is not finite")
 
     def test_100000_levels_of_nesting(self, ran: Ran) -> None:
-        ran.failure("deep", "protocol", "nested")
+        ran.failure("step/deep.jpg", "protocol", "nested")
 
     def test_a_number_of_5000_digits(self, ran: Ran) -> None:
-        ran.failure("digits", "protocol", "a number has 5000 digits")
+        ran.failure("step/digits.jpg", "protocol", "a number has 5000 digits")
 
     def test_another_tasks_id(self, ran: Ran) -> None:
         told = "the response is for task 'step/nobody.jpg', task 'step/wrong_task.jpg' was asked"
-        ran.failure("wrong_task", "protocol", told)
+        ran.failure("step/wrong_task.jpg", "protocol", told)
 
     def test_no_task_id(self, ran: Ran) -> None:
-        ran.failure("no_task", "protocol", "breaks the contract: task: Field required")
+        ran.failure("step/no_task.jpg", "protocol", "breaks the contract: task: Field required")
 
     def test_an_item_without_id(self, ran: Ran) -> None:
-        ran.failure("no_id", "protocol", "item 0 has no id (a non-empty string)")
+        ran.failure("step/no_id.jpg", "protocol", "item 0 has no id (a non-empty string)")
 
     def test_two_items_of_one_id(self, ran: Ran) -> None:
-        ran.failure("twin_ids", "protocol", "two items have the id 'twin_ids.jpg'")
+        ran.failure("step/twin_ids.jpg", "protocol", "two items have the id 'twin_ids.jpg'")
 
     def test_its_own_error_of_10_mb(self, ran: Ran) -> None:
         told = r"\x1b[31mbecause because"
-        report = ran.failure("long_error", "internal", told, "(cut; 10000005 characters in all)")
+        report = ran.failure("step/long_error.jpg", "internal", told, "(cut; 10000005 characters in all)")
         assert report["exit_code"] == 0
         with sqlite3.connect(ran.workshop.out / "journal.db") as journal:
             (longest,) = journal.execute("SELECT MAX(LENGTH(error_message)) FROM attempts").fetchone()
@@ -185,33 +148,38 @@ class TestItsAnswer:
 
     def test_an_image_that_climbs_out(self, ran: Ran) -> None:
         told = "names the image '/work/../../etc/passwd': images lie below /batch or /work"
-        ran.failure("image_above", "protocol", told)
+        ran.failure("step/image_above.jpg", "protocol", told)
 
     def test_an_image_from_elsewhere(self, ran: Ran) -> None:
-        ran.failure("image_outside", "protocol", "names the image '/etc/passwd'")
+        ran.failure("step/image_outside.jpg", "protocol", "names the image '/etc/passwd'")
 
 
 class TestWhatItTakes:
     def test_all_memory(self, ran: Ran) -> None:
-        report = ran.failure("eat_memory", "crash", "exit code 137")
+        report = ran.failure("step/eat_memory.jpg", "crash", "exit code 137")
         assert report["out_of_memory"] is not False  # an engine may not know
 
     def test_processes_without_end(self, ran: Ran) -> None:
         ran.failure(
-            "fork_without_end", "crash", "exit code 1: BlockingIOError", "Resource temporarily unavailable"
+            "step/fork_without_end.jpg",
+            "crash",
+            "exit code 1: BlockingIOError",
+            "Resource temporarily unavailable",
         )
 
     def test_all_of_tmp(self, ran: Ran) -> None:
-        ran.failure("fill_tmp", "crash", "exit code 1: OSError", "No space left on device")
+        ran.failure("step/fill_tmp.jpg", "crash", "exit code 1: OSError", "No space left on device")
 
     def test_a_file_that_grows_without_end(self, ran: Ran) -> None:
-        ran.failure("write_without_end", "crash", "exit code 1: OSError", "File too large")
+        ran.failure("step/write_without_end.jpg", "crash", "exit code 1: OSError", "File too large")
 
     def test_children_that_live_on_and_zombies_go_with_its_container(self, ran: Ran) -> None:
-        assert "leave_children.jpg" in {item["id"] for item in ran.workshop.items("step")}
+        assert "leave_children.jpg" in ran.items("step")
 
     def test_a_link_that_leads_out_of_its_folder(self, ran: Ran) -> None:
-        ran.failure("leave_link", "protocol", "the link 'image.jpg', which leads out of its work folder")
+        ran.failure(
+            "step/leave_link.jpg", "protocol", "the link 'image.jpg', which leads out of its work folder"
+        )
 
     def test_more_files_than_may_be_kept(
         self, workshop: Workshop, chaos_image: str, monkeypatch: pytest.MonkeyPatch
@@ -265,6 +233,7 @@ def kept(
     summary = workshop.run(step, rung=request.param)
     assert summary.counts == {("step", Status.SUCCEEDED): 3, ("step", Status.FAILED): 5}
     assert not left_behind(engine, workshop.folder)
+    assert not violations(workshop.out)
     assert set(attempts(workshop).values()) == {1}
     return workshop
 
