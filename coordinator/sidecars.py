@@ -64,6 +64,7 @@ class BatchFile(_Config):
 
 
 def read_config(path: Path) -> BatchFile:
+    """``batch.yaml``, or the defaults if there is none. Raises BatchError that says what is wrong, and where."""
     import yaml
 
     if not path.is_file():
@@ -97,6 +98,7 @@ def _refuse_bomb(path: Path, text: bytes) -> None:
 
 
 def read_coco(path: Path) -> dict[str, list[Json]]:
+    """Detections by image path. Raises BatchError if the file is no COCO."""
     try:
         document = decode(path.read_bytes())
         labels = {category["id"]: category["name"] for category in document.get("categories", [])}
