@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
+from coordinator.dataflow import DEADLY
 from coordinator.errors import RunFolderError
 from coordinator.messages import ErrorKind, Json, TaskError
 
@@ -57,6 +58,12 @@ CREATE TABLE IF NOT EXISTS gathered (
 """
 
 
+_KILLS = (
+    "(SELECT COUNT(*) FROM attempts WHERE attempts.task = tasks.id "
+    f"AND attempts.error_kind IN ({', '.join(repr(str(kind)) for kind in sorted(DEADLY))}))"
+)
+
+
 class Status(StrEnum):
     """The states of a task. A row of the journal holds only the last three; the others are on their way."""
 
@@ -91,12 +98,13 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedTask:
-    """A task that failed for good."""
+    """A task that failed for good. ``kills`` is how often it has killed its step, in all sessions."""
 
     id: str
     step: str
     unit: str
     error: TaskError
+    kills: int = 0
 
 
 class Journal:
@@ -104,6 +112,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Opens or creates the journal at ``path``. Raises RunFolderError if that cannot be done."""
+        self._path = path
         try:
             self._db = sqlite3.connect(path, isolation_level="DEFERRED")
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -121,8 +130,13 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.commit()
-        self._db.close()
+        try:
+            self._db.commit()
+        except sqlite3.Error:
+            if error is None:  # else that is what went wrong, of which this is only a consequence
+                raise
+        finally:
+            self._db.close()
 
     def begin_session(self) -> None:
         """A new invocation takes over: what waited in regions is gathered anew from the tasks' responses."""
@@ -132,8 +146,10 @@ class Journal:
         self._db.commit()
 
     def commit(self) -> None:
-        """Makes everything said so far durable."""
+        """Makes everything said so far durable. Raises RunFolderError if the journal's file has gone."""
         self._db.commit()
+        if not self._path.exists():  # SQLite would write on, to a file that nobody can find
+            raise RunFolderError(f"journal {self._path} has been removed while the run went on")
 
     # -- facts ----------------------------------------------------------------------------------------
 
@@ -264,13 +280,12 @@ class Journal:
     def failures(self) -> Iterator[FailedTask]:
         """This session's failed tasks, by id."""
         query = (
-            "SELECT id, step, unit, error_kind, error_message FROM tasks "
+            f"SELECT id, step, unit, error_kind, error_message, {_KILLS} FROM tasks "
             "WHERE status = ? AND session = ? ORDER BY id"
         )
-        for task, step, unit, kind, message in self._db.execute(query, (Status.FAILED, self.session)):
-            yield FailedTask(
-                id=task, step=step, unit=unit, error=TaskError(kind=ErrorKind(kind), message=message)
-            )
+        for task, step, unit, kind, message, kills in self._db.execute(query, (Status.FAILED, self.session)):
+            error = TaskError(kind=ErrorKind(kind), message=message)
+            yield FailedTask(id=task, step=step, unit=unit, error=error, kills=kills)
 
 
 def _dump(value: object) -> str:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from coordinator.admission import ReadyQueue
 from coordinator.batch import FETCH, BadRecording, Recording
-from coordinator.dataflow import Advance, Dataflow, Tries, Unit, retry
+from coordinator.dataflow import DEADLY, Advance, Dataflow, Tries, Unit, retry
 from coordinator.executor import Executor
 from coordinator.journal import BATCH, Attempt, Journal, Status
 from coordinator.lanes import Lanes, Seat
@@ -78,17 +78,25 @@ class _Ready:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Moment:
+    """A time of day (seconds since the epoch) and the clock's: days may jump, and what lasted is told by the clock."""
+
+    day: float
+    clock: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Running:
     ready: _Ready
     seat: Seat
-    submitted: float
+    submitted: _Moment
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Fetching:
     recording: Recording
     task: FetchTask
-    submitted: float
+    submitted: _Moment
     tries: Tries = field(default_factory=Tries)
 
 
@@ -221,10 +229,10 @@ class Scheduler:
         if self._stays_failed(FETCH, task.id, [url]):
             self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
             return
-        self._submit_fetch(_Fetching(recording=recording, task=task, submitted=time.time()))
+        self._submit_fetch(_Fetching(recording=recording, task=task, submitted=self._now()))
 
     def _submit_fetch(self, fetching: _Fetching) -> None:
-        self._fetching[fetching.task.id] = replace(fetching, submitted=time.time())
+        self._fetching[fetching.task.id] = replace(fetching, submitted=self._now())
         self._executor.submit(fetching.task)
 
     # -- ready units ------------------------------------------------------------------------------------
@@ -256,6 +264,9 @@ class Scheduler:
         keys = self._keys(step, unit)
         reused = (self._journal.reusable(task_id, key) for key in keys)
         result = next((items for items in reused if items is not None), None)
+        if result is not None and not self._has_files(unit, result):
+            self._journal.forget(task_id)
+            result = None
         if result is not None:
             self._observer.ended(step.name, Status.SUCCEEDED, reused=True)
             self._take_gathered(unit)
@@ -274,6 +285,13 @@ class Scheduler:
         stamps = [stamp(path) for item in items for path in image_paths(item)]
         forms = ((step, self._plan.image_ids[step.name]), *self._plan.earlier.get(step.name, ()))
         return [task_key(form, image_id, items, region, stamps, unit.lost) for form, image_id in forms]
+
+    def _has_files(self, unit: Unit, items: list[Json]) -> bool:
+        """Whether the images that a result names in its task's own folder are still there."""
+        step = self._plan.steps[unit.step]
+        own = self._folder.work_mount(step.name, unit.id) + "/"
+        paths = (path for item in items for path in image_paths(item) if path.startswith(own))
+        return not step.writes or all(self._folder.local(path).is_file() for path in paths)
 
     def _stays_failed(self, step: str, task_id: str, keys: Sequence[str]) -> bool:
         """Whether the task failed before at the same input, and is not asked for again."""
@@ -313,10 +331,14 @@ class Scheduler:
 
     def _start(self) -> None:
         """Submits ready units while there are lanes for them."""
+        self._close_lanes()
         while (seated := self._queue.pop(self._seat)) is not None:
-            for lane in self._lanes.closed():
-                self._executor.close_lane(lane)
+            self._close_lanes()
             self._submit(*seated)
+
+    def _close_lanes(self) -> None:
+        for lane in self._lanes.closed():
+            self._executor.close_lane(lane)
 
     def _seat(self, step: int) -> Seat | None:
         """A seat for a task of ``step``; a kept lane's seats beyond its first are no further job."""
@@ -332,7 +354,7 @@ class Scheduler:
             lane=seat.lane,
             attempt=ready.tries.attempt + ready.tries.engine_failures,
         )
-        self._running[task.id] = _Running(ready=ready, seat=seat, submitted=time.time())
+        self._running[task.id] = _Running(ready=ready, seat=seat, submitted=self._now())
         self._journal.forget(task.id)
         self._executor.submit(task)
 
@@ -370,8 +392,9 @@ class Scheduler:
             self._settle_fetch(outcome, self._fetching.pop(outcome.task.id))
             return
         running = self._running.pop(outcome.task.id)
-        self._lanes.give_back(running.seat, outcome.metrics.get("busy_s", 0.0))
         step, unit, result = outcome.task.step, running.ready.unit, outcome.result
+        spoilt = isinstance(result, TaskError) and result.kind in DEADLY
+        self._lanes.give_back(running.seat, outcome.metrics.get("busy_s", 0.0), spoilt=spoilt)
         if isinstance(result, Success) or result.kind is not ErrorKind.LOST:
             self._note_attempt(outcome, running.submitted)
         if isinstance(result, Success):
@@ -408,13 +431,16 @@ class Scheduler:
             self._fail_task(task.id, FETCH, recording.id, outcome.result, key=task.url)
             self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
 
-    def _note_attempt(self, outcome: Outcome, submitted: float) -> None:
+    def _now(self) -> _Moment:
+        return _Moment(day=time.time(), clock=self._clock())
+
+    def _note_attempt(self, outcome: Outcome, submitted: _Moment) -> None:
         self._journal.attempted(
             Attempt(
                 task=outcome.task.id,
                 number=outcome.task.attempt,
-                submitted=submitted,
-                ended=time.time(),
+                submitted=submitted.day,
+                ended=submitted.day + self._clock() - submitted.clock,
                 container=outcome.evidence.container,
                 error=outcome.result if isinstance(outcome.result, TaskError) else None,
                 metrics=outcome.metrics,
@@ -431,8 +457,12 @@ class Scheduler:
         *,
         key: str | None = None,
     ) -> None:
+        try:
+            self._folder.keep_failure(task_id, error, outcome)
+        except OSError as trouble:
+            message = f"{error.message} (its evidence could not be kept: {trouble.strerror})"
+            error = error.model_copy(update={"message": message})
         self._journal.failed(task_id, step, unit, error, key)
-        self._folder.keep_failure(task_id, error, outcome)
         self._observer.ended(step, Status.FAILED)
         self._observer.failed(task_id, error)
 

@@ -48,6 +48,13 @@ class TestOpening:
             Journal(tmp_path / "absent" / "journal.db")
 
 
+def test_a_journal_that_is_removed_is_missed(journal: Journal, path: Path) -> None:
+    journal.commit()
+    path.unlink()
+    with pytest.raises(RunFolderError, match="has been removed"):
+        journal.commit()
+
+
 def test_facts_are_kept_from_session_to_session(path: Path) -> None:
     for value in ("a", "b"):
         with Journal(path) as journal:
@@ -116,6 +123,21 @@ class TestReading:
         journal.attempted(attempt)
         journal.begin_session()
         journal.attempted(attempt)
+
+    def test_a_failure_tells_how_often_it_killed_its_step(self, journal: Journal) -> None:
+        kinds = [ErrorKind.CRASH, ErrorKind.ENGINE, ErrorKind.TIMEOUT]
+        for session in range(2):
+            for number, kind in enumerate(kinds, start=1):
+                times = {"submitted": 1.0, "ended": 2.0}
+                failed = Attempt(
+                    task="a/1", number=number, container=None, error=error(kind), metrics={}, **times
+                )
+                journal.attempted(failed)
+            if not session:
+                journal.begin_session()
+        journal.failed("a/1", "a", "1", error(ErrorKind.TIMEOUT))
+        journal.failed("a/2", "a", "2", error(ErrorKind.BAD_INPUT))
+        assert [failure.kills for failure in journal.failures()] == [4, 0]
 
 
 class TestGathering:
