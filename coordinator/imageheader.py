@@ -82,7 +82,7 @@ def _read(path: Path) -> Header | str:
                     return f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}"
                 return _header(image, path, width, height)
         except UnidentifiedImageError:
-            return "is not a JPEG, PNG, TIFF, BMP or WebP image"
+            return "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
         except Image.DecompressionBombError:
             return f"promises more than {MAX_PIXELS:,} pixels"
 
