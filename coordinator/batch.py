@@ -6,26 +6,27 @@ Where the facts of a recording come from, the first that has them: its row in ``
 
 from __future__ import annotations
 
-import codecs
-import csv
+import errno
 import hashlib
-import json
 import math
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator import imageheader
 from coordinator.crs import Projection
 from coordinator.errors import BatchError
-from coordinator.messages import Json, decode
+from coordinator.messages import Json, first_reason, readable
 from coordinator.regions import Grid, Point, Polygons, Regions, Undivided
+from coordinator.sidecars import CAMERA, BatchFile, read_coco, read_config, read_regions
+from coordinator.table import TABLES, read_rows
 
 MOUNT = PurePosixPath("/batch")
 """Where every step finds the batch, read-only."""
@@ -35,60 +36,13 @@ FETCH = "fetch"
 """The name under which images given as URLs are fetched, as if by a step before the first."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
-TABLES = ("recordings.csv", "recordings.jsonl")
-_WGS84_NAMES = (":CRS84", ":4326")
-"""How GIS programs end the ``crs`` they write into a GeoJSON file that is in WGS84 anyway."""
-
 _CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Equirectangular(_Config):
-    """A panorama that spans 360 x 180 degrees."""
-
-    model: Literal["equirectangular"]
-
-
-class Pinhole(_Config):
-    """A perspective camera in pixels, with OpenCV's distortion."""
-
-    model: Literal["pinhole"]
-    fx: float = Field(gt=0)
-    fy: float = Field(gt=0)
-    cx: float
-    cy: float
-    k1: float = 0.0
-    k2: float = 0.0
-    p1: float = 0.0
-    p2: float = 0.0
-    k3: float = 0.0
-
-
-Camera = Annotated[Equirectangular | Pinhole, Field(discriminator="model")]
-_CAMERA: TypeAdapter[Equirectangular | Pinhole] = TypeAdapter(Camera)
-
-
-class RegionSize(_Config):
-    """The grid's cells and the halo around a region's core, in metres."""
-
-    size: float = Field(default=200.0, gt=0)
-    halo: float = Field(default=100.0, ge=0)
-
-
-class BatchFile(_Config):
-    """``batch.yaml``."""
-
-    name: str | None = None
-    crs: str | None = None
-    camera: Camera | None = None
-    region: RegionSize = RegionSize()
-
-
-class Pose(_Config):
+class Pose(BaseModel):
     """Where and how a recording was taken: metres in the batch's CRS, degrees."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     x: float
     y: float
@@ -179,7 +133,7 @@ class Batch:
     def detections(self) -> dict[str, list[Json]] | None:
         """Detections made elsewhere (COCO, ``detections.json``) by image path; None if there are none."""
         path = self.folder / "detections.json"
-        return _read_coco(path) if path.is_file() else None
+        return read_coco(path) if path.is_file() else None
 
     def recordings(self, *, with_detections: bool = False) -> Iterator[Recording | BadRecording]:
         """Every recording in a fixed order, one at a time."""
@@ -191,13 +145,20 @@ class Batch:
                 recording.item["detections"] = detections.get(image, [])
             yield recording
 
+    def check(self) -> None:
+        """Raises BatchError if there is no recording at all, good or bad: most likely the wrong folder was named."""
+        if next(self.recordings(), None) is None:
+            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+            what = f"{self.table.name} has no row" if self.table else f"no image ({kinds}), no recordings.csv"
+            raise BatchError(f"batch {str(self.folder)!r} holds no recording: {what}")
+
     def regions(self, *, positioned: bool) -> Regions:
         """How the batch is divided; ``positioned`` says whether any of its recordings has a position."""
         if not positioned:
             return Undivided()
         path = self.folder / "regions.geojson"
         if path.is_file():
-            return Polygons(cores=_read_regions(path, self.projection), halo=self.config.region.halo)
+            return Polygons(cores=read_regions(path, self.projection), halo=self.config.region.halo)
         return Grid(size=self.config.region.size, halo=self.config.region.halo)
 
     # -- a folder without a table ---------------------------------------------------------------------
@@ -215,26 +176,26 @@ class Batch:
         pending = [self.folder]
         while pending:
             folder = pending.pop()
-            with os.scandir(folder) as entries:
-                ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-            subfolders = []
-            for entry in ordered:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    subfolders.append(Path(entry.path))
-                elif Path(entry.name).suffix.lower() in IMAGE_SUFFIXES:
-                    yield self._checked_file(Path(entry.path), is_link=entry.is_symlink())
-            pending.extend(reversed(subfolders))
+            try:
+                files, folders = _names(folder)
+            except OSError as error:
+                if folder == self.folder:
+                    raise BatchError(f"batch {str(folder)!r} cannot be read: {error.strerror}") from error
+                name = _readable_name(folder.relative_to(self.folder).as_posix())
+                yield BadRecording(id=name, reason=f"the folder cannot be read: {error.strerror}")
+                continue
+            for name in files:
+                yield self._checked_file(folder / name)
+            pending.extend(folder / name for name in reversed(folders))
 
-    def _checked_file(self, path: Path, *, is_link: bool) -> Path | BadRecording:
+    def _checked_file(self, path: Path) -> Path | BadRecording:
         name = path.relative_to(self.folder).as_posix()
         try:
             name.encode()
         except UnicodeEncodeError:
-            readable = os.fsencode(name).decode(errors="backslashreplace")
-            return BadRecording(id=readable, reason="the file name is not UTF-8; rename the file")
-        if is_link and not _stays_within(path, self.folder):
+            reason = "the file name is not UTF-8; rename the file"
+            return BadRecording(id=_readable_name(name), reason=reason)
+        if path.is_symlink() and not _stays_within(path, self.folder):
             return BadRecording(
                 id=name, reason="a link that leaves the batch (or leads nowhere); copy the file instead"
             )
@@ -243,33 +204,32 @@ class Batch:
     # -- a table --------------------------------------------------------------------------------------
 
     def _from_table(self, table: Path) -> Iterator[Recording | BadRecording]:
-        for number, fields in _rows(table):
+        for number, fields in read_rows(table):
             label = f"{table.name}, row {number}"
             if isinstance(fields, str):
-                yield BadRecording(id=label, reason=fields)
+                yield BadRecording(id=label, reason=readable(fields))
                 continue
             try:
                 row = _Row.model_validate(fields)
             except ValidationError as error:
                 yield BadRecording(
-                    id=str(fields.get("id") or label), reason=f"{label}: {_first_reason(error)}"
+                    id=str(fields.get("id") or label), reason=f"{label}: {first_reason(error)}"
                 )
                 continue
             yield self._recording(row, row.id or row.image, label)
 
     def _recording(self, row: _Row, recording_id: str, label: str) -> Recording | BadRecording:
         def bad(reason: str) -> BadRecording:
-            return BadRecording(
-                id=recording_id, reason=reason if label == recording_id else f"{label}: {reason}"
-            )
+            told = reason if label == recording_id else f"{label}: {reason}"
+            return BadRecording(id=recording_id, reason=readable(told))
 
         url = row.image if row.image.startswith(("http://", "https://")) else None
         if url is None and not _is_inside(row.image):
             return bad(f"image {row.image!r} leaves the batch; name a file below the batch folder")
+        if url is None and (reason := self._refusal(row.image)):
+            return bad(f"image {row.image!r} {reason}")
         header: imageheader.Header | None = None
         if url is None and (self.table is None or row.width is None or row.height is None):
-            if not _stays_within(self.folder / row.image, self.folder):
-                return bad(f"image {row.image!r} does not exist, or is a link that leaves the batch")
             read = imageheader.read(self.folder / row.image)
             if isinstance(read, str):
                 return bad(f"image {row.image!r} {read}")
@@ -277,7 +237,7 @@ class Batch:
         try:
             camera = self._camera(row, header)
         except ValidationError as error:
-            return bad(f"camera: {_first_reason(error)}")
+            return bad(f"camera: {first_reason(error)}")
         pose, position = self._pose(row, header)
         item: Json = {
             **(row.model_extra or {}),
@@ -290,15 +250,31 @@ class Batch:
         }
         return Recording(id=recording_id, item=item, position=position, url=url)
 
+    def _refusal(self, image: str) -> str | None:
+        """Why a file that a table names is not to be given to steps. One that is absent the step will miss."""
+        try:
+            mode = os.lstat(f"{self.folder}/{image}").st_mode  # a path object would cost as much as the look
+        except OSError as error:
+            return (
+                None if error.errno in (errno.ENOENT, errno.ENOTDIR) else f"cannot be read: {error.strerror}"
+            )
+        if not _folder_stays_within(str(PurePosixPath(image).parent), self.folder) or (
+            stat.S_ISLNK(mode) and not _stays_within(self.folder / image, self.folder)
+        ):
+            return "is a link that leaves the batch (or leads nowhere); copy the file instead"
+        if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
+            return None
+        return imageheader.NO_FILE
+
     def _camera(self, row: _Row, header: imageheader.Header | None) -> Json | None:
         extra = row.model_extra or {}
         given = {name: extra.pop(name) for name in _CAMERA_FIELDS if name in extra}
         given = {name: value for name, value in given.items() if value not in (None, "")}
         if isinstance(row.camera, dict):
-            return _CAMERA.validate_python(row.camera).model_dump(exclude_defaults=False)
+            return CAMERA.validate_python(row.camera).model_dump(exclude_defaults=False)
         if row.camera:
             given = given if row.camera == "pinhole" else {}
-            return _CAMERA.validate_python({"model": row.camera, **given}).model_dump()
+            return CAMERA.validate_python({"model": row.camera, **given}).model_dump()
         if header and header.equirectangular:
             return {"model": "equirectangular"}
         if self.config.camera:
@@ -335,95 +311,27 @@ def open_batch(folder: Path) -> Batch:
     """The batch in ``folder``. Raises BatchError if it is no readable folder or its batch.yaml is wrong."""
     if not folder.is_dir():
         raise BatchError(f"batch {str(folder)!r}: no such folder; give the folder that holds the images")
-    return Batch(folder=folder.resolve(), config=_read_config(folder / "batch.yaml"))
+    return Batch(folder=folder.resolve(), config=read_config(folder / "batch.yaml"))
 
 
-def _read_config(path: Path) -> BatchFile:
-    import yaml
-
-    if not path.is_file():
-        return BatchFile()
-    try:
-        return BatchFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BatchError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        raise BatchError(f"{path}: {_first_reason(error)}") from error
-
-
-def _rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    """The table's rows with their numbers, as fields or as the reason why there are none."""
-    reader = _csv_rows if table.suffix == ".csv" else _jsonl_rows
-    try:
-        yield from reader(table)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BatchError(f"{table}: {error}; the table must be UTF-8 and well-formed") from error
-
-
-def _csv_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        if "image" not in (reader.fieldnames or ()):
-            raise BatchError(
-                f"{table}: no column 'image'; its columns are {', '.join(reader.fieldnames or ())}"
-            )
-        for number, fields in enumerate(reader, start=1):
-            if None in fields:
-                yield number, "more fields than the table has columns"
-            else:
-                yield number, {name: value for name, value in fields.items() if name and value}
-
-
-def _jsonl_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
+def _names(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of a folder's image files and of its sub-folders, each in order. Raises OSError."""
+    files: list[str] = []
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
                 continue
-            try:
-                fields = decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
-            except ValueError as error:
-                yield number, f"not JSON: {error}"
-                continue
-            yield number, fields if isinstance(fields, dict) else "not a JSON object"
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif PurePosixPath(entry.name).suffix.lower() in IMAGE_SUFFIXES:
+                files.append(entry.name)
+    return sorted(files, key=os.fsencode), sorted(folders, key=os.fsencode)
 
 
-def _read_coco(path: Path) -> dict[str, list[Json]]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        labels = {category["id"]: category["name"] for category in document.get("categories", [])}
-        names = {image["id"]: image["file_name"] for image in document["images"]}
-        found: dict[str, list[Json]] = {name: [] for name in names.values()}
-        for annotation in document["annotations"]:
-            detection = {"bbox": annotation["bbox"], "score": annotation.get("score", 1.0)}
-            if label := labels.get(annotation.get("category_id")):
-                detection["label"] = label
-            found[names[annotation["image_id"]]].append(detection)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BatchError(f"{path}: not a COCO detections file: {type(error).__name__}: {error}") from error
-    return found
-
-
-def _read_regions(path: Path, projection: Projection | None) -> dict[str, Json]:
-    """The polygons of regions.geojson in the batch's CRS; they come in WGS84 unless a ``crs`` says otherwise."""
-    if projection is None:
-        raise BatchError(f"{path}: batch.yaml must name the crs in which the regions are cut")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        named = ((document.get("crs") or {}).get("properties") or {}).get("name")
-        source = None if not named or named.endswith(_WGS84_NAMES) else Projection.named(named)
-        cores = {}
-        for number, feature in enumerate(document["features"]):
-            geometry = feature["geometry"]
-            if geometry["type"] not in ("Polygon", "MultiPolygon"):
-                raise BatchError(f"{path}: feature {number} is a {geometry['type']}, not a polygon")
-            properties = feature.get("properties") or {}
-            name = str(feature.get("id") or properties.get("id") or properties.get("name") or number)
-            if name in cores:
-                raise BatchError(f"{path}: two regions have the id {name!r}")
-            cores[name] = projection.geometry_from(geometry, source)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise BatchError(f"{path}: not a GeoJSON FeatureCollection of polygons: {error}") from error
-    return cores
+def _readable_name(name: str) -> str:
+    """A file's name as text, whatever bytes it is made of."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _fetched_path(recording_id: str, url: str) -> str:
@@ -444,7 +352,7 @@ def _stays_within(path: Path, folder: Path) -> bool:
         return False
 
 
-def _first_reason(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg']}, got {problem['input']!r}" if where else problem["msg"]
+@lru_cache(maxsize=1024)
+def _folder_stays_within(inner: str, folder: Path) -> bool:
+    """The same for the folder ``inner`` below ``folder``, which many rows of a table share."""
+    return _stays_within(folder / inner, folder)

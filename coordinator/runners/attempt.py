@@ -36,7 +36,7 @@ def attempt(task: StepTask, isolation: Isolation, run: Callable[[Clock], Judged]
         result, evidence = engine_failed(error), Evidence()
     if isolation.containers.is_cancelled and isinstance(result, TaskError):
         result = CANCELLED
-    hand_over(task, isolation.folder, keep=isinstance(result, Success))
+    result = hand_over(task, isolation.folder, result)
     told = result.metrics if isinstance(result, Success) else {}
     return Outcome(task=task, result=result, evidence=evidence, metrics={**told, **clock.metrics})
 
@@ -76,7 +76,7 @@ def judged(
     """What an attempt came to, and the evidence of it."""
     result = judge(task, answer, exit_code, out_of_memory)
     evidence = Evidence(
-        stdout=b"" if isinstance(result, Success) else as_evidence(answer.stdout),
+        stdout=as_evidence(answer.stdout),
         stderr=answer.stderr,
         exit_code=exit_code,
         out_of_memory=out_of_memory,
