@@ -145,24 +145,32 @@ def test_connections_refused_for_a_while(workshop: Workshop, stub_image: str, pr
     thread.join()
 
 
+@pytest.mark.parametrize("rung", CONTAINERS)
 def test_an_engine_that_stays_away_ends_the_run_which_can_be_continued(
-    workshop: Workshop, stub_image: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop,
+    stub_image: str,
+    client: docker.DockerClient,
+    proxy: FaultProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    rung: Rung,
 ) -> None:
-    monkeypatch.setenv(PATIENCE, "1")
+    monkeypatch.setenv(PATIENCE, "2")
 
     def outage() -> None:
-        while sum("/wait" in call for call in proxy.calls) < 2:
-            time.sleep(0.01)
+        running(client, workshop, TASK if rung is Rung.FRESH else LANE)
+        time.sleep(0.3)
         proxy.down()
 
     workshop.photographs(*(f"{number}.jpg" for number in range(6)))
     step = {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 200}}
     thread = beside(outage)
-    with pytest.raises(EngineError, match=r"away for 1 s.*\n.*the same command continues this run"):
-        workshop.run(step, jobs=1)
+    started = time.monotonic()
+    with pytest.raises(EngineError, match=r"away for 2 s.*\n.*the same command continues this run"):
+        workshop.run(step, rung=rung, jobs=2)
+    assert time.monotonic() - started < 30
     thread.join()
     proxy.up()
-    assert workshop.run(step).counts == {("step", Status.SUCCEEDED): 6}
+    assert workshop.run(step, rung=rung).counts == {("step", Status.SUCCEEDED): 6}
 
 
 # -- streams --------------------------------------------------------------------------------------------------
