@@ -317,6 +317,8 @@ def own_engine(
     """An engine that runs are made on, with the stub step's image."""
     if not can_run():
         pytest.skip("starting an engine takes root and dockerd")
+    bridge = Path("/sys/class/net/docker0")
+    had_bridge = bridge.exists()
     with tempfile.TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as folder:
         made = OwnEngine(Path(folder))
         try:
@@ -327,6 +329,7 @@ def own_engine(
             yield made
         finally:
             made.stop()
+            assert bridge.exists() == had_bridge  # it is another engine's
 
 
 @pytest.mark.parametrize("rung", CONTAINERS)
