@@ -21,7 +21,7 @@ from coordinator.journal import Status
 from coordinator.pipeline import Rung
 from coordinator.preflight import PreflightError
 from coordinator.runners.engine import FOLDER_LABEL, PATIENCE, TIMEOUT, Engine
-from coordinator.runners.isolation import LANE, ROLE, TASK
+from coordinator.runners.isolation import LANE, NETWORK, ROLE, TASK
 from tests.integration import faultproxy
 from tests.integration.conftest import Workshop
 from tests.integration.faultproxy import Fault, FaultProxy
@@ -77,8 +77,14 @@ def running(client: docker.DockerClient, workshop: Workshop, role: str) -> Any:
 # -- calls ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", [CREATE, ATTACH, START, WAIT])
-@pytest.mark.parametrize("rung", [Rung.FRESH, Rung.RESIDENT])
+@pytest.mark.parametrize(
+    ("rung", "call"),
+    [
+        *((Rung.FRESH, call) for call in (CREATE, ATTACH, START, WAIT)),
+        (Rung.RESIDENT, START),
+        (Rung.RESIDENT, WAIT),
+    ],
+)
 def test_a_call_that_times_out_after_it_took_effect(
     workshop: Workshop, stub_image: str, proxy: FaultProxy, rung: Rung, call: str
 ) -> None:
@@ -280,8 +286,10 @@ def test_a_name_that_somebody_elses_container_has(
 # -- containers that others end ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("rung", "role"), [(Rung.FRESH, TASK), (Rung.EXEC, LANE), (Rung.RESIDENT, LANE)])
-@pytest.mark.parametrize("end", ["kill", "remove"])
+@pytest.mark.parametrize(
+    ("rung", "role", "end"),
+    [(Rung.FRESH, TASK, "kill"), (Rung.EXEC, LANE, "remove"), (Rung.RESIDENT, LANE, "kill")],
+)
 def test_a_container_ended_from_outside_in_mid_task(
     workshop: Workshop, stub_image: str, client: docker.DockerClient, rung: Rung, role: str, end: str
 ) -> None:
@@ -298,12 +306,16 @@ def test_a_container_ended_from_outside_in_mid_task(
     thread.join()
 
 
-@pytest.mark.parametrize("rung", CONTAINERS)
-def test_the_holder_of_the_network_killed_from_outside(
-    workshop: Workshop, stub_image: str, client: docker.DockerClient, rung: Rung
+@pytest.mark.parametrize("end", ["kill", "remove"])
+def test_the_holder_of_the_network_ended_from_outside(
+    workshop: Workshop, stub_image: str, client: docker.DockerClient, end: str
 ) -> None:
-    thread = beside(lambda: running(client, workshop, "network").kill())
-    succeeds(workshop, stub_image, rung, milliseconds=500)
+    def interfere() -> None:
+        holder = running(client, workshop, NETWORK)
+        holder.kill() if end == "kill" else holder.remove(force=True)
+
+    thread = beside(interfere)
+    succeeds(workshop, stub_image, milliseconds=500)
     thread.join()
 
 
