@@ -143,7 +143,7 @@ def test_connections_refused_for_a_while(workshop: Workshop, stub_image: str, pr
         while not any("/wait" in call for call in proxy.calls):
             time.sleep(0.01)
         proxy.down()
-        time.sleep(2)
+        time.sleep(1)
         proxy.up()
 
     thread = beside(outage)
@@ -160,23 +160,22 @@ def test_an_engine_that_stays_away_ends_the_run_which_can_be_continued(
     monkeypatch: pytest.MonkeyPatch,
     rung: Rung,
 ) -> None:
-    monkeypatch.setenv(PATIENCE, "2")
+    monkeypatch.setenv(PATIENCE, "1")
 
     def outage() -> None:
         running(client, workshop, TASK if rung is Rung.FRESH else LANE)
-        time.sleep(0.3)
         proxy.down()
 
-    workshop.photographs(*(f"{number}.jpg" for number in range(6)))
-    step = {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 200}}
+    workshop.photographs(*(f"{number}.jpg" for number in range(4)))
+    step = {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 300}}
     thread = beside(outage)
     started = time.monotonic()
-    with pytest.raises(EngineError, match=r"away for 2 s.*\n.*the same command continues this run"):
+    with pytest.raises(EngineError, match=r"away for 1 s.*\n.*the same command continues this run"):
         workshop.run(step, rung=rung, jobs=2)
     assert time.monotonic() - started < 30
     thread.join()
     proxy.up()
-    assert workshop.run(step, rung=rung).counts == {("step", Status.SUCCEEDED): 6}
+    assert workshop.run(step, rung=rung).counts == {("step", Status.SUCCEEDED): 4}
 
 
 # -- streams --------------------------------------------------------------------------------------------------
@@ -354,17 +353,16 @@ def test_an_engine_killed_and_started_again_in_mid_run(
         running(own_engine.client, workshop, TASK if rung is Rung.FRESH else LANE)
         time.sleep(0.5)
         own_engine.kill()
-        time.sleep(1)
         own_engine.start()
 
-    names = [f"{number}.jpg" for number in range(8)]
+    names = [f"{number}.jpg" for number in range(6)]
     workshop.photographs(*names)
     thread = beside(restart)
     summary = workshop.run(
         {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 400}}, rung=rung, jobs=2
     )
     thread.join()
-    assert summary.counts == {("step", Status.SUCCEEDED): 8}
+    assert summary.counts == {("step", Status.SUCCEEDED): 6}
     assert [item["id"] for item in workshop.items("step")] == names
     assert own_engine.client.containers.list(all=True) == []
 
