@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from coordinator.messages import Success, parse_response
-from steps.imaging import plan, write
+from steps.imaging import blur, image, plan, write
 from steps.imaging.__main__ import handle
 from steps.stepkit import BadInput
 from steps.stepkit.loop import answer
@@ -63,6 +63,15 @@ REFUSED: list[tuple[Any, str]] = [
 def test_a_bad_parameter_is_refused_by_its_place(params: Any, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         plan.parse(params)
+
+
+def test_the_document_names_every_operation_and_limit() -> None:
+    document = (ROOT / "docs" / "imaging.md").read_text(encoding="utf-8")
+    for name in (*plan.NAMES, *blur.BLURS, *write.FORMATS):
+        assert f"`{name}`" in document
+    for limit in (f"{image.MAX_PIXELS:,} pixels", f"{image.MAX_SIDE:,}", f"at most {plan.MAX_OPERATIONS}"):
+        assert limit in document
+    assert f"at most {plan.MAX_SPLITS} splits" in document
 
 
 def test_parameters_are_not_changed() -> None:
