@@ -43,10 +43,11 @@ def bilateral(image: Image) -> Image:
     if has_alpha(image):
         return np.dstack((bilateral(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)), image[..., OPAQUE]))
     if image.dtype == np.uint16:
-        levels = cv2.bilateralFilter(
-            image.astype(np.float32) / _LEVEL, _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE
-        )
-        return np.rint(levels * _LEVEL).astype(np.uint16)
+        levels = image.astype(np.float32)
+        levels /= _LEVEL
+        filtered = cv2.bilateralFilter(levels, _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE)
+        filtered *= _LEVEL
+        return np.rint(filtered).astype(np.uint16)
     return cv2.bilateralFilter(image, _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE)
 
 

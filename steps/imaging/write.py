@@ -63,6 +63,8 @@ def _without_alpha(image: Image) -> Image:
     if not has_alpha(image):
         return image
     alpha = image[..., OPAQUE:].astype(np.uint16)
-    # At most 255 * 255 + 127, so 16 bit hold it.
-    over_white = image[..., :OPAQUE] * alpha + 255 * (255 - alpha)
-    return ((over_white + 127) // 255).astype(np.uint8)
+    # 255 * 255 + 127 at most, which 16 bit hold. In place, as copies of large images are what memory goes to.
+    shown = image[..., :OPAQUE] * alpha
+    shown += 255 * (255 - alpha) + 127
+    shown //= 255
+    return shown.astype(np.uint8)
