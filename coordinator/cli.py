@@ -194,6 +194,7 @@ def _add_check_step(commands: argparse._SubParsersAction[argparse.ArgumentParser
         "--item", metavar="JSON", help="what to ask for (default: the batch's first recording)"
     )
     asked.add_argument("--request", metavar="FILE", help="a request with all its items, as JSON")
+    check.add_argument("--gpu", action="store_true", help="give it the machine's first GPU")
     check.add_argument(
         "--timeout", type=_positive, default=60, metavar="S", help="seconds for an answer (default: 60)"
     )
@@ -390,6 +391,7 @@ def _check_step(options: argparse.Namespace) -> ExitCode:
         request=options.request,
         item=options.item,
         params=options.params,
+        gpu=options.gpu,
         limits=Limits(answer=options.timeout),
     )
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from coordinator.batch import WORK_MOUNT
 from coordinator.checkstep.requests import STEP, Question
 from coordinator.messages import Request
-from coordinator.pipeline import Resources, Step
+from coordinator.pipeline import Step
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
 from coordinator.runners.container import ContainerSpec
@@ -51,7 +51,7 @@ class Subject:
     image: ImageFacts
     question: Question
     folder: RunFolder
-    resources: Resources
+    grant: Grant
     limits: Limits = DEFAULT_LIMITS
     _run_id: str = field(default_factory=lambda: secrets.token_hex(4))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -143,7 +143,7 @@ class Subject:
         spec = container_spec(
             self._step,
             self.image.id,
-            Grant(resources=self.resources),
+            self.grant,
             self.folder,
             writable=writable,
             labels=container_labels(self._run_id, self.folder.path, CHECK),
@@ -160,11 +160,10 @@ class Subject:
 
     @property
     def _step(self) -> Step:
-        return Step(name=STEP, image_ref=self.image.image_ref, resources=self.resources)
+        return Step(name=STEP, image_ref=self.image.image_ref, resources=self.grant.resources)
 
     def task(self, request: Request) -> StepTask:
-        grant = Grant(resources=self.resources)
-        return StepTask(request=request, step=self._step, image_id=self.image.id, grant=grant)
+        return StepTask(request=request, step=self._step, image_id=self.image.id, grant=self.grant)
 
 
 class _Folders:
