@@ -1,8 +1,8 @@
 """The imaging step: resize, split and blur, in any order and number, then written as jpg or png.
 
 image.py      what an image is here, and how large it may be
-header.py     size and orientation out of a file's first bytes      pure
 reading.py    a photograph, or what an earlier task left -> image
+orientation.py  EXIF turned into an upright image                   pure
 resize.py     one operation each                                    pure
 split.py
 blur.py
