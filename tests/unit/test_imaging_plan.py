@@ -122,14 +122,23 @@ class TestItems:
         for one in self.answered(item, ["split", True])["items"]:
             assert (one["pose"], one["note"]) == (item["pose"], item["note"])
 
-    def test_a_camera_goes_along_only_while_it_is_true(self, item: dict[str, Any]) -> None:
-        (blurred,) = self.answered(item, ["blur", "median"])["items"]
-        assert blurred["camera"] == item["camera"]
-        # The quarters of twice the size are as large as the image was.
-        Path(blurred["image"]).parent.rename(Path(item["image"]).parent / "before")
-        for one in self.answered(item, ["resize", "200%"], ["split", True])["items"]:
-            assert (one["width"], one["height"]) == (8, 6)
-            assert "camera" not in one
+    @pytest.mark.parametrize(
+        ("operations", "kept"),
+        [
+            ([["blur", "median"]], True),
+            ([["write", "png"]], True),
+            ([["resize", "50%"]], False),
+            ([["split", True], ["blur", "median"]], False),
+            # The quarters of twice the size are as large as the image was.
+            ([["resize", "200%"], ["split", True]], False),
+        ],
+    )
+    def test_a_camera_goes_along_only_while_it_is_true(
+        self, item: dict[str, Any], operations: list[list[Any]], kept: bool
+    ) -> None:
+        for one in self.answered(item, *operations)["items"]:
+            assert one.get("camera") == (item["camera"] if kept else None)
+            assert ("camera" in one) is kept
 
     @pytest.mark.parametrize(
         ("change", "message"),

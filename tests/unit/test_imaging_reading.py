@@ -238,6 +238,7 @@ class TestArrays:
             (np.zeros((4,), np.uint8), "which is no image"),
             (np.zeros((), np.uint8), "which is no image"),
             (np.zeros((4, 4, 3, 1), np.uint8), "which is no image"),
+            (np.zeros((0, 4), np.uint8), "no image|not a whole array"),
             (np.zeros((1, 32_768), np.uint8), "a side has at most"),
         ],
     )
