@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,22 @@ def test_only_what_leads_to_the_next_result_is_made() -> None:
     assert next(found)[0] == "a-0-0"
     assert made == [(4, 4), (4, 1)]
     assert [name for name, _ in found] == ["a-0-1", "a-1-0", "a-1-1"]
+
+
+def test_what_an_operation_has_taken_in_is_let_go() -> None:
+    """A hundred operations need no more memory than two."""
+    alive: list[weakref.ref[Any]] = []
+    most = 0
+
+    def copy(image: Any) -> Any:
+        nonlocal most
+        alive.append(weakref.ref(made := image.copy()))
+        most = max(most, sum(one() is not None for one in alive))
+        return made
+
+    wanted = plan.Plan(operations=(copy,) * 100, writer=write.array, moves_pixels=False)
+    assert len(list(plan.results(wanted, np.zeros((4, 4), np.uint8), "a"))) == 1
+    assert most == 2
 
 
 class TestItems:
