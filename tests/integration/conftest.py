@@ -71,6 +71,12 @@ def chaos_loop_image(client: docker.DockerClient) -> str:
     return _test_image(client, "chaos", "loop.Dockerfile")
 
 
+@pytest.fixture(scope="session")
+def stub_image(client: docker.DockerClient) -> str:
+    """The static C step that floods, waits or forks on demand."""
+    return _test_image(client, "stub")
+
+
 def _test_image(client: docker.DockerClient, name: str, dockerfile: str = "Dockerfile") -> str:
     ensure_base(client, print)
     image_ref = f"coordinator-test/{name}-{dockerfile.removesuffix('Dockerfile')}".rstrip("-.")
