@@ -18,7 +18,7 @@ from coordinator.runners.container import ContainerSpec
 from coordinator.runners.conversation import CannotStart, Conversation, Heard, RelaxedSpec, Without
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.isolation import container_labels, container_spec
-from coordinator.runners.workfolder import hand_over, prepare
+from coordinator.runners.workfolder import discard, prepare
 from coordinator.tasks import StepTask
 
 CHECK = "check"
@@ -179,4 +179,4 @@ class _Folders:
 
     def __exit__(self, *_: object) -> None:
         for task in self._tasks:
-            hand_over(task, self._folder, keep=False)
+            discard(task, self._folder)

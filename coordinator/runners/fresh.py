@@ -92,7 +92,7 @@ class FreshRunner:
             result, evidence = engine_failed(error), Evidence()
         if self._cancelled.is_set() and isinstance(result, TaskError):
             result = CANCELLED
-        hand_over(task, self._isolation.folder, keep=isinstance(result, Success))
+        result = hand_over(task, self._isolation.folder, result)
         told = result.metrics if isinstance(result, Success) else {}
         return Outcome(task=task, result=result, evidence=evidence, metrics={**told, **clock.metrics})
 

@@ -32,7 +32,7 @@ from coordinator.messages import (
 from coordinator.runfolder import RunFolder
 from coordinator.runners.received import Lines, as_evidence
 from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, junk, timed_out, too_large
-from coordinator.runners.workfolder import hand_over, prepare
+from coordinator.runners.workfolder import discard, hand_over, prepare
 from coordinator.tasks import Evidence, Outcome, StepTask
 from coordinator.threads import Sink
 
@@ -256,7 +256,7 @@ class Lane:
         if task is None:
             return wrong_task(response.task, self._head.id)
         result = said_by_step(response) if isinstance(response, Failure) else response
-        hand_over(task, self._folder, keep=isinstance(result, Success))
+        result = hand_over(task, self._folder, result)
         told = dict(response.metrics) if isinstance(response, Success) else {}
         evidence = Evidence() if isinstance(result, Success) else Evidence(stdout=as_evidence(line))
         outcomes.append(Outcome(task=task, result=result, evidence=evidence, metrics=told))
@@ -303,7 +303,7 @@ class Lane:
         )
         outcomes = []
         for number, task in enumerate(self._pending.values()):
-            hand_over(task, self._folder, keep=False)
+            discard(task, self._folder)
             result = others if number else error
             outcomes.append(Outcome(task=task, result=result, evidence=Evidence() if number else evidence))
         self._pending.clear()

@@ -42,7 +42,7 @@ def parse_command(words: list[str]) -> dict[str, Any]:
     for name in ("pids-limit", "memory", "memory-swap"):
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--cpus", type=float)
-    for name in ("cap-drop", "security-opt", "tmpfs", "env", "label", "mount"):
+    for name in ("cap-drop", "security-opt", "ulimit", "tmpfs", "env", "label", "mount"):
         parser.add_argument(f"--{name}", action="append", default=[])
     parser.add_argument("image")
     found = parser.parse_args(words[2:])
@@ -56,6 +56,7 @@ def parse_command(words: list[str]) -> dict[str, Any]:
         "Memory": found.memory,
         "MemorySwap": found.memory_swap,
         "NanoCpus": round(found.cpus * 1e9),
+        "Ulimits": [parse_ulimit(text) for text in found.ulimit],
         "Tmpfs": dict(entry.split(":", 1) for entry in found.tmpfs),
         "LogConfig": {"Type": found.log_driver},
         "Mounts": [parse_mount(text) for text in found.mount],
@@ -76,6 +77,12 @@ def parse_command(words: list[str]) -> dict[str, Any]:
         "AttachStderr": True,
         "HostConfig": host,
     }
+
+
+def parse_ulimit(text: str) -> dict[str, Any]:
+    name, _, limits = text.partition("=")
+    soft, hard = (int(limit) for limit in limits.split(":"))
+    return {"Name": name, "Soft": soft, "Hard": hard}
 
 
 def parse_mount(text: str) -> dict[str, Any]:
