@@ -79,6 +79,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     run.add_argument("--prestart", type=_positive, metavar="N", help="start N containers of each step ahead")
     run.add_argument(
+        "--hash-inputs",
+        action="store_true",
+        help="tell image files apart by content instead of size and time",
+    )
+    run.add_argument("--pull", action="store_true", help="pull images that the engine has not got")
+    run.add_argument(
         "--dry-run", action="store_true", help="print the docker run lines as a shell script instead"
     )
 
@@ -291,6 +297,8 @@ def _job(options: argparse.Namespace) -> Job:
         limit=options.limit,
         rung=Rung(rung) if (rung := getattr(options, "rung", None)) else None,
         prestart=getattr(options, "prestart", None),
+        hash_inputs=getattr(options, "hash_inputs", False),
+        pull=getattr(options, "pull", False),
     )
 
 
