@@ -7,8 +7,8 @@ STAMP := $(VENV)/.installed
 SETUP := steps/setup
 COMPOSE := $(SETUP)/compose.sh
 
-# Where the image service answers; docker-compose.yml reads it, too.
-export COORDINATOR_PORT ?= 8080
+# Where the image service answers. docker-compose.yml has the same default, and reads the variable if it is set.
+COORDINATOR_PORT ?= 8080
 
 # The docker CLI may point to another engine by its context, which the SDK does not read: tell it.
 ifndef DOCKER_HOST

@@ -1,6 +1,6 @@
 // The images that were chosen or dropped, with small pictures of them.
 
-import { counted, fromTemplate, tell } from "./document.js";
+import { counted, fromTemplate, show, tell } from "./document.js";
 
 /** Keeps the chosen files in step with their list. `changed` is called after every change. */
 export class ChosenImages {
@@ -33,6 +33,15 @@ export class ChosenImages {
     this.#changed();
     document.getElementById("choose").focus();
     tell("All images removed.");
+  }
+
+  /** Shows what the service had to say about a file. Returns false if there is no such file. */
+  showProblem(index, message) {
+    const row = [...this.#files.keys()][index];
+    if (!row) return false;
+    show(row.querySelector(".problem"), message);
+    row.querySelector("button").focus();
+    return true;
   }
 
   #add(files) {

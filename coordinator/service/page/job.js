@@ -88,16 +88,11 @@ export class JobView {
 
   #progress({ state, progress: { done, expected } }) {
     const { progress, remove } = this.#parts;
-    this.#state(state, state === "running" && expected > 0 ? `${done} of ${expected}` : "");
     remove.textContent = "Cancel";
     progress.hidden = false;
-    // Without a value the bar shows that something goes on, without saying how far.
-    if (state === "running" && expected > 0) {
-      progress.max = expected;
-      progress.value = done;
-    } else {
-      progress.removeAttribute("value");
-    }
+    progress.max = expected;
+    progress.value = done;
+    this.#state(state, state === "running" ? `${Math.floor(100 * progress.position)} %` : "");
   }
 
   #end(job) {

@@ -1,6 +1,6 @@
 // The list of operations: what kinds there are, whether a parameter is right, and the editor of the list.
 
-import { fromTemplate, tell } from "./document.js";
+import { fromTemplate, show, tell } from "./document.js";
 
 const SIDE_MAX = 32767;
 
@@ -157,8 +157,6 @@ function field(row) {
 }
 
 function showProblem(row, message) {
-  const problem = row.querySelector(".problem");
-  problem.textContent = message;
-  problem.hidden = message === "";
+  show(row.querySelector(".problem"), message);
   field(row)?.setAttribute("aria-invalid", String(message !== ""));
 }

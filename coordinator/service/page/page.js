@@ -1,6 +1,6 @@
 // The page: an order (images, operations, output) becomes a job, whose id stands in the address after the #.
 
-import { counted, show } from "./document.js";
+import { counted, show, tell } from "./document.js";
 import { ChosenImages } from "./images.js";
 import { JobView } from "./job.js";
 import { OperationsEditor, imagesOfOne } from "./operations.js";
@@ -66,11 +66,12 @@ async function start() {
   }
 }
 
-/** What the service refuses is told where it can be mended. */
-function showRefusal(error) {
-  const index = /^actions\.operations\[(\d+)\]/.exec(error.field)?.[1];
-  if (index !== undefined && editor.showProblem(Number(index), error.message)) return;
-  show(get("problem"), error.message);
+/** What the service refuses is told where it can be mended: "actions.operations[1]", "files[2]". */
+function showRefusal({ field, message }) {
+  const [, part, index] = /^(?:actions\.)?(operations|files)\[(\d+)\]/.exec(field) ?? [];
+  const place = { operations: editor, files: images }[part];
+  if (place?.showProblem(Number(index), message)) tell(message);
+  else show(get("problem"), field ? `${field}: ${message}` : message);
 }
 
 function showJobOfAddress() {
