@@ -43,10 +43,9 @@ def container_spec(
 ) -> ContainerSpec:
     """A container of ``step``: batch and all steps' files read-only, the folder ``writable`` read-write."""
     uid, gid = step_user()
-    mounts = [
-        Mount(source=folder.batch, target=str(MOUNT), read_only=True),
-        Mount(source=folder.work, target=str(WORK_MOUNT), read_only=True),
-    ]
+    mounts = [Mount(source=folder.batch, target=str(MOUNT), read_only=True)]
+    if writable != str(WORK_MOUNT):
+        mounts.append(Mount(source=folder.work, target=str(WORK_MOUNT), read_only=True))
     if writable is not None:
         mounts.append(Mount(source=folder.local(writable), target=writable, read_only=False))
     return ContainerSpec(
@@ -85,6 +84,10 @@ class Isolation:
         writable = str(WORK_MOUNT / step.name)
         self.folder.local(writable).mkdir(exist_ok=True)
         return self._spec(step, image_id, grant, writable, LANE)
+
+    def shared_container(self, step: Step, image_id: str, grant: Grant) -> ContainerSpec:
+        """A container for tasks of many runs, which may write wherever their open tasks have their folders."""
+        return self._spec(step, image_id, grant, str(WORK_MOUNT), LANE)
 
     @contextmanager
     def starting(self) -> Iterator[None]:

@@ -8,4 +8,5 @@ split.py
 blur.py
 write.py      image -> file
 plan.py       parameters -> operations, and one image through them  pure
+allocator.py  what makes a kept process fast
 """

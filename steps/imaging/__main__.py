@@ -7,6 +7,7 @@ import os
 # The operations use no BLAS, and its threads would take a start's time. Set before numpy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from steps.imaging.allocator import keep_freed_memory
 from steps.stepkit import BadInput, Json, Task, serve
 
 _CAMERA = "camera"
@@ -40,4 +41,5 @@ def handle(task: Task) -> list[Json]:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     serve(handle)

@@ -72,7 +72,12 @@ def _array(path: str) -> Image:
         image = np.asarray(np.lib.format.open_memmap(path, mode="r"))
     except (ValueError, OverflowError) as error:
         raise BadInput(f"image {path!r} is not a whole array: {error}") from error
-    if image.dtype not in (np.uint8, np.uint16) or image.shape[2:] not in ((), (3,), (4,)) or not image.size:
+    if not _is_image(image):
         raise BadInput(f"image {path!r} is an array of {image.dtype}, shape {image.shape}, which is no image")
     check_size(f"image {path!r}", *size_of(image))
     return image
+
+
+def _is_image(array: Image) -> bool:
+    has_channels = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    return has_channels and array.size > 0 and array.dtype in (np.uint8, np.uint16)
