@@ -1,0 +1,91 @@
+"""The image service as `make daemon` brings it up, in a compose project and on a volume of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+
+from tests.acceptance.conftest import ROOT
+
+PORT = 8080
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed:
+    """One deployment: its name and its port on this machine."""
+
+    project: str
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For make and compose; as from a shell, even if these tests were started by make."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "COMPOSE_"))
+        }
+        return {**kept, "COMPOSE_PROJECT_NAME": self.project, "COORDINATOR_PORT": str(self.port)}
+
+    def make(self, target: str) -> str:
+        """Runs a target of the Makefile to its end; returns what it said."""
+        return self._run("make", "--no-print-directory", target)
+
+    def compose(self, *arguments: str) -> str:
+        """The same for a compose command."""
+        return self._run("steps/setup/compose.sh", *arguments)
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def containers(self, client: docker.DockerClient) -> dict[str, dict[str, Any]]:
+        """What the engine knows of each container, by the service's name in docker-compose.yml."""
+        found = client.containers.list(
+            all=True, filters={"label": f"com.docker.compose.project={self.project}"}
+        )
+        return {str(one.labels["com.docker.compose.service"]): one.attrs for one in found}
+
+
+@contextmanager
+def composed() -> Iterator[Composed]:
+    """A deployment on the usual port, or on another if that is taken. Nothing of it is left afterwards."""
+    deployment = Composed(project=f"coordinator-test-{secrets.token_hex(4)}", port=_free_port())
+    try:
+        deployment.make("daemon")
+        yield deployment
+    finally:
+        deployment.compose("down", "--volumes")
+
+
+def _free_port() -> int:
+    for port in (PORT, 0):
+        with socket.socket() as candidate:
+            # As the engine binds: connections of an earlier deployment that are not quite over do no harm.
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                candidate.bind(("", port))
+            except OSError:
+                continue
+            return int(candidate.getsockname()[1])
+    raise AssertionError("this machine has no free port")
