@@ -78,6 +78,7 @@ def stub_image(client: docker.DockerClient) -> str:
     return _test_image(client, "stub")
 
 
+@pytest.fixture(scope="session")
 def survey_image(client: docker.DockerClient) -> str:
     """Three quick steps that write files; it loops."""
     return _test_image(client, "survey")
