@@ -187,7 +187,10 @@ def run(job: Job, command: str) -> Summary:
         ready = _note_session(journal, ready, command, started)
         write_json(folder.path / "run.json", {**about, "started": _iso(started)})
         complete = _drive(ready, journal, swept)
-        return _conclude(ready, journal, about, started, complete=complete)
+        summary = _conclude(ready, journal, about, started, complete=complete)
+        if ready.engine is not None:
+            ready.engine.check_not_gone()
+        return summary
 
 
 def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:

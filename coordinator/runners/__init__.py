@@ -19,7 +19,7 @@ from coordinator.runners.fresh import FreshRunner
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import LaneRunner
 from coordinator.runners.process import open_process
-from coordinator.runners.resident import open_resident
+from coordinator.runners.resident import ResidentRunner
 from coordinator.threads import Sink
 
 
@@ -40,7 +40,7 @@ class Rungs:
             return LaneRunner(partial(open_process, self._folder), self._folder, sink)
         assert self._isolation is not None  # the preflight asks for an engine where one is needed
         if rung is Rung.RESIDENT:
-            return LaneRunner(partial(open_resident, self._isolation), self._folder, sink)
+            return ResidentRunner(self._isolation, sink)
         make = ExecRunner if rung is Rung.EXEC else FreshRunner
         return make(self._isolation, sink, concurrency=self._jobs)
 

@@ -2,6 +2,9 @@
 
 The SDK spends a millisecond of CPU on every call and its stream reader can lose frames, so the calls of a
 container's life go through the standard library's HTTP client; the SDK does everything else.
+
+A call without an answer may have taken effect all the same. So none is made twice here: whoever made it starts anew
+with another container, and whatever the call may have left goes with the run (containers.py).
 """
 
 from __future__ import annotations
@@ -10,13 +13,15 @@ import http.client
 import json
 import queue
 import socket
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
 from coordinator.errors import EngineError
 
-TIMEOUT = 60.0
 _UPGRADE = "Host: engine\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
+_LONGEST_REPLY = 64 * 1024
+"""Bytes of an engine's reply before a stream; more is no engine's."""
 
 
 class ApiError(EngineError):
@@ -27,22 +32,14 @@ class ApiError(EngineError):
         self.status = status
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("engine", timeout=TIMEOUT)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
 class Api:
     """Calls to one engine; safe to use from many threads."""
 
-    def __init__(self, address: str, version: str) -> None:
-        """``address`` is unix://PATH or tcp://HOST:PORT. Raises EngineError for any other kind."""
+    def __init__(self, address: str, version: str, timeout: float) -> None:
+        """``address`` is unix://PATH or tcp://HOST:PORT; a call may take ``timeout`` seconds in all.
+
+        Raises EngineError for any other kind of address.
+        """
         parts = urlsplit(address)
         if parts.scheme not in ("unix", "http+unix", "tcp", "http"):
             raise EngineError(
@@ -52,52 +49,54 @@ class Api:
         self._unix_path = (parts.path or parts.netloc) if "unix" in parts.scheme else None
         self._host, self._port = parts.hostname or "localhost", parts.port or 2375
         self._prefix = f"/v{version}"
-        self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
+        self._timeout = timeout
+        self._idle: queue.LifoQueue[_Connection] = queue.LifoQueue()
+        self.is_silent = False
+        """Whether the engine gave no answer to the last call that has ended."""
 
-    def call(self, method: str, path: str, body: Any = None, *, timeout: float = TIMEOUT) -> Any:
+    def call(self, method: str, path: str, body: Any = None, *, timeout: float | None = None) -> Any:
         """The decoded JSON of the engine's answer, None without one.
 
         Raises ApiError if the engine refuses, EngineError if it cannot be reached or does not answer in time.
         """
-        connection = self._connection()
+        deadline = time.monotonic() + (timeout or self._timeout)
+        connection = self._idle_connection()
         try:
-            status, answer = self._exchange(connection, method, path, body, timeout)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise EngineError(f"{method} {path}: {type(error).__name__}: {error}") from error
+            if connection is None:
+                connection = _Connection(self._connect(deadline))
+            status, answer = self._exchange(connection, method, path, body, deadline)
+            document = json.loads(answer) if status < 400 and answer.strip() else None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if connection is not None:
+                connection.close()
+            raise self._no_answer(method, path, error) from error
+        self.is_silent = False
         self._idle.put(connection)
         if status >= 400:
             raise ApiError(status, f"{method} {path}: the engine said {status}: {_message(answer)}")
-        return json.loads(answer) if answer.strip() else None
+        return document
 
     def hijack(self, path: str, body: Any = None) -> tuple[socket.socket, bytes]:
-        """POSTs and takes the connection over: the raw socket, and the bytes that came behind the reply."""
+        """POSTs and takes the connection over: the raw socket, and the bytes that came behind the reply.
+
+        Raises as :meth:`call` does.
+        """
         payload = json.dumps(body).encode() if body is not None else b""
         head = f"POST {self._prefix}{path} HTTP/1.1\r\n{_UPGRADE}Content-Length: {len(payload)}\r\n\r\n"
+        connection = None
         try:
-            connection = self._raw_connection()
-        except OSError as error:
-            raise EngineError(f"POST {path}: {error}") from error
-        try:
+            connection = self._connect(time.monotonic() + self._timeout)
             connection.sendall(head.encode() + payload)
-            reply = b""
-            while b"\r\n\r\n" not in reply:
-                data = connection.recv(65536)
-                if not data:
-                    raise EngineError(f"POST {path}: the engine closed the connection after {reply!r}")
-                reply += data
-            status, _, received = reply.partition(b"\r\n\r\n")
-            if status.split(b" ", 2)[1] not in (b"101", b"200"):
-                raise ApiError(
-                    int(status.split(b" ", 2)[1]), f"POST {path}: the engine said {_message(received)}"
-                )
-        except OSError as error:
+            status, received = _reply(connection)
+        except (OSError, ValueError, IndexError) as error:
+            if connection is not None:
+                connection.close()
+            raise self._no_answer("POST", path, error) from error
+        self.is_silent = False
+        if status not in (101, 200):
             connection.close()
-            raise EngineError(f"POST {path}: {error}") from error
-        except EngineError:
-            connection.close()
-            raise
-        return connection, received
+            raise ApiError(status, f"POST {path}: the engine said {status}: {_message(received)}")
+        return socket.socket(fileno=connection.detach()), received
 
     def close(self) -> None:
         """Closes the connections that are idle."""
@@ -107,37 +106,106 @@ class Api:
             except queue.Empty:
                 return
 
+    def _no_answer(self, method: str, path: str, error: Exception) -> EngineError:
+        self.is_silent = True
+        self.close()  # the others are most likely of no use either
+        return EngineError(f"{method} {path}: no answer from the engine: {type(error).__name__}: {error}")
+
     def _exchange(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: Any, timeout: float
+        self, connection: _Connection, method: str, path: str, body: Any, deadline: float
     ) -> tuple[int, bytes]:
         payload = json.dumps(body).encode() if body is not None else None
         headers = {"Content-Type": "application/json"} if payload is not None else {}
-        if connection.sock is None:
-            connection.connect()
-        connection.sock.settimeout(timeout)
+        connection.socket.deadline = deadline
         connection.request(method, self._prefix + path, payload, headers)
         response = connection.getresponse()
         return response.status, response.read()
 
-    def _connection(self) -> http.client.HTTPConnection:
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
-            if self._unix_path is not None:
-                return _UnixConnection(self._unix_path)
-            return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT)
-
-    def _raw_connection(self) -> socket.socket:
-        if self._unix_path is None:
-            return socket.create_connection((self._host, self._port), timeout=TIMEOUT)
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(TIMEOUT)
-        try:
-            connection.connect(self._unix_path)
-        except OSError:
+    def _idle_connection(self) -> _Connection | None:
+        """One that was used before and that the engine has not closed since."""
+        while True:
+            try:
+                connection = self._idle.get_nowait()
+            except queue.Empty:
+                return None
+            if not has_ended(connection.socket):
+                return connection
             connection.close()
+
+    def _connect(self, deadline: float) -> _TimedSocket:
+        if self._unix_path is None:
+            connection = socket.create_connection((self._host, self._port), deadline - time.monotonic())
+            timed = _TimedSocket(fileno=connection.detach())
+            timed.deadline = deadline
+            return timed
+        timed = _TimedSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+        timed.deadline = deadline
+        try:
+            timed.limit()
+            timed.connect(self._unix_path)
+        except OSError:
+            timed.close()
             raise
-        return connection
+        return timed
+
+
+class _TimedSocket(socket.socket):
+    """A socket whose reads and writes end by one deadline, into however small pieces its peer cuts them."""
+
+    deadline = float("inf")
+
+    def limit(self) -> None:
+        """Raises TimeoutError if the deadline has passed."""
+        remaining = self.deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(remaining)
+
+    def recv_into(self, *arguments: Any) -> int:
+        self.limit()
+        return super().recv_into(*arguments)
+
+    def recv(self, *arguments: Any) -> bytes:
+        self.limit()
+        return super().recv(*arguments)
+
+    def sendall(self, *arguments: Any) -> None:
+        self.limit()
+        super().sendall(*arguments)
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that is there already, and is not made anew when the engine closes it."""
+
+    auto_open = 0
+
+    def __init__(self, connected: _TimedSocket) -> None:
+        super().__init__("engine")
+        self.socket = connected
+        self.sock = connected
+
+
+def has_ended(connection: socket.socket) -> bool:
+    """Whether the peer has closed a connection on which there is nothing more to read."""
+    connection.setblocking(False)
+    try:
+        return not socket.socket.recv(connection, 1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _reply(connection: socket.socket) -> tuple[int, bytes]:
+    """The status of the engine's reply, and what came behind it. Raises OSError or ValueError without a whole one."""
+    reply = b""
+    while b"\r\n\r\n" not in reply:
+        data = connection.recv(65536)
+        if not data or len(reply) > _LONGEST_REPLY:
+            raise ConnectionError(f"the connection ended after {reply[:300]!r}")
+        reply += data
+    head, _, received = reply.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]), received
 
 
 def _message(answer: bytes) -> str:

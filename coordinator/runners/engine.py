@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 from urllib.parse import quote
 
 import requests
 from docker import APIClient
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import DockerException
 from docker.utils import kwargs_from_env, parse_host
 
 from coordinator.errors import EngineError
-from coordinator.runners.api import TIMEOUT, Api, ApiError
+from coordinator.runners.api import Api, ApiError
 from coordinator.runners.container import ContainerSpec
 
 LABEL = "coordinator.run"
 """Every container the coordinator makes carries this label; its value is the run's id."""
 FOLDER_LABEL = "coordinator.folder"
 """Beside it, the run folder that the container belongs to."""
+
+TIMEOUT, PATIENCE = "COORDINATOR_ENGINE_TIMEOUT", "COORDINATOR_ENGINE_PATIENCE"
+"""Variables with the seconds that a call may take (60), and that an engine may be away in mid-run (300)."""
+_PING_PAUSE = 0.5
+
+
+class EngineGone(EngineError):
+    """The engine has been away for so long that it is waited for no longer."""
+
+
+class NameTaken(ApiError):
+    """Another container has the name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +56,17 @@ class Engine:
 
     def __init__(self) -> None:
         """Connects by the environment (DOCKER_HOST). Raises EngineError with what to do."""
+        timeout, self._patience = _seconds(TIMEOUT, 60.0), _seconds(PATIENCE, 300.0)
         try:
-            self._sdk = APIClient(**kwargs_from_env(), version="auto", timeout=int(TIMEOUT))
+            self._sdk = APIClient(**kwargs_from_env(), version="auto", timeout=ceil(timeout))
             self._facts = self._sdk.version()
         except (DockerException, requests.RequestException) as error:
             raise EngineError(
                 f"no container engine answers: {error}\n"
                 "  start one (`make engine` sets one up), set DOCKER_HOST, or add yourself to the docker group"
             ) from error
-        self._api = Api(str(parse_host(kwargs_from_env().get("base_url"))), self._sdk.api_version)
+        self._api = Api(str(parse_host(kwargs_from_env().get("base_url"))), self._sdk.api_version, timeout)
+        self._given_up: EngineGone | None = None
 
     def close(self) -> None:
         self._api.close()
@@ -69,14 +88,14 @@ class Engine:
     def image(self, image_ref: str) -> ImageFacts:
         """The image behind a reference; nothing is ever pulled. Raises EngineError if it is not there."""
         try:
-            found: dict[str, Any] = self._sdk.inspect_image(image_ref)  # type: ignore[no-untyped-call]
-        except ImageNotFound as error:
+            found = self._api.call("GET", f"/images/{quote(image_ref)}/json")
+        except ApiError as error:
+            if error.status != 404:
+                raise EngineError(f"image {image_ref!r} cannot be inspected: {error}") from error
             raise EngineError(
                 f"image {image_ref!r} is not on this engine; build it (`make images`), "
                 f"or pull it (`docker pull {image_ref}`, or run with --pull)"
             ) from error
-        except (APIError, requests.RequestException) as error:
-            raise EngineError(f"image {image_ref!r} cannot be inspected: {error}") from error
         config = found["Config"]
         command = (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()))
         return ImageFacts(
@@ -86,10 +105,10 @@ class Engine:
     def has_image(self, image_ref: str) -> bool:
         """Whether the engine has it; if that cannot be told, :meth:`image` says why."""
         try:
-            self._sdk.inspect_image(image_ref)  # type: ignore[no-untyped-call]
-        except ImageNotFound:
-            return False
-        except (APIError, requests.RequestException):
+            self._api.call("GET", f"/images/{quote(image_ref)}/json")
+        except ApiError as error:
+            return error.status != 404
+        except EngineError:
             return True
         return True
 
@@ -109,15 +128,42 @@ class Engine:
                 if sum(layers.values()) > told:
                     told = sum(layers.values())
                     yield f"pulling {image_ref}: {told} of {len(layers)} layers"
-        except (APIError, requests.RequestException) as error:
+        except (DockerException, requests.RequestException) as error:
             reason = getattr(error, "explanation", None) or error
             raise EngineError(f"image {image_ref!r} cannot be pulled: {reason}") from error
 
-    def containers(self) -> dict[str, dict[str, str]]:
-        """The labels of all of the coordinator's containers, running or not, by container id."""
-        filters = quote(f'{{"label":["{LABEL}"]}}')
+    def containers(self, run_id: str | None = None) -> dict[str, dict[str, str]]:
+        """The labels of the coordinator's containers, of one run or of all, running or not, by container id."""
+        filters = quote(json.dumps({"label": [f"{LABEL}={run_id}" if run_id else LABEL]}))
         found = self._api.call("GET", f"/containers/json?all=1&filters={filters}")
         return {container["Id"]: container["Labels"] for container in found}
+
+    # -- an engine that is away -------------------------------------------------------------------------
+
+    def await_answer(self, cancelled: threading.Event) -> None:
+        """Waits while the engine does not answer, until ``cancelled``; returns at once if the last call got one.
+
+        Raises EngineGone once that has taken too long.
+        """
+        started = time.monotonic()
+        while self._api.is_silent and not cancelled.is_set():
+            try:
+                self._api.call("GET", "/version")
+            except ApiError:
+                return
+            except EngineError as error:
+                if time.monotonic() - started > self._patience:
+                    self._given_up = EngineGone(
+                        f"the container engine has been away for {self._patience:g} s ({error})\n"
+                        "  what is done is kept: start the engine, and the same command continues this run"
+                    )
+                    raise self._given_up from error
+                cancelled.wait(_PING_PAUSE)
+
+    def check_not_gone(self) -> None:
+        """Raises EngineGone if the engine was given up."""
+        if self._given_up is not None:
+            raise self._given_up
 
     # -- one container's life ---------------------------------------------------------------------------
 
@@ -131,23 +177,37 @@ class Engine:
             self.remove(container)
 
     def create(self, spec: ContainerSpec) -> str:
-        """A container that is not started yet; :meth:`remove` it whatever happens."""
-        return str(self._api.call("POST", f"/containers/create?name={spec.name}", spec.to_api())["Id"])
+        """A container that is not started yet; :meth:`remove` it whatever happens.
+
+        Raises NameTaken if another container has its name; it is not touched.
+        """
+        try:
+            return str(self._api.call("POST", f"/containers/create?name={spec.name}", spec.to_api())["Id"])
+        except ApiError as error:
+            if error.status == 409:
+                raise NameTaken(error.status, str(error)) from error
+            raise
 
     def attach(self, container: str) -> tuple[socket.socket, bytes]:
         """A raw connection to the streams, and the bytes that came behind the reply. Attach, then start."""
-        return self._api.hijack(f"/containers/{container}/attach?stream=1&stdin=1&stdout=1&stderr=1")
+        with _not_ours_to_end(container):
+            return self._api.hijack(f"/containers/{container}/attach?stream=1&stdin=1&stdout=1&stderr=1")
 
     def start(self, container: str) -> None:
-        self._api.call("POST", f"/containers/{container}/start")
+        with _not_ours_to_end(container):
+            self._api.call("POST", f"/containers/{container}/start")
 
     def wait(self, container: str, timeout: float) -> int:
         """The exit code; call it after the streams have ended (a container only created 'ends' at once)."""
-        return int(self._api.call("POST", f"/containers/{container}/wait", timeout=timeout)["StatusCode"])
+        with _not_ours_to_end(container):
+            return int(self._api.call("POST", f"/containers/{container}/wait", timeout=timeout)["StatusCode"])
 
     def ran_out_of_memory(self, container: str) -> bool:
         """What the engine says of it; on cgroup v2 a False proves nothing."""
-        return bool(self._api.call("GET", f"/containers/{container}/json")["State"].get("OOMKilled"))
+        return bool(self._state(container).get("OOMKilled"))
+
+    def is_running(self, container: str) -> bool:
+        return bool(self._state(container).get("Running"))
 
     def kill(self, container: str) -> None:
         """Ends a container that may have ended already, or be gone."""
@@ -171,6 +231,11 @@ class Engine:
             if error.status not in (404, 409):  # gone already, or on its way
                 raise
 
+    def _state(self, container: str) -> dict[str, Any]:
+        with _not_ours_to_end(container):
+            state: dict[str, Any] = self._api.call("GET", f"/containers/{container}/json")["State"]
+            return state
+
     # -- a further process in a running container -------------------------------------------------------
 
     def exec_create(self, container: str, command: tuple[str, ...]) -> str:
@@ -186,3 +251,26 @@ class Engine:
         """The exit code, None while the process runs."""
         code = self._api.call("GET", f"/exec/{process}/json")["ExitCode"]
         return None if code is None else int(code)
+
+
+@contextmanager
+def _not_ours_to_end(container: str) -> Iterator[None]:
+    """A container that the engine no longer has, or no longer runs, was ended by somebody else: no step's fault."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status in (404, 409):
+            raise EngineError(f"container {container[:12]} was ended from outside: {error}") from error
+        raise
+
+
+def _seconds(variable: str, default: float) -> float:
+    """The seconds that an environment variable says. Raises EngineError if they are none."""
+    text = os.environ.get(variable, "")
+    try:
+        seconds = float(text) if text else default
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise EngineError(f"{variable} is {text!r}; it must be a number of seconds")
+    return seconds

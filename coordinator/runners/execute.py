@@ -6,28 +6,28 @@ otherwise empty one.
 
 from __future__ import annotations
 
-import shlex
 import threading
 import time
 from dataclasses import dataclass
 
 from coordinator.errors import EngineError
-from coordinator.messages import Success, TaskError
+from coordinator.runners.attempt import END_TIMEOUT, Judged, attempt, judged
+from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
-from coordinator.runners.received import as_evidence
-from coordinator.runners.resident import ResidentContainer
-from coordinator.runners.stream import Exchange, exchange
-from coordinator.runners.verdict import CANCELLED, engine_failed, judge
-from coordinator.runners.workfolder import hand_over, prepare
-from coordinator.tasks import Evidence, Outcome, StepTask
+from coordinator.runners.stream import exchange
+from coordinator.tasks import StepTask
 from coordinator.threads import Clock, Sink, Threads
+
+_KILLED = 137
+_LOOK = 0.05
+"""Seconds between two looks whether a process has ended."""
 
 
 @dataclass(frozen=True)
 class Kept:
     """A lane's container, and what runs in it for each task."""
 
-    container: ResidentContainer
+    container: Started
     command: tuple[str, ...]
 
 
@@ -37,29 +37,28 @@ class ExecRunner:
     def __init__(self, isolation: Isolation, sink: Sink, *, concurrency: int) -> None:
         self._isolation = isolation
         self._engine = isolation.engine
+        self._containers = isolation.containers
         self._threads = Threads(sink, size=concurrency)
         self._lanes: dict[int, Kept] = {}
         self._lock = threading.Lock()
-        self._cancelled = threading.Event()
 
     def submit(self, task: StepTask) -> None:
         """Starts one attempt and returns at once. A lane has one task at a time."""
-        self._threads.submit(task, lambda: self._run(task))
+        self._threads.submit(
+            task, lambda: attempt(task, self._isolation, lambda clock: self._run(task, clock))
+        )
 
     def close_lane(self, lane: int) -> None:
-        """Removes the lane's container."""
+        """Removes the lane's container, and all processes in it."""
         with self._lock:
             kept = self._lanes.pop(lane, None)
         if kept is not None:
-            kept.container.end(kill=True)
+            kept.container.connection.close()
+            self._containers.remove_now(kept.container.id)
 
     def cancel(self) -> None:
         """Ends every container at once, and all processes in it."""
-        self._cancelled.set()
-        with self._lock:
-            lanes = tuple(self._lanes.values())
-        for kept in lanes:
-            kept.container.kill()
+        self._containers.cancel()
 
     def close(self) -> None:
         """Waits until every task has ended and every container is gone."""
@@ -67,42 +66,18 @@ class ExecRunner:
         for lane in tuple(self._lanes):
             self.close_lane(lane)
 
-    def _run(self, task: StepTask) -> Outcome:
-        if self._cancelled.is_set():
-            return Outcome(task=task, result=CANCELLED)
-        clock = Clock()
-        prepare(task, self._isolation.folder)
-        result: Success | TaskError
+    def _run(self, task: StepTask, clock: Clock) -> Judged:
         try:
-            with clock.measure("start"):
-                kept = self._kept(task)
-                process = self._engine.exec_create(kept.container.id, kept.command)
-            result, evidence = self._converse(task, kept, process, clock)
-        except EngineError as error:
-            self.close_lane(task.lane)
-            result, evidence = engine_failed(error), Evidence()
-        if self._cancelled.is_set() and isinstance(result, TaskError):
-            result = CANCELLED
-        result = hand_over(task, self._isolation.folder, result)
-        told = result.metrics if isinstance(result, Success) else {}
-        return Outcome(task=task, result=result, evidence=evidence, metrics={**told, **clock.metrics})
+            return self._converse(task, clock)
+        except EngineError:
+            self.close_lane(task.lane)  # the process may be running
+            raise
 
-    def _kept(self, task: StepTask) -> Kept:
-        """The lane's container, made for its first task and after it had to be ended."""
-        with self._lock:
-            kept = self._lanes.get(task.lane)
-        if kept is None:
-            spec = self._isolation.kept_container(task.step, task.image_id, task.grant)
-            command = self._engine.image(task.image_id).command
-            kept = Kept(ResidentContainer(self._isolation, spec), command)
-            with self._lock:
-                self._lanes[task.lane] = kept
-        return kept
-
-    def _converse(
-        self, task: StepTask, kept: Kept, process: str, clock: Clock
-    ) -> tuple[Success | TaskError, Evidence]:
-        connection, received = self._engine.exec_start(process)
+    def _converse(self, task: StepTask, clock: Clock) -> Judged:
+        with clock.measure("start"):
+            kept = self._kept(task)
+            process = self._engine.exec_create(kept.container.id, kept.command)
+            connection, received = self._engine.exec_start(process)
         with connection, clock.measure("exchange"):
             answer = exchange(
                 connection,
@@ -112,20 +87,30 @@ class ExecRunner:
                 spill=self._isolation.folder.path,
             )
         with clock.measure("end"):
-            exit_code = self._exit_code(task, process, answer)
-        evidence = Evidence(
-            stdout=as_evidence(answer.stdout),
-            stderr=answer.stderr,
-            exit_code=exit_code,
-            container=kept.container.id,
-            command=shlex.join(kept.container.spec.to_command()),
-        )
-        return judge(task, answer, exit_code, None), evidence
+            exit_code = None if answer.cut else self._exit_code(process)
+            if exit_code is None:  # the engine cannot kill one process, so its container goes with it
+                self.close_lane(task.lane)
+                exit_code = _KILLED
+        return judged(task, answer, exit_code, None, kept.container.id, kept.container.spec)
 
-    def _exit_code(self, task: StepTask, process: str, answer: Exchange) -> int:
-        """The process's exit code. The engine cannot kill one process, so its container goes with it."""
-        code = None if answer.cut else self._engine.exec_exit_code(process)
-        if code is None:
+    def _kept(self, task: StepTask) -> Kept:
+        """The lane's container, made for its first task, and again once it has ended for whatever reason."""
+        with self._lock:
+            kept = self._lanes.get(task.lane)
+        if kept is not None and kept.container.has_ended():
             self.close_lane(task.lane)
-            return 137
+            kept = None
+        if kept is None:
+            spec = self._isolation.kept_container(task.step, task.image_id, task.grant)
+            command = self._engine.image(task.image_id).command
+            kept = Kept(self._containers.start(spec), command)
+            with self._lock:
+                self._lanes[task.lane] = kept
+        return kept
+
+    def _exit_code(self, process: str) -> int | None:
+        """The exit code of a process that has ended its output; None if it goes on without it."""
+        deadline = time.monotonic() + END_TIMEOUT
+        while (code := self._engine.exec_exit_code(process)) is None and time.monotonic() < deadline:
+            time.sleep(_LOOK)
         return code

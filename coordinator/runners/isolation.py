@@ -1,4 +1,4 @@
-"""The containers of a run: what each is allowed, the network namespace they share, how many start at once.
+"""The containers of a run: what each is allowed, and the network namespace they share.
 
 Making a network namespace is the largest single cost of a start, so one idle container without any
 network holds a namespace for all others of the run (docs/performance.md has the figures).
@@ -9,8 +9,6 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from coordinator.batch import MOUNT, WORK_MOUNT
@@ -18,12 +16,15 @@ from coordinator.pipeline import Step
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
 from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
+from coordinator.runners.containers import Containers, Started
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
 from coordinator.runners.workfolder import step_user
 
 ROLE = "coordinator.role"
 """A label that tells a task's container from one that is kept."""
 TASK, LANE, NETWORK = "task", "lane", "network"
+_HOLDERS = 5
+"""So often a holder of the network namespace is started; more often than an engine is started again in a run."""
 
 
 def container_labels(run_id: str, folder: Path, role: str) -> dict[str, str]:
@@ -61,20 +62,24 @@ def container_spec(
 
 
 class Isolation:
-    """Makes the specs of one run's containers and starts them, a few at a time."""
+    """Makes the specs of one run's containers, and the network namespace that they share."""
 
     def __init__(self, engine: Engine, folder: RunFolder, run_id: str, *, starts: int) -> None:
-        """``starts`` is how many containers may be starting at once: more only slow each other."""
+        """``starts`` is how many containers may be starting at once."""
         self.engine = engine
         self.folder = folder
+        self.containers = Containers(engine, run_id, starts=starts)
         self._run_id = run_id
-        self._starts = threading.BoundedSemaphore(starts)
         self._numbers = itertools.count(1)
-        self._network: str | None = None
+        self._holder: Started | None = None
+        self._holders_left = _HOLDERS
         self._lock = threading.Lock()
 
     def task_container(self, step: Step, image_id: str, grant: Grant, work_dir: str) -> ContainerSpec:
-        """A container for one task, which may write to that task's folder alone."""
+        """A container for one task, which may write to that task's folder alone.
+
+        Raises EngineError if the engine can start none now, as :meth:`kept_container` does.
+        """
         return self._spec(step, image_id, grant, work_dir if step.writes else None, TASK)
 
     def kept_container(self, step: Step, image_id: str, grant: Grant) -> ContainerSpec:
@@ -89,23 +94,18 @@ class Isolation:
         """A container for tasks of many runs, which may write wherever their open tasks have their folders."""
         return self._spec(step, image_id, grant, str(WORK_MOUNT), LANE)
 
-    @contextmanager
-    def starting(self) -> Iterator[None]:
-        """Holds one of the places for containers that are starting."""
-        with self._starts:
-            yield
-
     def close(self) -> None:
-        """Removes the holder of the shared network namespace."""
-        with self._lock:
-            if self._network is not None:
-                self.engine.remove(self._network)
-                self._network = None
+        """Removes what is left of the run's containers, the holder of the network namespace among them."""
+        if self._holder is not None:
+            self._holder.connection.close()
+        self.containers.close()
 
     def _spec(
         self, step: Step, image_id: str, grant: Grant, writable: str | None, role: str
     ) -> ContainerSpec:
-        return container_spec(
+        self.containers.await_engine()
+        holder = self._network_holder(image_id)
+        spec = container_spec(
             step,
             image_id,
             grant,
@@ -113,7 +113,8 @@ class Isolation:
             writable=writable,
             labels=self._labels(role),
             name=self._name(),
-        ).in_network(self._shared_network(image_id))
+        )
+        return spec.in_network(holder.id) if holder else spec
 
     def _labels(self, role: str) -> dict[str, str]:
         return container_labels(self._run_id, self.folder.path, role)
@@ -121,14 +122,21 @@ class Isolation:
     def _name(self) -> str:
         return f"coordinator-{self._run_id}-{next(self._numbers)}"
 
-    def _shared_network(self, image_id: str) -> str:
-        """The id of the container that holds the run's network namespace.
+    def _network_holder(self, image_id: str) -> Started | None:
+        """The container that holds the run's network namespace.
 
         It is a step's image, waiting for input as every step does. The engine ends that input when the
-        connection is cut, so the holder ends by itself if the coordinator dies.
+        connection is cut, so the holder ends by itself if the coordinator dies. Holders that do not last (a program
+        that does not wait for its input) are replaced a few times; after that, every container gets a namespace
+        of its own.
         """
         with self._lock:
-            if self._network is None:
+            if self._holder is not None and self._holder.has_ended():
+                self._holder.connection.close()
+                self.containers.remove_now(self._holder.id)
+                self._holder = None
+            if self._holder is None and self._holders_left:
+                self._holders_left -= 1
                 uid, gid = step_user()
                 spec = ContainerSpec(
                     image_ref=image_id,
@@ -138,12 +146,5 @@ class Isolation:
                     memory=512 * 1024**2,
                     labels=self._labels(NETWORK),
                 )
-                container = self.engine.create(spec)
-                try:
-                    self._connection, _ = self.engine.attach(container)
-                    self.engine.start(container)
-                except BaseException:
-                    self.engine.remove(container)
-                    raise
-                self._network = container
-            return self._network
+                self._holder = self.containers.start(spec)
+            return self._holder

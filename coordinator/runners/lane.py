@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,7 +75,10 @@ class Program(Protocol):
         ...
 
     def end(self, *, kill: bool) -> Ending:
-        """Ends the program, at once or after its input has ended, and leaves nothing of it behind."""
+        """Ends the program, at once or after its input has ended, and leaves nothing of it behind.
+
+        Raises EngineError if it cannot be learnt how it ended.
+        """
         ...
 
 
@@ -142,7 +146,9 @@ class Lane:
                     message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
                     self._break_off(TaskError(kind=ErrorKind.INTERNAL, message=message))
         finally:
-            self._end_program(kill=self._cancelled)
+            with suppress(EngineError):
+                self._end_program(kill=self._cancelled)
+            self._incoming.close()
             self._selector.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
@@ -235,11 +241,13 @@ class Lane:
         self._incoming.feed(stdout)
         outcomes: list[Outcome] = []
         line, fault = b"", None
-        while self._incoming and self._pending and fault is None:
-            line = self._incoming.take()
-            fault = self._answer(line, outcomes)
-        if outcomes:
-            self._hand_out(outcomes)
+        try:
+            while self._incoming and self._pending and fault is None:
+                line = self._incoming.take()
+                fault = self._answer(line, outcomes)
+        finally:
+            if outcomes:
+                self._hand_out(outcomes)
         if fault is not None:
             self._break_off(fault, as_evidence(line))
         elif (flooded := self._flooded()) is not None:
@@ -257,11 +265,12 @@ class Lane:
         response = parse_any_response(self._program.decode_line(line) if self._program else line)
         if isinstance(response, TaskError):
             return response
-        task = self._pending.pop(response.task, None)
+        task = self._pending.get(response.task)
         if task is None:
             return wrong_task(response.task, self._head.id)
         result = said_by_step(response) if isinstance(response, Failure) else response
         result = hand_over(task, self._folder, result)
+        del self._pending[task.id]
         told = dict(response.metrics) if isinstance(response, Success) else {}
         evidence = Evidence() if isinstance(result, Success) else Evidence(stdout=as_evidence(line))
         outcomes.append(Outcome(task=task, result=result, evidence=evidence, metrics=told))
@@ -292,11 +301,15 @@ class Lane:
     def _break_off(self, error: TaskError, stdout: bytes | None = None) -> None:
         """Ends the program because of its head, whose evidence is ``stdout``, or else what has not been taken."""
         stdout = self._incoming.evidence() if stdout is None else stdout
-        ending = self._end_program(kill=True)
+        try:
+            ending = self._end_program(kill=True)
+        except EngineError:  # why it is ended is known already
+            ending = Ending(exit_code=None, stderr=b"")
         self._fail_pending(error, ending, stdout)
 
     def _fail_pending(self, error: TaskError, ending: Ending, stdout: bytes) -> None:
         """The head fails with ``error``; what waits behind it is lost, or cancelled with it."""
+        error = CANCELLED if self._cancelled else error
         others = error if error.kind in (ErrorKind.CANCELLED, ErrorKind.LOST) else LOST
         evidence = Evidence(
             stdout=stdout,

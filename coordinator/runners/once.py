@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from coordinator.messages import Success, TaskError
 from coordinator.runfolder import RunFolder
+from coordinator.runners.attempt import converse
+from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import TASK, container_labels, container_spec
-from coordinator.runners.stream import Live, exchange
-from coordinator.runners.verdict import judge
+from coordinator.runners.stream import Live
 from coordinator.runners.workfolder import prepare
 from coordinator.tasks import StepTask
-
-_END_TIMEOUT = 10.0
+from coordinator.threads import Clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Verdict:
     """How a task ended that was run once; ``seconds`` from the container's start to its end."""
 
     result: Success | TaskError
-    exit_code: int
+    exit_code: int | None
     seconds: float
 
 
@@ -43,20 +43,9 @@ def run_once(engine: Engine, task: StepTask, folder: RunFolder, *, owner: RunFol
     )
     with engine.created(spec) as container:
         connection, received = engine.attach(container)
-        engine.start(container)
-        started = time.monotonic()
         with connection:
-            answer = exchange(
-                connection,
-                received,
-                task.request.line(),
-                deadline=started + task.step.timeout,
-                spill=owner.path,
-                live=live,
-            )
-        if answer.cut:
-            engine.kill(container)
-        exit_code = engine.wait(container, _END_TIMEOUT)
-        out_of_memory = None if exit_code == 0 else engine.ran_out_of_memory(container)
-    result = judge(task, answer, exit_code, out_of_memory)
-    return Verdict(result=result, exit_code=exit_code, seconds=time.monotonic() - started)
+            engine.start(container)
+            begun = time.monotonic()
+            started = Started(id=container, spec=spec, connection=connection, received=received)
+            result, evidence = converse(engine, started, task, Clock(), spill=owner.path, live=live)
+    return Verdict(result=result, exit_code=evidence.exit_code, seconds=time.monotonic() - begun)

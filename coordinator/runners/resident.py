@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 
+from coordinator.errors import EngineError
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.isolation import Isolation
-from coordinator.runners.lane import Ending
+from coordinator.runners.lane import Ending, LaneRunner
 from coordinator.runners.stream import Streams
 from coordinator.tasks import StepTask
+from coordinator.threads import Sink
 
 _END_TIMEOUT = 10.0
 
@@ -19,18 +22,11 @@ class ResidentContainer:
     def __init__(self, isolation: Isolation, spec: ContainerSpec) -> None:
         """Creates and starts it. Raises EngineError, and leaves nothing behind then."""
         self._engine = isolation.engine
-        self.spec = spec
+        self._containers = isolation.containers
+        self._started = self._containers.start(spec)
         self._streams = Streams()
-        self._early: list[memoryview] = []
-        self.id = self._engine.create(spec)
-        try:
-            self.connection, received = self._engine.attach(self.id)
-            self._early += self._streams.feed(received)
-            with isolation.starting():
-                self._engine.start(self.id)
-        except BaseException:
-            self._engine.remove(self.id)
-            raise
+        self._early = self._started.received
+        self.connection = self._started.connection
 
     def encode(self, request: bytes) -> bytes:
         return request
@@ -39,29 +35,44 @@ class ResidentContainer:
         return line
 
     def decode(self, data: bytes) -> bytes:
-        early, self._early = self._early, []
-        return b"".join([*early, *self._streams.feed(data)])
-
-    def kill(self) -> None:
-        """Ends it at once; :meth:`end` still has to follow."""
-        self._engine.kill(self.id)
+        early, self._early = self._early, b""
+        return b"".join(self._streams.feed(early + data))
 
     def end(self, *, kill: bool) -> Ending:
-        self.connection.close()
+        """Raises EngineError if it cannot be learnt how it ended."""
+        container = self._started.id
         try:
             if kill:
-                self._engine.kill(self.id)
-            exit_code = self._engine.wait(self.id, _END_TIMEOUT)
-            out_of_memory = None if exit_code == 0 else self._engine.ran_out_of_memory(self.id)
+                self.connection.close()  # or the engine would wait for somebody to read what is still written
+                self._engine.kill(container)
+            exit_code = self._engine.wait(container, _END_TIMEOUT)
+            out_of_memory = None if exit_code == 0 else self._engine.ran_out_of_memory(container)
+        except EngineError:
+            self._containers.remove_now(container)  # it may be running
+            raise
         finally:
-            self._engine.remove(self.id)
+            self.connection.close()
+        self._containers.remove(container)
         return Ending(
             exit_code=exit_code,
             stderr=bytes(self._streams.stderr),
             out_of_memory=out_of_memory,
-            container=self.id,
-            command=shlex.join(self.spec.to_command()),
+            container=container,
+            command=shlex.join(self._started.spec.to_command()),
         )
+
+
+class ResidentRunner(LaneRunner):
+    """A runner on lanes of which each has a container."""
+
+    def __init__(self, isolation: Isolation, sink: Sink) -> None:
+        super().__init__(partial(open_resident, isolation), isolation.folder, sink)
+        self._containers = isolation.containers
+
+    def cancel(self) -> None:
+        """Ends every program at once, those that are just starting, too."""
+        super().cancel()
+        self._containers.cancel()
 
 
 def open_resident(isolation: Isolation, task: StepTask) -> ResidentContainer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from coordinator.errors import EngineError
 from coordinator.messages import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
 from coordinator.runners.api import ApiError
+from coordinator.runners.engine import EngineGone
 from coordinator.runners.stream import Cut, Exchange
 from coordinator.tasks import StepTask
 
@@ -33,7 +34,12 @@ def judge(
 
 
 def engine_failed(error: EngineError) -> TaskError:
-    """The engine's own failure, which costs no attempt; what it refuses outright (an image that has gone) does."""
+    """The engine's own failure, which costs no attempt; what it refuses outright (an image that has gone) does.
+
+    Once the engine has been given up, the run ends, and the task is to be done by the next one.
+    """
+    if isinstance(error, EngineGone):
+        return TaskError(kind=ErrorKind.CANCELLED, message=str(error))
     refused = isinstance(error, ApiError) and error.status < 500
     return TaskError(kind=ErrorKind.INTERNAL if refused else ErrorKind.ENGINE, message=str(error))
 
