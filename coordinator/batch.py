@@ -198,6 +198,13 @@ class Batch:
                 recording.item["detections"] = detections.get(image, [])
             yield recording
 
+    def check(self) -> None:
+        """Raises BatchError if there is no recording at all, good or bad: most likely the wrong folder was named."""
+        if next(self.recordings(), None) is None:
+            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+            what = f"{self.table.name} has no row" if self.table else f"no image ({kinds}), no recordings.csv"
+            raise BatchError(f"batch {str(self.folder)!r} holds no recording: {what}")
+
     def regions(self, *, positioned: bool) -> Regions:
         """How the batch is divided; ``positioned`` says whether any of its recordings has a position."""
         if not positioned:

@@ -205,6 +205,7 @@ def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:
     with problems.collected():
         notes.append(check_folder(folder.path))
     with problems.collected():
+        prepared.batch.check()
         census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
     image_of = partial(_image, engine, pull=prepared.job.pull) if engine else None
     checked = check(prepared.pipeline, image_of, inventory, problems)

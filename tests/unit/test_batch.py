@@ -110,6 +110,17 @@ class TestFolderWithoutTable:
             write_png(tmp_path / name)
         assert list(batch(tmp_path).recordings()) == []
 
+    def test_a_batch_without_any_recording_is_refused_before_a_run(self, tmp_path: Path) -> None:
+        (tmp_path / "notes.txt").touch()
+        with pytest.raises(
+            BatchError, match=r"holds no recording: no image \(.bmp, .jpeg, .*no recordings.csv"
+        ):
+            batch(tmp_path).check()
+        with pytest.raises(BatchError, match=r"holds no recording: recordings.csv has no row"):
+            batch(tmp_path, csv="image\n").check()
+        (tmp_path / "recordings.csv").write_text("image\nabsent.jpg\n")
+        open_batch(tmp_path).check()
+
     def test_suffixes_in_capitals_are_images_too(self, tmp_path: Path) -> None:
         write_png(tmp_path / "DSC001.JPG")
         assert only(batch(tmp_path)).id == "DSC001.JPG"
