@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from steps.imaging.image import OPAQUE, Image, has_alpha, size_of
+from steps.imaging.image import ALPHA, Image, has_alpha, size_of
 from steps.stepkit.loop import BadInput
 
 _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE = 9, 75, 75
@@ -41,7 +41,7 @@ def bilateral(image: Image) -> Image:
     which is no colour, stays as it is.
     """
     if has_alpha(image):
-        return np.dstack((bilateral(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)), image[..., OPAQUE]))
+        return np.dstack((bilateral(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)), image[..., ALPHA]))
     if image.dtype == np.uint16:
         levels = image.astype(np.float32)
         levels /= _LEVEL
