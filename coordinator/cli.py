@@ -24,9 +24,12 @@ _EPILOG = "exit codes: 0 all done, 1 some items failed, 2 wrong usage or preflig
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    _open_missing_streams()
     options = _parser().parse_args(arguments)
+    code = ExitCode.DONE
     try:
-        return int(options.command(options))
+        code = options.command(options)
+        sys.stdout.flush()
     except CoordinatorError as error:
         print(f"coordinator: {error}", file=sys.stderr)
         return int(error.exit_code)
@@ -34,9 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("coordinator: interrupted", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our stdout (head, less) has gone; nothing more may be written, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.DONE)
+        _drop_stdout()
+    return int(code)
+
+
+def _open_missing_streams() -> None:
+    """A stream that was closed by who started us must not become the first file that is opened."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+
+
+def _drop_stdout() -> None:
+    """The reader of our stdout (head, less) has gone; nothing more may be written, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -325,8 +343,16 @@ def _run(options: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     from coordinator.run import run
 
-    summary = run(job, shlex.join(["python", "-m", "coordinator", *sys.argv[1:]]))
-    _print_summary(summary, job)
+    return _tell(run(job, shlex.join(["python", "-m", "coordinator", *sys.argv[1:]])), job)
+
+
+def _tell(summary: Summary, job: Job) -> ExitCode:
+    """How it went counts, whether or not anybody reads it."""
+    try:
+        _print_summary(summary, job)
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
     return summary.exit_code
 
 
@@ -457,9 +483,7 @@ def _retry(options: argparse.Namespace) -> ExitCode:
     if job is None:
         print("nothing has failed" + (f" at {options.step}" if options.step else ""))
         return ExitCode.DONE
-    summary = run(job, shlex.join(["python", "-m", "coordinator", *sys.argv[1:]]))
-    _print_summary(summary, job)
-    return summary.exit_code
+    return _tell(run(job, shlex.join(["python", "-m", "coordinator", *sys.argv[1:]])), job)
 
 
 def _clean(options: argparse.Namespace) -> ExitCode:

@@ -104,6 +104,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Opens or creates the journal at ``path``. Raises RunFolderError if that cannot be done."""
+        self._path = path
         try:
             self._db = sqlite3.connect(path, isolation_level="DEFERRED")
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -121,8 +122,13 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.commit()
-        self._db.close()
+        try:
+            self._db.commit()
+        except sqlite3.Error:
+            if error is None:  # else that is what went wrong, of which this is only a consequence
+                raise
+        finally:
+            self._db.close()
 
     def begin_session(self) -> None:
         """A new invocation takes over: what waited in regions is gathered anew from the tasks' responses."""
@@ -132,8 +138,10 @@ class Journal:
         self._db.commit()
 
     def commit(self) -> None:
-        """Makes everything said so far durable."""
+        """Makes everything said so far durable. Raises RunFolderError if the journal's file has gone."""
         self._db.commit()
+        if not self._path.exists():  # SQLite would write on, to a file that nobody can find
+            raise RunFolderError(f"journal {self._path} has been removed while the run went on")
 
     # -- facts ----------------------------------------------------------------------------------------
 

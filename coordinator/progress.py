@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import queue
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from coordinator.journal import Status
 from coordinator.messages import TaskError
@@ -18,6 +23,10 @@ if TYPE_CHECKING:
 
 _PLAIN_INTERVAL = 5.0
 _SHOWN_FAILURES = 5
+_MOST_CHUNKS = 1000
+"""What is drawn and not yet read by the terminal, or by whatever stderr leads to."""
+_LAST_WORDS = 1.0
+"""Seconds to wait for them at the end."""
 
 
 @dataclass
@@ -26,6 +35,47 @@ class _Tally:
     done: int = 0
     failed: int = 0
     reused: int = 0
+
+
+class _Stderr:
+    """The file to draw on. A thread of its own writes, so that a reader who stops reading, or has gone, stops no run.
+
+    What such a reader does not take is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._chunks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._pass_on, name="stderr", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> int:
+        """Takes text; safe in a signal handler."""
+        if self._chunks.qsize() < _MOST_CHUNKS:
+            self._chunks.put(text)
+        return len(text)
+
+    def flush(self) -> None:
+        return
+
+    def close(self) -> None:
+        """Waits for what was written to be read, for a while."""
+        self._chunks.put(None)
+        self._thread.join(_LAST_WORDS)
+
+    def _pass_on(self) -> None:
+        while (text := self._chunks.get()) is not None:
+            with suppress(OSError):  # nobody is there to read it
+                _write(text)
+
+
+def _write(text: str) -> None:
+    """Writes past Python's own stream, whose lock must be free when the interpreter ends."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except io.UnsupportedOperation:
+        sys.stderr.write(text)
+    else:
+        os.write(descriptor, text.encode(errors="backslashreplace"))
 
 
 def tell(text: str) -> None:
@@ -44,12 +94,13 @@ class Progress:
         self._failures = 0
         self._started = time.monotonic()
         self._last_line = self._started
+        self._out = _Stderr()
         self._bars: Bars | None = None
         self._rows: dict[str, TaskID] = {}
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
-            self._bars = _make_bars()
+            self._bars = _make_bars(self._out)
             self._bars.start()
         for note in self._notes:
             self.note(note)
@@ -62,6 +113,7 @@ class Progress:
             self._bars.stop()
         else:
             self._print_line()
+        self._out.close()
 
     def expect(self, step: str, tasks: int) -> None:
         self._tally(step).expected += tasks
@@ -87,7 +139,7 @@ class Progress:
         if self._bars is not None:
             self._bars.console.print(text, markup=False, highlight=False)
         else:
-            print(text, file=sys.stderr, flush=True)
+            self._out.write(f"{text}\n")
 
     def _tally(self, step: str) -> _Tally:
         return self._tallies.setdefault(step, _Tally())
@@ -113,7 +165,7 @@ class Progress:
         self._last_line = time.monotonic()
         elapsed = self._last_line - self._started
         parts = [_plain(step, tally, self._total(step), elapsed) for step, tally in self._tallies.items()]
-        print(f"[{elapsed:6.1f} s]  " + "   ".join(parts), file=sys.stderr, flush=True)
+        self._out.write(f"[{elapsed:6.1f} s]  " + "   ".join(parts) + "\n")
 
 
 def _plain(step: str, tally: _Tally, total: int, elapsed: float) -> str:
@@ -125,7 +177,7 @@ def _plain(step: str, tally: _Tally, total: int, elapsed: float) -> str:
     return text + (f", {tally.failed} failed" if tally.failed else "")
 
 
-def _make_bars() -> Bars:
+def _make_bars(out: _Stderr) -> Bars:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -153,5 +205,5 @@ def _make_bars() -> Bars:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("[red]{task.fields[failed]}"),
-        console=Console(stderr=True),
+        console=Console(file=cast(IO[str], out), force_terminal=True),
     )

@@ -7,14 +7,13 @@ import json
 import os
 import platform
 import secrets
-import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from coordinator import __version__
@@ -22,6 +21,7 @@ from coordinator.batch import BadRecording, Batch, Recording, open_batch
 from coordinator.clean import sweep
 from coordinator.errors import BatchError, ExitCode, RunFolderError
 from coordinator.executor import LocalExecutor
+from coordinator.interrupts import Interrupts
 from coordinator.inventory import host_inventory
 from coordinator.journal import FailedTask, Journal, SessionState, Status
 from coordinator.messages import PROTOCOL, Json
@@ -173,24 +173,39 @@ def run(job: Job, command: str) -> Summary:
 
     Raises CoordinatorError for everything that keeps it from starting.
     """
-    started = time.time()
+    started, since = time.time(), time.monotonic()
     prepared = prepare(job)
     with ExitStack() as stack:
         ready = _preflight(prepared, stack)
         folder = ready.folder
+        interrupts = stack.enter_context(Interrupts())
+        stack.enter_context(_trouble(folder))
         folder.create()
         stack.enter_context(folder.locked())
+        folder.remove_half_written()
         swept = sweep(ready.engine, folder.path) if ready.engine else 0
         journal = stack.enter_context(Journal(folder.journal))
         _claim(journal, folder)
         about = _about(ready, command)
         ready = _note_session(journal, ready, command, started)
         write_json(folder.path / "run.json", {**about, "started": _iso(started)})
-        complete = _drive(ready, journal, swept)
-        summary = _conclude(ready, journal, about, started, complete=complete)
+        complete = _drive(ready, journal, interrupts, swept)
+        summary = _conclude(ready, journal, about, started, since, complete=complete)
         if ready.engine is not None:
             ready.engine.check_not_gone()
         return summary
+
+
+@contextmanager
+def _trouble(folder: RunFolder) -> Iterator[None]:
+    """Tells what may happen to the run folder in mid-run: its disk fills up or fails, it vanishes, it is damaged."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise RunFolderError(
+            f"run folder {str(folder.path)!r}: {error}\n"
+            "  what had ended before is kept; when this is mended, the same command continues"
+        ) from error
 
 
 def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:
@@ -237,8 +252,8 @@ def _claim(journal: Journal, folder: RunFolder) -> None:
             f"run folder {str(folder.path)!r} belongs to batch {owner}; name another with --out"
         )
     journal.set_fact("batch", str(folder.batch))
-    if journal.fact("run_id") is None:
-        journal.set_fact("run_id", secrets.token_hex(4))
+    # Containers are named after it. By chance and anew, because a copy of a run folder may run beside it.
+    journal.set_fact("run_id", secrets.token_hex(6))
     journal.begin_session()
 
 
@@ -278,12 +293,12 @@ def _forms(journal: Journal, checked: Checked) -> dict[str, list[tuple[Step, str
     return earlier
 
 
-def _drive(ready: Ready, journal: Journal, swept: int) -> bool:
+def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -> bool:
     """Runs the scheduler to its end; True if nothing is left to do."""
     prepared, checked, inventory, folder = ready.prepared, ready.checked, ready.inventory, ready.folder
     census, steps = ready.census, checked.pipeline.steps
     jobs = prepared.job.jobs or _concurrency(checked.pipeline, inventory)
-    run_id = f"{journal.fact('run_id')}-{journal.session}"
+    run_id = str(journal.fact("run_id"))
     earlier, failed_only = _forms(journal, checked), prepared.job.failed_only
     plan = Plan(
         steps=steps,
@@ -310,17 +325,23 @@ def _drive(ready: Ready, journal: Journal, swept: int) -> bool:
             jobs=jobs,
         )
         try:
-            with _signals(scheduler, executor, progress):
-                return scheduler.run(prepared.recordings())
+            interrupts.drive(drain=scheduler.drain, cancel=executor.cancel, note=progress.note)
+            return scheduler.run(prepared.recordings())
         except BaseException:
             executor.cancel()
             raise
 
 
 def _conclude(
-    ready: Ready, journal: Journal, about: dict[str, object], started: float, *, complete: bool
+    ready: Ready,
+    journal: Journal,
+    about: dict[str, object],
+    started: float,
+    since: float,
+    *,
+    complete: bool,
 ) -> Summary:
-    """Writes the results and the rest of run.json."""
+    """Writes the results and the rest of run.json. ``started`` is a time of day, ``since`` the same by the clock."""
     prepared, folder = ready.prepared, ready.folder
     if complete:  # else there are failures of earlier sessions that this one has not come to
         folder.keep_only_failures(failure.id for failure in journal.failures())
@@ -329,8 +350,8 @@ def _conclude(
         files = write_results(journal, prepared.pipeline.steps, prepared.batch.projection, folder.path)
         journal.set_fact("results", "complete" if complete else "partial")
     counts = journal.counts()
-    finished = time.time()
-    times = {"started": _iso(started), "finished": _iso(finished), "seconds": round(finished - started, 3)}
+    seconds = time.monotonic() - since
+    times = {"started": _iso(started), "finished": _iso(started + seconds), "seconds": round(seconds, 3)}
     tallies = {f"{step}.{status}": count for (step, status), count in sorted(counts.items())}
     write_json(folder.path / "run.json", {**about, **times, "complete": complete, "tasks": tallies})
     journal.set_fact("session_state", SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
@@ -341,7 +362,7 @@ def _conclude(
         failures=tuple(itertools.islice(journal.failures(), _NAMED_FAILURES)),
         failed=sum(count for (_, status), count in counts.items() if status is Status.FAILED),
         files=(*files, folder.path / "run.json"),
-        seconds=finished - started,
+        seconds=seconds,
         complete=complete,
     )
 
@@ -389,24 +410,3 @@ def _about(ready: Ready, command: str) -> dict[str, object]:
 
 def _iso(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
-
-
-@contextmanager
-def _signals(scheduler: Scheduler, executor: LocalExecutor, progress: Progress) -> Iterator[None]:
-    """The first SIGINT or SIGTERM lets running tasks end; the second ends them at once."""
-    seen = []
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        scheduler.drain()
-        if len(seen) == 1:
-            progress.note("interrupted: waiting for the tasks that run (once more to end them at once)")
-        else:
-            executor.cancel()
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -88,6 +88,11 @@ class RunFolder:
             lock.flush()
             yield
 
+    def remove_half_written(self) -> None:
+        """Removes the files that a session was writing when it died; the caller holds the lock."""
+        for path in self.path.glob(".*.part"):
+            path.unlink()
+
     def work_mount(self, step: str, unit: str) -> str:
         """A task's own folder as its step sees it."""
         return task_mount(step, unit, WORK_MOUNT / self.path.name if self.shared_work else WORK_MOUNT)
@@ -224,8 +229,22 @@ def write_text(path: Path, text: str) -> None:
 def written_aside(path: Path) -> Iterator[TextIO]:
     """A UTF-8 file to write to that takes the place of ``path``, synced, when the block ends well."""
     aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", encoding="utf-8", newline="") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a new name in a folder last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

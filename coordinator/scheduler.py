@@ -78,17 +78,25 @@ class _Ready:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Moment:
+    """A time of day (seconds since the epoch) and the clock's: days may jump, and what lasted is told by the clock."""
+
+    day: float
+    clock: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Running:
     ready: _Ready
     seat: Seat
-    submitted: float
+    submitted: _Moment
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Fetching:
     recording: Recording
     task: FetchTask
-    submitted: float
+    submitted: _Moment
     tries: Tries = field(default_factory=Tries)
 
 
@@ -221,10 +229,10 @@ class Scheduler:
         if self._stays_failed(FETCH, task.id, [url]):
             self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
             return
-        self._submit_fetch(_Fetching(recording=recording, task=task, submitted=time.time()))
+        self._submit_fetch(_Fetching(recording=recording, task=task, submitted=self._now()))
 
     def _submit_fetch(self, fetching: _Fetching) -> None:
-        self._fetching[fetching.task.id] = replace(fetching, submitted=time.time())
+        self._fetching[fetching.task.id] = replace(fetching, submitted=self._now())
         self._executor.submit(fetching.task)
 
     # -- ready units ------------------------------------------------------------------------------------
@@ -332,7 +340,7 @@ class Scheduler:
             lane=seat.lane,
             attempt=ready.tries.attempt + ready.tries.engine_failures,
         )
-        self._running[task.id] = _Running(ready=ready, seat=seat, submitted=time.time())
+        self._running[task.id] = _Running(ready=ready, seat=seat, submitted=self._now())
         self._journal.forget(task.id)
         self._executor.submit(task)
 
@@ -406,13 +414,16 @@ class Scheduler:
             self._fail_task(task.id, FETCH, recording.id, outcome.result, key=task.url)
             self._advance(self._flow.lose(self._plan.regions.around(recording.position)))
 
-    def _note_attempt(self, outcome: Outcome, submitted: float) -> None:
+    def _now(self) -> _Moment:
+        return _Moment(day=time.time(), clock=self._clock())
+
+    def _note_attempt(self, outcome: Outcome, submitted: _Moment) -> None:
         self._journal.attempted(
             Attempt(
                 task=outcome.task.id,
                 number=outcome.task.attempt,
-                submitted=submitted,
-                ended=time.time(),
+                submitted=submitted.day,
+                ended=submitted.day + self._clock() - submitted.clock,
                 container=outcome.evidence.container,
                 error=outcome.result if isinstance(outcome.result, TaskError) else None,
                 metrics=outcome.metrics,
@@ -429,8 +440,12 @@ class Scheduler:
         *,
         key: str | None = None,
     ) -> None:
+        try:
+            self._folder.keep_failure(task_id, error, outcome)
+        except OSError as trouble:
+            message = f"{error.message} (its evidence could not be kept: {trouble.strerror})"
+            error = error.model_copy(update={"message": message})
         self._journal.failed(task_id, step, unit, error, key)
-        self._folder.keep_failure(task_id, error, outcome)
         self._observer.ended(step, Status.FAILED)
         self._observer.failed(task_id, error)
 

@@ -48,6 +48,13 @@ class TestOpening:
             Journal(tmp_path / "absent" / "journal.db")
 
 
+def test_a_journal_that_is_removed_is_missed(journal: Journal, path: Path) -> None:
+    journal.commit()
+    path.unlink()
+    with pytest.raises(RunFolderError, match="has been removed"):
+        journal.commit()
+
+
 def test_facts_are_kept_from_session_to_session(path: Path) -> None:
     for value in ("a", "b"):
         with Journal(path) as journal:

@@ -1,6 +1,7 @@
 """Three quick steps in one program, told apart by the step's name; they write files, and check those they read.
 
-detect     one detection in every recording, and a file of some size, written piece by piece
+detect     one detection in every recording, and a file of some size, written piece by piece;
+           /batch/mood.json may ask it to ``pause`` some seconds, to ``hang`` or to ``crash`` at recordings named
 position   an object at each of a region's recordings that lies in its core
 recognise  the object's category, and a file
 """
@@ -8,9 +9,12 @@ recognise  the object's category, and a file
 import hashlib
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+MOOD = Path("/batch/mood.json")
+"""Beside the batch's images, so that results are reused whatever it says."""
 _PIECE = 16 * 1024
 Item = dict[str, Any]
 
@@ -24,6 +28,10 @@ def main() -> None:
 
 def detect(request: Item) -> list[Item]:
     (item,) = request["items"]
+    mood = json.loads(MOOD.read_text()) if MOOD.exists() else {}
+    time.sleep(3600 if item["id"] in mood.get("hang", ()) else mood.get("pause", 0))
+    if item["id"] in mood.get("crash", ()):
+        sys.exit(f"cannot survey {item['id']}")
     shade = int(request["params"].get("shade", 0))
     found = {"bbox": [shade, 1, 4, 5], "score": 0.5, "label": "sign"}
     return [{**item, "image": _write(request, item["id"]), "detections": [found]}]

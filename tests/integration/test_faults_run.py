@@ -1,0 +1,444 @@
+"""Faults of the run itself on a real engine: signals, streams, disks, journals, clocks. docs/faults.md names them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from coordinator.errors import ExitCode
+from coordinator.run import Job, run
+from coordinator.runners.engine import FOLDER_LABEL, Engine
+from tests.acceptance.conftest import ROOT, coordinator, start_coordinator
+from tests.integration.conftest import left_behind
+from tests.integration.invariants import violations
+
+NAMES = ("a", "b", "c")
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class Site:
+    """Three recordings in one region, and a survey of them that may be told to misbehave."""
+
+    folder: Path
+    engine: Engine
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "run"
+
+    @property
+    def command(self) -> tuple[str | Path, ...]:
+        return ("run", self.folder / "batch", "--pipeline", self.folder / "p.yaml", "--out", self.run)
+
+    def mood(self, **how: Any) -> None:
+        """How the first step is to behave."""
+        (self.folder / "batch" / "mood.json").write_text(json.dumps(how))
+
+    def job(self, **options: Any) -> Job:
+        return Job(batch=self.folder / "batch", out=self.run, pipeline=str(self.folder / "p.yaml"), **options)
+
+    def goes_on(self) -> None:
+        """The same command, with a step that behaves, comes to a good end and does nothing again."""
+        session, done = self.session, self.succeeded()
+        self.mood()
+        ended = coordinator(*self.command)
+        assert ended.code == 0, ended.err
+        assert violations(self.run) == []
+        assert self.succeeded() == {*(f"detect/{name}" for name in NAMES), "position/0_0"}
+        # A region may have gone ahead without what failed: then it is positioned again.
+        query = "SELECT task FROM attempts WHERE session > ? AND task LIKE 'detect/%'"
+        assert not {task for (task,) in self._journal(query, session)} & done
+        assert len(json.loads((self.run / "objects.geojson").read_text())["features"]) == len(NAMES)
+
+    @property
+    def session(self) -> int:
+        found = self._journal("SELECT value FROM facts WHERE name = 'session'")
+        return int(found[0][0]) if found else 0
+
+    @property
+    def state(self) -> str:
+        return str(self._journal("SELECT value FROM facts WHERE name = 'session_state'")[0][0])
+
+    def succeeded(self) -> set[str]:
+        return {task for (task,) in self._journal("SELECT id FROM tasks WHERE status = 'succeeded'")}
+
+    def attempts(self) -> list[tuple[Any, ...]]:
+        return self._journal("SELECT task, error_kind, submitted, ended FROM attempts ORDER BY submitted")
+
+    def _journal(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            with closing(sqlite3.connect(f"file:{self.run / 'journal.db'}?mode=ro", uri=True)) as db:
+                return db.execute(query, values).fetchall()
+        except sqlite3.OperationalError:  # it is not there yet, or has no tables yet
+            return []
+
+    def failure(self, task: str) -> str:
+        query = "SELECT error_message FROM tasks WHERE id = ?"
+        return str(self._journal(query, task)[0][0])
+
+    def containers(self) -> int:
+        labels = self.engine.containers().values()
+        return sum(one.get(FOLDER_LABEL) == str(self.run) for one in labels)
+
+    @contextmanager
+    def running(self, *options: str, until: int = 1) -> Iterator[subprocess.Popen[str]]:
+        """The run in another process, from the moment on that so many tasks have succeeded."""
+        process = start_coordinator(*self.command, *options)
+        try:
+            wait_for(lambda: len(self.succeeded()) >= until)
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def wait_for(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+@contextmanager
+def small_disk(at: Path, megabytes: int, *, read_only: bool = False) -> Iterator[Path]:
+    """A disk of its own at a path."""
+    at.mkdir(parents=True, exist_ok=True)
+    options = f"size={megabytes}m" + (",ro" if read_only else "")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", at], capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", "-l", at], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Takes all that is free on a disk; the file to remove."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(MIB)):
+                continue
+        except OSError:
+            return ballast
+    return ballast
+
+
+@pytest.fixture
+def site(tmp_path: Path, survey_image: str, engine: Engine) -> Site:
+    batch = tmp_path / "batch"
+    batch.mkdir()
+    rows = (f"{name},a.jpg,16,12,{10 + number},50,0\n" for number, name in enumerate(NAMES))
+    (batch / "recordings.csv").write_text("id,image,width,height,x,y,heading\n" + "".join(rows))
+    (batch / "batch.yaml").write_text("crs: EPSG:28992\nregion: {size: 100, halo: 5}\n")
+    step = {"image_ref": survey_image, "resources": {"cpus": 1, "memory": "64m"}, "retries": 0}
+    steps = [{**step, "name": "detect"}, {**step, "name": "position", "per": "region"}]
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump({"name": "survey", "steps": steps}))
+    return Site(tmp_path, engine)
+
+
+class TestSignals:
+    def test_sigint_twice_ends_what_runs_at_once(self, site: Site) -> None:
+        site.mood(hang=["b"])
+        with site.running("--jobs", "1") as process:
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1.5)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "once more to end them at once" in err
+        assert "interrupted; the same command continues this run" in out
+        assert site.containers() == 0
+        assert not (site.run / "work" / "detect" / "b").exists()
+        site.goes_on()
+
+    def test_sigterm_lets_running_tasks_end(self, site: Site) -> None:
+        site.mood(pause=1)
+        with site.running("--jobs", "1") as process:
+            wait_for(lambda: site.containers() >= 2)
+            process.terminate()
+            process.communicate(timeout=30)
+        assert (process.returncode, site.state) == (130, "interrupted")
+        assert [kind for _, kind, _, _ in site.attempts()] == [None] * len(site.succeeded())
+        assert 1 <= len(site.succeeded()) < len(NAMES)
+        site.goes_on()
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+    def test_signals_while_the_run_starts_and_cleans_up_leave_nothing(
+        self, site: Site, number: signal.Signals
+    ) -> None:
+        site.mood(pause=0.2)
+        process = start_coordinator(*site.command)
+        wait_for(lambda: site.session == 1)
+        while process.poll() is None:  # from before its first container until after its last
+            process.send_signal(number)
+            time.sleep(0.02)
+        process.communicate()
+        assert process.returncode in (
+            130,
+            -number,
+        )  # the last one may come when all is done but to say goodbye
+        assert site.state == "interrupted"
+        assert site.containers() == 0
+        site.goes_on()
+
+    def test_the_terminal_goes(self, site: Site) -> None:
+        site.mood(pause=0.5)
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "coordinator", *map(str, site.command), "--jobs", "1"]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, 0x540E, 0),  # TIOCSCTTY
+        )
+        os.close(theirs)
+        try:
+            wait_for(lambda: len(site.succeeded()) >= 1)
+            os.close(ours)
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
+        assert site.state == "interrupted"
+        site.goes_on()
+
+    def test_nohup_is_respected(self, site: Site) -> None:
+        site.mood(pause=0.2)
+        command = ["nohup", sys.executable, "-m", "coordinator", *map(str, site.command)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_for(lambda: len(site.succeeded()) >= 1)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+
+
+class TestStreams:
+    @pytest.mark.parametrize("crash", [[], ["b"]], ids=["all well", "one failed"])
+    def test_nobody_reads_what_it_says(self, site: Site, crash: list[str]) -> None:
+        """Both readers have gone before it says a word, as with ``2>&1 | head -0``."""
+        site.mood(crash=crash)
+        process = start_coordinator(*site.command)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stderr.close()
+        assert process.wait(60) == (1 if crash else 0)
+        assert violations(site.run) == []
+
+    def test_whoever_reads_stderr_has_stopped_to(self, site: Site) -> None:
+        site.mood(crash=["b"])
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(writer, bytes(4096))
+        command = [sys.executable, "-m", "coordinator", *map(str, site.command)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=writer) as process:
+            os.close(writer)
+            out, _ = process.communicate(timeout=60)
+        os.close(reader)
+        assert process.returncode == 1
+        assert b"detect      2 succeeded, 1 failed" in out
+
+    def test_no_streams_at_all(self, site: Site) -> None:
+        site.mood()
+        shell = f'cd {ROOT} && exec {sys.executable} -m coordinator "$@" <&- >&- 2>&-'
+        ended = subprocess.run(["sh", "-c", shell, "sh", *map(str, site.command)], timeout=60)
+        assert ended.returncode == 0
+        assert len(site.succeeded()) == len(NAMES) + 1
+
+
+class TestDisks:
+    def test_full_in_mid_run(self, site: Site) -> None:
+        """Output and journal lie on one disk, which fills up while the run goes on."""
+        site.mood(pause=0.3)
+        with small_disk(site.run, 120):
+            with site.running("--jobs", "1") as process:
+                ballast = fill(site.run)
+                _, err = process.communicate(timeout=60)
+            assert process.returncode == 2, err
+            assert "coordinator: run folder" in err
+            assert "full" in err or "No space left" in err
+            assert "the same command continues" in err
+            assert "Traceback" not in err
+            assert site.containers() == 0
+            assert len(site.succeeded()) >= 1
+            again = coordinator(*site.command)
+            assert again.code == 2
+            assert "only 0 MB are free on its disk" in again.err
+            ballast.unlink()
+            site.goes_on()
+
+    def test_full_where_steps_write(self, site: Site) -> None:
+        """The journal lies on another disk and has room: tasks fail, the run does not."""
+        site.mood()
+        with small_disk(site.run / "work", 1) as work:
+            ballast = fill(work)
+            ended = coordinator(*site.command)
+            assert ended.code == 1, ended.err
+            assert "detect      3 failed" in ended.out
+            assert "No space left" in site.failure("detect/a")
+            ballast.unlink()
+            site.goes_on()
+
+    def test_full_where_the_journal_lies(self, site: Site) -> None:
+        """No byte of it is lost that was committed before."""
+        site.mood(pause=0.3)
+        work = site.folder / "elsewhere"
+        work.mkdir()
+        with small_disk(site.run, 120):
+            (site.run / "work").mkdir()
+            subprocess.run(["mount", "--bind", work, site.run / "work"], check=True)
+            try:
+                with site.running("--jobs", "1") as process:
+                    ballast = fill(site.run)
+                    _, err = process.communicate(timeout=60)
+                assert process.returncode == 2, err
+                assert "database or disk is full" in err or "No space left" in err
+                ballast.unlink()
+                site.goes_on()
+            finally:
+                subprocess.run(["umount", "-l", site.run / "work"], check=True)
+
+    def test_the_output_is_read_only(self, site: Site) -> None:
+        site.mood()
+        with small_disk(site.folder / "disk", 200, read_only=True) as disk:
+            elsewhere = ("--out", disk / "run")
+            ended = coordinator(*site.command[:-2], *elsewhere)
+            assert ended.code == 2
+            assert f"run folder '{disk / 'run'}' cannot be written; name another with --out" in ended.err
+
+    def test_the_evidence_cannot_be_kept(self, site: Site) -> None:
+        site.mood(crash=["b"])
+        with small_disk(site.run / "failures", 1, read_only=True):
+            ended = coordinator(*site.command)
+        assert ended.code == 1, ended.err
+        assert "detect      2 succeeded, 1 failed" in ended.out
+        assert "cannot survey b" in site.failure("detect/b")
+        assert "its evidence could not be kept: Read-only file system" in site.failure("detect/b")
+        site.goes_on()
+
+    def test_the_run_folder_goes_in_mid_run(self, site: Site) -> None:
+        site.mood(pause=0.5)
+        with site.running("--jobs", "1") as process:
+            shutil.rmtree(site.run)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 2, err
+        assert "journal.db has been removed while the run went on" in err
+        assert "Traceback" not in err
+        assert left_behind(site.engine, site.folder) == []
+        shutil.rmtree(site.run, ignore_errors=True)
+        site.goes_on()
+
+
+class TestJournal:
+    def test_truncated(self, site: Site) -> None:
+        site.mood()
+        assert coordinator(*site.command).code == 0
+        journal = site.run / "journal.db"
+        with journal.open("r+b") as file:
+            file.truncate(journal.stat().st_size // 2)
+        ended = coordinator(*site.command)
+        assert ended.code == 2, ended.err
+        assert "journal" in ended.err
+        assert "malformed" in ended.err
+        assert "Traceback" not in ended.err
+        assert coordinator("status", site.run).code == 2
+        journal.rename(site.folder / "journal.damaged")
+        site.goes_on()
+
+    def test_its_write_ahead_log_is_lost(self, site: Site) -> None:
+        """What was committed since the last checkpoint is gone, and is done again."""
+        site.mood(hang=["b"])
+        with site.running("--jobs", "1") as process:
+            process.kill()
+            process.wait()
+        (site.run / "journal.db-wal").unlink()
+        (site.run / "journal.db-shm").unlink()
+        site.goes_on()
+
+    def test_the_clock_goes_back(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = time.time
+        started = real()
+        monkeypatch.setattr(time, "time", lambda: 2 * started - real() - 3600)
+        site.mood(pause=0.1)
+        assert run(site.job(jobs=1), "a test").exit_code is ExitCode.DONE
+        monkeypatch.undo()
+        assert all(0.1 < ended - submitted < 60 for _, _, submitted, ended in site.attempts())
+        told = json.loads((site.run / "run.json").read_text())
+        assert 0 < told["seconds"] < 60
+        assert told["started"] < told["finished"]
+        assert "detect" in coordinator("status", site.run).out
+
+
+class TestLeftovers:
+    def test_half_written_files_of_a_dead_run(self, site: Site) -> None:
+        site.mood()
+        site.run.mkdir()
+        for name in (".objects.geojson.part", ".run.json.part", ".old.part"):
+            (site.run / name).write_text("half")
+        assert coordinator(*site.command).code == 0
+        assert not list(site.run.glob(".*.part"))
+
+    def test_a_copy_of_a_run_folder_runs_beside_it(self, site: Site) -> None:
+        site.mood(crash=["b", "c"])
+        assert coordinator(*site.command).code == 1
+        shutil.copytree(site.run, site.folder / "copy")
+        site.mood(pause=0.5)
+        both = [start_coordinator(*site.command[:-1], site.folder / name) for name in ("run", "copy")]
+        for process in both:
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == 0, err
+        assert violations(site.folder / "copy") == []
+        site.goes_on()
+
+
+class TestBatch:
+    def test_it_changes_in_mid_run(self, site: Site) -> None:
+        batch = site.folder / "batch"
+        (batch / "recordings.csv").unlink()
+        (batch / "batch.yaml").unlink()
+        images = [f"{number:02}.png" for number in range(8)]
+        sample = _png()
+        for name in images:
+            (batch / name).write_bytes(sample)
+        site.mood(pause=0.3)
+        command = (*site.command, "--until", "detect")
+        with site.running("--until", "detect", "--jobs", "1") as process:
+            (batch / images[-1]).unlink()
+            (batch / "99.png").write_bytes(sample)
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 1, err
+        assert "batch       1 failed" in out
+        assert "detect      7 succeeded" in out
+        assert violations(site.run) == []
+        ended = coordinator(*command)
+        assert ended.code == 0, ended.err
+        assert "detect      8 succeeded" in ended.out
+        assert len(site._journal("SELECT 1 FROM attempts WHERE session = 2")) == 1
+
+
+def _png() -> bytes:
+    import cv2
+    import numpy as np
+
+    return cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes()
