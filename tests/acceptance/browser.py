@@ -116,6 +116,18 @@ class Page:
         """A property of the progress bar: its value, max or position."""
         return float(self.find("#job-progress").get_property(name))  # type: ignore[arg-type]
 
+    def fit_window(self) -> None:
+        """Makes the window as high as the page, so that a picture of it shows all."""
+        script = "return outerHeight - innerHeight + Math.ceil(document.body.getBoundingClientRect().bottom)"
+        # Once more, because the first time there may have been a scroll bar, which took some of the width.
+        for _ in range(2):
+            height = self.driver.execute_script(script)
+            self.driver.set_window_size(self.driver.get_window_size()["width"], height)
+
+    def blur(self) -> None:
+        """Takes the focus away."""
+        self.driver.execute_script("document.activeElement.blur()")
+
     @property
     def fragment(self) -> str:
         return self.driver.current_url.partition("#")[2]
