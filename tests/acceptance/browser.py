@@ -32,6 +32,7 @@ def browser(width: int = 1100, height: int = 900) -> Iterator[Chrome]:
     # Containers of continuous integration have little shared memory.
     options.add_argument("--disable-dev-shm-usage")
     options.add_argument(f"--window-size={width},{height}")
+    options.add_argument("--hide-scrollbars")
     options.add_argument("--lang=en")
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")
@@ -118,11 +119,9 @@ class Page:
 
     def fit_window(self) -> None:
         """Makes the window as high as the page, so that a picture of it shows all."""
-        script = "return outerHeight - innerHeight + Math.ceil(document.body.getBoundingClientRect().bottom)"
-        # Once more, because the first time there may have been a scroll bar, which took some of the width.
-        for _ in range(2):
-            height = self.driver.execute_script(script)
-            self.driver.set_window_size(self.driver.get_window_size()["width"], height)
+        script = "scrollTo(0, 0); return outerHeight - innerHeight + document.body.offsetHeight"
+        height = self.driver.execute_script(script)
+        self.driver.set_window_size(self.driver.get_window_size()["width"], height)
 
     def blur(self) -> None:
         """Takes the focus away."""

@@ -212,11 +212,22 @@ def test_stopped_nothing_runs_and_started_again_the_results_are_there(
     actions = json.dumps({"operations": [["split", True]], "output": "png"})
     assert asyncio.run(post(f"{deployment.address}/process", actions, ("kept.jpg", photograph)))[0] == 200
     folders = set(listed(deployment, "/static/"))
+
     deployment.make("stop")
-    assert deployment.containers(client) == {}
-    assert not client.networks.list(names=[deployment.project])
+    nothing_runs(deployment, client)
+
+    with deployment.running_in_the_foreground() as interrupt:
+        assert set(listed(deployment, "/static/")) == folders
+        interrupt()
+    nothing_runs(deployment, client)
+
     assert "make stop" in deployment.make("daemon")
     assert set(listed(deployment, "/static/")) == folders
+
+
+def nothing_runs(deployment: Composed, client: docker.DockerClient) -> None:
+    assert deployment.containers(client) == {}
+    assert not client.networks.list(names=[deployment.project])
 
 
 @pytest.mark.parametrize("generation", COMPOSE)

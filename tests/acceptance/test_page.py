@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from coordinator.service.orders import parse_order
+from coordinator.service.refusal import Refused
 from tests.acceptance import browser
 from tests.acceptance.browser import Page
 from tests.acceptance.composed import composed
@@ -141,7 +144,7 @@ def test_a_job_is_shown_again_by_its_address_until_it_is_deleted(
 def test_what_is_missing_is_told_before_anything_is_sent(page: Page, photo: Path) -> None:
     page.start()
     assert page.find("#images-problem").text == "Choose at least one image."
-    assert page.find("#operations-problem").text == "Add at least one operation."
+    assert focused(page).startswith("Choose images")
     page.choose(photo)
     page.add("split")
     page.add("resize", "huge")
@@ -152,6 +155,29 @@ def test_what_is_missing_is_told_before_anything_is_sent(page: Page, photo: Path
     )
     assert focused(page) == "Size: Resize, number 2"
     assert not [url for url in browser.requested(page.driver) if url.endswith("/jobs")]
+
+
+SIZES = (
+    "200x300", "200x", "x300", "50%", "0.5%", "1x1", "32767x", "10000x10000",
+    "", "x", "%", "0%", "0.0%", "0x5", "05x5", "5X5", "5x5x5", " 5x5", "-5x", "1e3x", "50 %", "1.%", ".5%", "99999x",
+    "32768x", "10001x10000", "100000x", "123456%", "٣x٣", "<b>",
+)  # fmt: skip
+
+
+def test_the_page_takes_the_sizes_that_the_service_takes(page: Page) -> None:
+    script = (
+        "const [sizes, done] = arguments;"
+        "import('/page/operations.js').then((page) => done(sizes.map((size) => page.problemOfSize(size) === '')));"
+    )
+    assert page.driver.execute_async_script(script, list(SIZES)) == [service_takes(size) for size in SIZES]
+
+
+def service_takes(size: str) -> bool:
+    try:
+        parse_order(json.dumps({"operations": [["resize", size]], "output": "jpg"}).encode())
+    except Refused:
+        return False
+    return True
 
 
 def test_what_the_service_refuses_is_told_at_the_image(page: Page, photo: Path, tmp_path: Path) -> None:
