@@ -33,7 +33,7 @@ run: parts ## the image service, until Ctrl-C
 	@trap : INT; $(COMPOSE) up --no-build; code=$$?; $(COMPOSE) down; exit $$code
 
 daemon: parts ## the image service in the background; COORDINATOR_PORT=... for a port other than 8080
-	@$(COMPOSE) up --detach --no-build
+	@$(COMPOSE) up --detach --no-build || { $(COMPOSE) logs --tail 25; exit 1; }
 	@$(BIN)/python -m steps.setup.answers http://localhost:$(COORDINATOR_PORT)
 
 stop: ## end the image service; the images and jobs that it holds are kept

@@ -32,6 +32,7 @@ def browser(width: int = 1100, height: int = 900) -> Iterator[Chrome]:
     # Containers of continuous integration have little shared memory.
     options.add_argument("--disable-dev-shm-usage")
     options.add_argument(f"--window-size={width},{height}")
+    options.add_argument("--hide-scrollbars")
     options.add_argument("--lang=en")
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")
@@ -115,6 +116,16 @@ class Page:
     def progress(self, name: str) -> float:
         """A property of the progress bar: its value, max or position."""
         return float(self.find("#job-progress").get_property(name))  # type: ignore[arg-type]
+
+    def fit_window(self) -> None:
+        """Makes the window as high as the page, so that a picture of it shows all."""
+        script = "scrollTo(0, 0); return outerHeight - innerHeight + document.body.offsetHeight"
+        height = self.driver.execute_script(script)
+        self.driver.set_window_size(self.driver.get_window_size()["width"], height)
+
+    def blur(self) -> None:
+        """Takes the focus away."""
+        self.driver.execute_script("document.activeElement.blur()")
 
     @property
     def fragment(self) -> str:

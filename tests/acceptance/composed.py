@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import docker
 
-from tests.acceptance.conftest import ROOT
+from steps.setup.answers import main as answers
+from tests.acceptance.conftest import ROOT, as_from_a_terminal
 
 PORT = 8080
 
@@ -44,6 +46,27 @@ class Composed:
     def compose(self, *arguments: str) -> str:
         """The same for a compose command."""
         return self._run("steps/setup/compose.sh", *arguments)
+
+    @contextmanager
+    def running_in_the_foreground(self) -> Iterator[Callable[[], None]]:
+        """`make run` in a terminal of its own, once the service answers; gives what Ctrl-C does there."""
+        process = subprocess.Popen(
+            ["make", "--no-print-directory", "run"],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+            preexec_fn=as_from_a_terminal,
+        )
+        try:
+            assert answers(self.address) == 0
+            yield lambda: os.killpg(process.pid, signal.SIGINT)
+            process.wait(timeout=60)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
     def _run(self, *command: str) -> str:
         done = subprocess.run(

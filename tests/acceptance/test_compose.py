@@ -49,7 +49,8 @@ def encoded(suffix: str, width: int = 320, height: int = 240) -> bytes:
 
 async def post(address: str, actions: str, *files: tuple[str, bytes], **headers: str) -> tuple[int, str]:
     """A multipart request as aiohttp makes it; the status and the text of the answer."""
-    form = aiohttp.FormData()
+    # File names go as they are, as browsers send them.
+    form = aiohttp.FormData(quote_fields=False)
     form.add_field("actions", actions)
     for name, content in files:
         form.add_field("files", content, filename=name)
@@ -117,8 +118,8 @@ def test_a_client_s_name_is_data(deployment: Composed, photograph: bytes) -> Non
 
 
 def test_events_come_while_the_job_is_running(deployment: Composed) -> None:
-    big = ("big.jpg", encoded(".jpg", 3000, 2000))
-    job = started(deployment, [["blur", "bilateral"]] * 20, *[big] * 4)
+    big = ("big.jpg", encoded(".jpg", 1500, 1000))
+    job = started(deployment, [["blur", "bilateral"]] * 8, *[big] * 4)
     connection = http.client.HTTPConnection("localhost", deployment.port, timeout=60)
     connection.request("GET", job["links"]["events"])
     events = connection.getresponse()
@@ -211,11 +212,22 @@ def test_stopped_nothing_runs_and_started_again_the_results_are_there(
     actions = json.dumps({"operations": [["split", True]], "output": "png"})
     assert asyncio.run(post(f"{deployment.address}/process", actions, ("kept.jpg", photograph)))[0] == 200
     folders = set(listed(deployment, "/static/"))
+
     deployment.make("stop")
-    assert deployment.containers(client) == {}
-    assert not client.networks.list(names=[deployment.project])
+    nothing_runs(deployment, client)
+
+    with deployment.running_in_the_foreground() as interrupt:
+        assert set(listed(deployment, "/static/")) == folders
+        interrupt()
+    nothing_runs(deployment, client)
+
     assert "make stop" in deployment.make("daemon")
     assert set(listed(deployment, "/static/")) == folders
+
+
+def nothing_runs(deployment: Composed, client: docker.DockerClient) -> None:
+    assert deployment.containers(client) == {}
+    assert not client.networks.list(names=[deployment.project])
 
 
 @pytest.mark.parametrize("generation", COMPOSE)

@@ -96,6 +96,7 @@ export class JobView {
   }
 
   #end(job) {
+    this.#job = job;
     const { files, progress, remove, results } = this.#parts;
     const failed = job.files.filter((file) => file.error).length;
     const images = job.files.reduce((sum, file) => sum + file.results.length, 0);

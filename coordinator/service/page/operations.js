@@ -2,15 +2,16 @@
 
 import { fromTemplate, show, tell } from "./document.js";
 
-const SIDE_MAX = 32767;
+const SIZE = /^(?:(?<width>[1-9]\d{0,4})?x(?<height>[1-9]\d{0,4})?|(?<percent>\d{1,5}(?:\.\d{1,6})?)%)$/;
+const MAX_SIDE = 32_767;
+const MAX_PIXELS = 100_000_000;
 
-const SIZE = /^(?:(?<width>[1-9]\d*)?x(?<height>[1-9]\d*)?|(?<percent>\d{1,5}(?:\.\d{1,6})?)%)$/;
-
-/** What is wrong with a size as typed, in words; empty if nothing is. */
+/** What is wrong with a size as typed, in words; empty if nothing is. The service's own rule (orders.py). */
 export function problemOfSize(text) {
   const { width, height, percent } = SIZE.exec(text)?.groups ?? {};
   if (!width && !height && !Number(percent)) return "Write a size as 800x600, 800x, x600 or 50%.";
-  if (Math.max(width ?? 0, height ?? 0) > SIDE_MAX) return `A side has at most ${SIDE_MAX} pixels.`;
+  if (Math.max(width ?? 1, height ?? 1) > MAX_SIDE) return `A side has at most ${MAX_SIDE} pixels.`;
+  if ((width ?? 1) * (height ?? 1) > MAX_PIXELS) return "That is more than 100 megapixels.";
   return "";
 }
 

@@ -33,16 +33,14 @@ function orderChanged() {
     ? `${counted(files.length, "image")} in, ${results.toLocaleString("en")} out`
     : "";
   if (files.length) show(get("images-problem"), "");
-  if (operations.length) show(get("operations-problem"), "");
 }
 
 function orderIsComplete() {
+  const rightOperations = editor.check();
   show(get("problem"), "");
   show(get("images-problem"), images.files.length ? "" : "Choose at least one image.");
-  show(get("operations-problem"), editor.operations.length ? "" : "Add at least one operation.");
   if (!images.files.length) get("choose").focus();
-  else if (!editor.operations.length) get("add").querySelector("button").focus();
-  return editor.check() && images.files.length > 0 && editor.operations.length > 0;
+  return rightOperations && images.files.length > 0;
 }
 
 async function start() {
