@@ -44,6 +44,11 @@ def sweep(engine: Engine, folder: Path) -> int:
     return _remove_containers(engine, dead)
 
 
+def sweep_work(run: RunFolder) -> int:
+    """Removes the work folders that a dead session left unfinished; the caller holds the lock."""
+    return sum(_remove(path) for path in _unfinished(run))
+
+
 def clean(engine: Engine | None, folders: Iterable[Path], *, dry_run: bool) -> Iterator[Cleaned]:
     """Removes what is left of each of the dead runs among ``folders``, and says what it was.
 

@@ -363,11 +363,13 @@ def _print_summary(summary: Summary, job: Job) -> None:
         by_status = [(status, summary.counts.get((step, status), 0)) for status in Status]
         print(f"{step:12}" + ", ".join(f"{count} {status}" for status, count in by_status if count))
     for failure in summary.failures:
-        print(f"  failed: {failure.id!r}: {failure.error.kind}: {failure.error.message}")
+        killed = f" (quarantined: it killed its step {failure.kills} times)" if failure.kills else ""
+        print(f"  failed: {failure.id!r}: {failure.error.kind}: {failure.error.message}{killed}")
     if summary.failed > len(summary.failures):
         print(f"  ... and {summary.failed - len(summary.failures)} more")
     if summary.failed:
         print(f"evidence    {job.out / 'failures'}{os.sep}")
+        print("again       the same command tries them again, `retry --failed` them alone")
     print(f"time        {summary.seconds:.1f} s")
     for path in summary.files:
         print(f"result      {job.out / path.name}")

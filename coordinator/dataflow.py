@@ -162,6 +162,8 @@ class Dataflow:
             advance.ready.append(unit)
 
 
+DEADLY = frozenset({ErrorKind.CRASH, ErrorKind.TIMEOUT})
+"""How a task kills its step. What does so in all its attempts is quarantined: it fails for good, the run goes on."""
 _NEVER_AGAIN = {ErrorKind.BAD_INPUT, ErrorKind.CANCELLED}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds."""

@@ -1,4 +1,7 @@
-"""What a run does when it is told to end: the first signal lets the running tasks end, the second ends them at once."""
+"""What a run does when it is told to end: the first signal lets the running tasks end, the second ends them at once.
+
+Before there are any tasks, the second one ends the run as a KeyboardInterrupt.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,8 @@ class Interrupts:
 
     def _act(self) -> None:
         if self._drain is None or self._cancel is None or self._note is None:
+            if self._seen > 1:
+                raise KeyboardInterrupt
             return
         self._drain()
         if self._seen == 1:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
+from coordinator.dataflow import DEADLY
 from coordinator.errors import RunFolderError
 from coordinator.messages import ErrorKind, Json, TaskError
 
@@ -57,6 +58,12 @@ CREATE TABLE IF NOT EXISTS gathered (
 """
 
 
+_KILLS = (
+    "(SELECT COUNT(*) FROM attempts WHERE attempts.task = tasks.id "
+    f"AND attempts.error_kind IN ({', '.join(repr(str(kind)) for kind in sorted(DEADLY))}))"
+)
+
+
 class Status(StrEnum):
     """The states of a task. A row of the journal holds only the last three; the others are on their way."""
 
@@ -91,12 +98,13 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedTask:
-    """A task that failed for good."""
+    """A task that failed for good. ``kills`` is how often it has killed its step, in all sessions."""
 
     id: str
     step: str
     unit: str
     error: TaskError
+    kills: int = 0
 
 
 class Journal:
@@ -276,13 +284,12 @@ class Journal:
     def failures(self) -> Iterator[FailedTask]:
         """This session's failed tasks, by id."""
         query = (
-            "SELECT id, step, unit, error_kind, error_message FROM tasks "
+            f"SELECT id, step, unit, error_kind, error_message, {_KILLS} FROM tasks "
             "WHERE status = ? AND session = ? ORDER BY id"
         )
-        for task, step, unit, kind, message in self._db.execute(query, (Status.FAILED, self.session)):
-            yield FailedTask(
-                id=task, step=step, unit=unit, error=TaskError(kind=ErrorKind(kind), message=message)
-            )
+        for task, step, unit, kind, message, kills in self._db.execute(query, (Status.FAILED, self.session)):
+            error = TaskError(kind=ErrorKind(kind), message=message)
+            yield FailedTask(id=task, step=step, unit=unit, error=error, kills=kills)
 
 
 def _dump(value: object) -> str:

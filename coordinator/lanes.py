@@ -83,8 +83,12 @@ class Lanes:
         lane.in_flight += 1
         return Seat(lane=number, step=lane.step, grant=lane.kept)
 
-    def give_back(self, seat: Seat, seconds: float) -> None:
-        """The seat's task has ended; ``seconds`` is what it kept its lane busy for."""
+    def give_back(self, seat: Seat, seconds: float, *, spoilt: bool = False) -> None:
+        """The seat's task has ended; ``seconds`` is what it kept its lane busy for.
+
+        A task that killed its step leaves its lane ``spoilt``: what is kept there is closed, so that the next attempt,
+        and everybody else's, is made elsewhere. A lane of one program has a new program by then.
+        """
         if not self._steps[seat.step].rung.keeps:
             self._ledger.release(seat.grant)
             self.busy -= 1
@@ -98,6 +102,8 @@ class Lanes:
             if lane.active is not None:
                 self._ledger.release(lane.active)
             lane.active = None
+            if spoilt and self._steps[seat.step].rung is Rung.EXEC:
+                self._close(seat.lane)
 
     def closed(self) -> list[int]:
         """The lanes closed since the last call, to make room for others."""
@@ -148,11 +154,13 @@ class Lanes:
         """Closes one lane of another step that has nothing to do."""
         for number, lane in self._lanes.items():
             if lane.in_flight == 0 and lane.step != but:
-                del self._lanes[number]
-                self._ledger.release(lane.kept)
-                self._closed.append(number)
+                self._close(number)
                 return True
         return False
+
+    def _close(self, number: int) -> None:
+        self._ledger.release(self._lanes.pop(number).kept)
+        self._closed.append(number)
 
 
 def _residence(resources: Resources) -> Resources:

@@ -18,7 +18,7 @@ from typing import Any
 
 from coordinator import __version__
 from coordinator.batch import BadRecording, Batch, Recording, open_batch
-from coordinator.clean import sweep
+from coordinator.clean import sweep, sweep_work
 from coordinator.errors import BatchError, ExitCode, RunFolderError
 from coordinator.executor import LocalExecutor
 from coordinator.interrupts import Interrupts
@@ -186,6 +186,8 @@ def run(job: Job, command: str) -> Summary:
         swept = sweep(ready.engine, folder.path) if ready.engine else 0
         journal = stack.enter_context(Journal(folder.journal))
         _claim(journal, folder)
+        if journal.fact("session_state") == SessionState.BEGUN:
+            sweep_work(folder)
         about = _about(ready, command)
         ready = _note_session(journal, ready, command, started)
         write_json(folder.path / "run.json", {**about, "started": _iso(started)})

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from coordinator.admission import ReadyQueue
 from coordinator.batch import FETCH, BadRecording, Recording
-from coordinator.dataflow import Advance, Dataflow, Tries, Unit, retry
+from coordinator.dataflow import DEADLY, Advance, Dataflow, Tries, Unit, retry
 from coordinator.executor import Executor
 from coordinator.journal import BATCH, Attempt, Journal, Status
 from coordinator.lanes import Lanes, Seat
@@ -264,6 +264,9 @@ class Scheduler:
         keys = self._keys(step, unit)
         reused = (self._journal.reusable(task_id, key) for key in keys)
         result = next((items for items in reused if items is not None), None)
+        if result is not None and not self._has_files(unit, result):
+            self._journal.forget(task_id)
+            result = None
         if result is not None:
             self._observer.ended(step.name, Status.SUCCEEDED, reused=True)
             self._take_gathered(unit)
@@ -282,6 +285,13 @@ class Scheduler:
         stamps = [stamp(path) for item in items for path in image_paths(item)]
         forms = ((step, self._plan.image_ids[step.name]), *self._plan.earlier.get(step.name, ()))
         return [task_key(form, image_id, items, region, stamps, unit.lost) for form, image_id in forms]
+
+    def _has_files(self, unit: Unit, items: list[Json]) -> bool:
+        """Whether the images that a result names in its task's own folder are still there."""
+        step = self._plan.steps[unit.step]
+        own = self._folder.work_mount(step.name, unit.id) + "/"
+        paths = (path for item in items for path in image_paths(item) if path.startswith(own))
+        return not step.writes or all(self._folder.local(path).is_file() for path in paths)
 
     def _stays_failed(self, step: str, task_id: str, keys: Sequence[str]) -> bool:
         """Whether the task failed before at the same input, and is not asked for again."""
@@ -321,10 +331,14 @@ class Scheduler:
 
     def _start(self) -> None:
         """Submits ready units while there are lanes for them."""
+        self._close_lanes()
         while (seated := self._queue.pop(self._seat)) is not None:
-            for lane in self._lanes.closed():
-                self._executor.close_lane(lane)
+            self._close_lanes()
             self._submit(*seated)
+
+    def _close_lanes(self) -> None:
+        for lane in self._lanes.closed():
+            self._executor.close_lane(lane)
 
     def _seat(self, step: int) -> Seat | None:
         """A seat for a task of ``step``; a kept lane's seats beyond its first are no further job."""
@@ -378,8 +392,9 @@ class Scheduler:
             self._settle_fetch(outcome, self._fetching.pop(outcome.task.id))
             return
         running = self._running.pop(outcome.task.id)
-        self._lanes.give_back(running.seat, outcome.metrics.get("busy_s", 0.0))
         step, unit, result = outcome.task.step, running.ready.unit, outcome.result
+        spoilt = isinstance(result, TaskError) and result.kind in DEADLY
+        self._lanes.give_back(running.seat, outcome.metrics.get("busy_s", 0.0), spoilt=spoilt)
         if isinstance(result, Success) or result.kind is not ErrorKind.LOST:
             self._note_attempt(outcome, running.submitted)
         if isinstance(result, Success):

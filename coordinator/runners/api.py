@@ -187,8 +187,8 @@ class _Connection(http.client.HTTPConnection):
 
 def has_ended(connection: socket.socket) -> bool:
     """Whether the peer has closed a connection on which there is nothing more to read."""
-    connection.setblocking(False)
     try:
+        connection.setblocking(False)
         return not socket.socket.recv(connection, 1, socket.MSG_PEEK)
     except BlockingIOError:
         return False

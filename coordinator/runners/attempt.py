@@ -20,9 +20,6 @@ from coordinator.runners.workfolder import hand_over, prepare
 from coordinator.tasks import Evidence, Outcome, StepTask
 from coordinator.threads import Clock
 
-END_TIMEOUT = 10.0
-"""Seconds a program gets to end after its streams have ended."""
-
 Judged = tuple[Success | TaskError, Evidence]
 
 
@@ -63,7 +60,7 @@ def converse(
     with clock.measure("end"):
         if answer.cut:
             engine.kill(started.id)
-        exit_code = engine.wait(started.id, END_TIMEOUT)
+        exit_code = engine.exit_code(started.id)
     out_of_memory = None if exit_code == 0 else engine.ran_out_of_memory(started.id)
     return judged(task, answer, exit_code, out_of_memory, started.id, started.spec)
 

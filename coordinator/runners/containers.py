@@ -24,7 +24,7 @@ from coordinator.runners.engine import Engine, NameTaken
 _CHUNK = 64 * 1024
 _NAMES = 5
 """Names that are tried before a container cannot be made because of others' names."""
-_SWEEP_PAUSES = (0.0, 0.2, 1.0, 3.0)
+_SWEEP_PAUSES = (0.0, 0.2, 1.0)
 """Seconds between looks for what is left at the end; the last look finds nothing if all went well."""
 
 

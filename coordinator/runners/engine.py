@@ -31,6 +31,7 @@ FOLDER_LABEL = "coordinator.folder"
 TIMEOUT, PATIENCE = "COORDINATOR_ENGINE_TIMEOUT", "COORDINATOR_ENGINE_PATIENCE"
 """Variables with the seconds that a call may take (60), and that an engine may be away in mid-run (300)."""
 _PING_PAUSE = 0.5
+_END_TIMEOUT = 10.0
 
 
 class EngineGone(EngineError):
@@ -56,16 +57,18 @@ class Engine:
 
     def __init__(self) -> None:
         """Connects by the environment (DOCKER_HOST). Raises EngineError with what to do."""
-        timeout, self._patience = _seconds(TIMEOUT, 60.0), _seconds(PATIENCE, 300.0)
+        self._timeout, self._patience = _seconds(TIMEOUT, 60.0), _seconds(PATIENCE, 300.0)
         try:
-            self._sdk = APIClient(**kwargs_from_env(), version="auto", timeout=ceil(timeout))
+            self._sdk = APIClient(**kwargs_from_env(), version="auto", timeout=ceil(self._timeout))
             self._facts = self._sdk.version()
         except (DockerException, requests.RequestException) as error:
             raise EngineError(
                 f"no container engine answers: {error}\n"
                 "  start one (`make engine` sets one up), set DOCKER_HOST, or add yourself to the docker group"
             ) from error
-        self._api = Api(str(parse_host(kwargs_from_env().get("base_url"))), self._sdk.api_version, timeout)
+        self._api = Api(
+            str(parse_host(kwargs_from_env().get("base_url"))), self._sdk.api_version, self._timeout
+        )
         self._given_up: EngineGone | None = None
 
     def close(self) -> None:
@@ -108,8 +111,6 @@ class Engine:
             self._api.call("GET", f"/images/{quote(image_ref)}/json")
         except ApiError as error:
             return error.status != 404
-        except EngineError:
-            return True
         return True
 
     def pull(self, image_ref: str) -> Iterator[str]:
@@ -186,6 +187,8 @@ class Engine:
         except ApiError as error:
             if error.status == 409:
                 raise NameTaken(error.status, str(error)) from error
+            if error.status == 404:
+                raise ApiError(404, f"its image is no longer on the engine; make it anew: {error}") from error
             raise
 
     def attach(self, container: str) -> tuple[socket.socket, bytes]:
@@ -196,6 +199,10 @@ class Engine:
     def start(self, container: str) -> None:
         with _not_ours_to_end(container):
             self._api.call("POST", f"/containers/{container}/start")
+
+    def exit_code(self, container: str) -> int:
+        """The exit code of a container whose streams have ended, and that ends with them or soon after."""
+        return self.wait(container, min(_END_TIMEOUT, self._timeout))
 
     def wait(self, container: str, timeout: float) -> int:
         """The exit code; call it after the streams have ended (a container only created 'ends' at once)."""

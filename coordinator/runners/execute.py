@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from coordinator.errors import EngineError
-from coordinator.runners.attempt import END_TIMEOUT, Judged, attempt, judged
+from coordinator.runners.attempt import Judged, attempt, judged
 from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.stream import exchange
@@ -19,8 +19,8 @@ from coordinator.tasks import StepTask
 from coordinator.threads import Clock, Sink, Threads
 
 _KILLED = 137
-_LOOK = 0.05
-"""Seconds between two looks whether a process has ended."""
+_LOOK, _END_TIMEOUT = 0.05, 10.0
+"""Seconds between two looks whether a process has ended, behind its streams, and for all of the looks."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,12 @@ class ExecRunner:
             )
         with clock.measure("end"):
             exit_code = None if answer.cut else self._exit_code(process)
-            if exit_code is None:  # the engine cannot kill one process, so its container goes with it
+            if exit_code in (
+                None,
+                _KILLED,
+            ):  # with its container, or with it now: the engine can kill no process
                 self.close_lane(task.lane)
-                exit_code = _KILLED
+            exit_code = _KILLED if exit_code is None else exit_code
         return judged(task, answer, exit_code, None, kept.container.id, kept.container.spec)
 
     def _kept(self, task: StepTask) -> Kept:
@@ -101,16 +104,15 @@ class ExecRunner:
             self.close_lane(task.lane)
             kept = None
         if kept is None:
-            spec = self._isolation.kept_container(task.step, task.image_id, task.grant)
             command = self._engine.image(task.image_id).command
-            kept = Kept(self._containers.start(spec), command)
+            kept = Kept(self._isolation.start_kept(task), command)
             with self._lock:
                 self._lanes[task.lane] = kept
         return kept
 
     def _exit_code(self, process: str) -> int | None:
         """The exit code of a process that has ended its output; None if it goes on without it."""
-        deadline = time.monotonic() + END_TIMEOUT
+        deadline = time.monotonic() + _END_TIMEOUT
         while (code := self._engine.exec_exit_code(process)) is None and time.monotonic() < deadline:
             time.sleep(_LOOK)
         return code

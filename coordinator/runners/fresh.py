@@ -65,12 +65,8 @@ class FreshRunner:
 
     def _take(self, task: StepTask) -> Started:
         """A started container: one made for this task, or with prestart the one that has waited longest."""
-        step = task.step
-        if not step.prestart:
-            work_dir = task.request.work_dir
-            return self._containers.start(
-                self._isolation.task_container(step, task.image_id, task.grant, work_dir)
-            )
+        if not task.step.prestart:
+            return self._isolation.start_for(task)
         while True:
             started = self._next_ahead(task).result()
             if not has_ended(started.connection):
@@ -81,12 +77,8 @@ class FreshRunner:
         with self._lock:
             line = self._ahead[task.step.name]
             while len(line) <= task.step.prestart:
-                line.append(self._starters.submit(self._start_ahead, task))
+                line.append(self._starters.submit(self._isolation.start_kept, task))
             return line.popleft()
-
-    def _start_ahead(self, task: StepTask) -> Started:
-        spec = self._isolation.kept_container(task.step, task.image_id, task.grant)
-        return self._containers.start(spec)
 
     def _discard(self, started: Started) -> None:
         started.connection.close()

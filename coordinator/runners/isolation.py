@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from coordinator.batch import MOUNT, WORK_MOUNT
+from coordinator.errors import EngineError
 from coordinator.pipeline import Step
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
@@ -19,12 +21,13 @@ from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.containers import Containers, Started
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
 from coordinator.runners.workfolder import step_user
+from coordinator.tasks import StepTask
 
 ROLE = "coordinator.role"
 """A label that tells a task's container from one that is kept."""
 TASK, LANE, NETWORK = "task", "lane", "network"
-_HOLDERS = 5
-"""So often a holder of the network namespace is started; more often than an engine is started again in a run."""
+_HOLDERS = 3
+"""So often a holder of the network namespace is started in a run."""
 
 
 def container_labels(run_id: str, folder: Path, role: str) -> dict[str, str]:
@@ -94,11 +97,34 @@ class Isolation:
         """A container for tasks of many runs, which may write wherever their open tasks have their folders."""
         return self._spec(step, image_id, grant, str(WORK_MOUNT), LANE)
 
+    def start_kept(self, task: StepTask) -> Started:
+        """A container for many tasks, of which ``task`` is the first. Raises as :meth:`start_for` does."""
+        return self._start(lambda: self.kept_container(task.step, task.image_id, task.grant))
+
+    def start_shared(self, task: StepTask) -> Started:
+        """A container for tasks of many runs, of which ``task`` is the first. Raises as :meth:`start_for` does."""
+        return self._start(lambda: self.shared_container(task.step, task.image_id, task.grant))
+
+    def start_for(self, task: StepTask) -> Started:
+        """A container for this task alone. Raises EngineError, and leaves nothing behind then."""
+        work_dir = task.request.work_dir
+        return self._start(lambda: self.task_container(task.step, task.image_id, task.grant, work_dir))
+
     def close(self) -> None:
         """Removes what is left of the run's containers, the holder of the network namespace among them."""
         if self._holder is not None:
             self._holder.connection.close()
         self.containers.close()
+
+    def _start(self, make_spec: Callable[[], ContainerSpec]) -> Started:
+        """Starts a container of the run, and at once again if the holder of its network has ended meanwhile."""
+        while True:
+            spec = make_spec()
+            try:
+                return self.containers.start(spec)
+            except EngineError:
+                if spec.network_of is None or self._holds(spec.network_of):
+                    raise
 
     def _spec(
         self, step: Step, image_id: str, grant: Grant, writable: str | None, role: str
@@ -136,7 +162,6 @@ class Isolation:
                 self.containers.remove_now(self._holder.id)
                 self._holder = None
             if self._holder is None and self._holders_left:
-                self._holders_left -= 1
                 uid, gid = step_user()
                 spec = ContainerSpec(
                     image_ref=image_id,
@@ -147,4 +172,9 @@ class Isolation:
                     labels=self._labels(NETWORK),
                 )
                 self._holder = self.containers.start(spec)
+                self._holders_left -= 1
             return self._holder
+
+    def _holds(self, container: str) -> bool:
+        with self._lock:
+            return self._holder is not None and self._holder.id == container and not self._holder.has_ended()

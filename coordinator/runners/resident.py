@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from functools import partial
 
 from coordinator.errors import EngineError
-from coordinator.runners.container import ContainerSpec
+from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import Ending, LaneRunner
 from coordinator.runners.stream import Streams
 from coordinator.tasks import StepTask
 from coordinator.threads import Sink
 
-_END_TIMEOUT = 10.0
-
 
 class ResidentContainer:
     """A container that answers line after line."""
 
-    def __init__(self, isolation: Isolation, spec: ContainerSpec) -> None:
-        """Creates and starts it. Raises EngineError, and leaves nothing behind then."""
+    def __init__(self, isolation: Isolation, started: Started) -> None:
         self._engine = isolation.engine
         self._containers = isolation.containers
-        self._started = self._containers.start(spec)
+        self._started = started
         self._streams = Streams()
         self._early = self._started.received
         self.connection = self._started.connection
@@ -45,7 +41,9 @@ class ResidentContainer:
             if kill:
                 self.connection.close()  # or the engine would wait for somebody to read what is still written
                 self._engine.kill(container)
-            exit_code = self._engine.wait(container, _END_TIMEOUT)
+            else:
+                self._streams.end()
+            exit_code = self._engine.exit_code(container)
             out_of_memory = None if exit_code == 0 else self._engine.ran_out_of_memory(container)
         except EngineError:
             self._containers.remove_now(container)  # it may be running
@@ -66,16 +64,13 @@ class ResidentRunner(LaneRunner):
     """A runner on lanes of which each has a container."""
 
     def __init__(self, isolation: Isolation, sink: Sink) -> None:
-        super().__init__(partial(open_resident, isolation), isolation.folder, sink)
-        self._containers = isolation.containers
+        super().__init__(self._open, isolation.folder, sink)
+        self._isolation = isolation
 
     def cancel(self) -> None:
         """Ends every program at once, those that are just starting, too."""
         super().cancel()
-        self._containers.cancel()
+        self._isolation.containers.cancel()
 
-
-def open_resident(isolation: Isolation, task: StepTask) -> ResidentContainer:
-    """A container for the lane of which ``task`` is the first."""
-    spec = isolation.kept_container(task.step, task.image_id, task.grant)
-    return ResidentContainer(isolation, spec)
+    def _open(self, task: StepTask) -> ResidentContainer:
+        return ResidentContainer(self._isolation, self._isolation.start_kept(task))

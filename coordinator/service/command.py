@@ -15,7 +15,6 @@ import uvicorn
 from coordinator.clean import sweep
 from coordinator.inventory import host_inventory
 from coordinator.pipeline import Rung
-from coordinator.resources import Grant
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import Lane
@@ -89,8 +88,7 @@ def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[P
         isolation = Isolation(engine, store.folder, f"serve-{secrets.token_hex(4)}", starts=max(2, workers))
 
         def open_container(task: StepTask) -> LaneProgram:
-            spec = isolation.shared_container(task.step, task.image_id, Grant(resources=task.step.resources))
-            return ResidentContainer(isolation, spec)
+            return ResidentContainer(isolation, isolation.start_shared(task))
 
         with closing(isolation):
             yield program, open_container

@@ -1,6 +1,7 @@
 """SIGKILL at random moments of a run: nothing that was done is done again, and the end is that of any other run.
 
-``COORDINATOR_KILLS=100`` kills so often, over all rungs together; ``COORDINATOR_KILL_SEED`` repeats a failure.
+``COORDINATOR_KILLS=100`` kills so often, over all rungs together, and from 100 on before and after every single change
+that a run makes to its folder; ``COORDINATOR_KILL_SEED`` repeats a failure.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -32,10 +34,44 @@ RUNGS = {
     "resident": ("--rung", "resident"),
     "process": ("--rung", "process"),
 }
-KILLS = -(-int(os.environ.get("COORDINATOR_KILLS", "10")) // len(RUNGS))
+KILLS = int(os.environ.get("COORDINATOR_KILLS", "10"))
 SEED = int(os.environ.get("COORDINATOR_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 RESULTS = ("objects.geojson", "objects.csv", "detections.json")
 RECORDINGS = 5
+COUNTED = """
+import os, signal, sys
+from pathlib import Path
+from coordinator.cli import main
+from coordinator.journal import Journal
+
+at, run, tally = int(sys.argv.pop(1)), sys.argv.pop(1), Path(sys.argv.pop(1))
+changes, commit = 0, Journal.commit
+
+def change():
+    global changes
+    changes += 1
+    if changes == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def hook(event, arguments):
+    if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        return
+    if event in ("open", "os.mkdir", "os.rmdir", "os.remove", "os.rename", "sqlite3.connect"):
+        if str(arguments[0]).startswith(run):
+            change()
+
+def counted(journal):
+    change()
+    commit(journal)
+    change()
+
+Journal.commit = counted
+sys.addaudithook(hook)
+code = main(sys.argv[1:])
+tally.write_text(str(changes))
+sys.exit(code)
+"""
+"""A coordinator that is killed at its n-th change, or tells how many there were."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +101,19 @@ class Survey:
         process.kill()
         process.wait()
 
+    def kill_at_change(self, change: int, run: Path) -> int:
+        """Runs it on local processes, killed right before a change to the run folder; how many there were without."""
+        tally = self.folder / "changes"
+        arguments = map(str, (change, run, tally, *self.command("process", run)))
+        ended = subprocess.run(
+            [sys.executable, "-c", COUNTED, *arguments], cwd=ROOT, capture_output=True, timeout=60
+        )
+        if change:
+            assert ended.returncode == -signal.SIGKILL
+            return 0
+        assert ended.returncode == 0, ended.stderr.decode()
+        return int(tally.read_text())
+
     def finish(self, rung: str, run: Path) -> None:
         ended = coordinator(*self.command(rung, run))
         assert ended.code == 0, ended.err
@@ -92,6 +141,8 @@ def succeeded(run: Path) -> tuple[int, set[str]]:
 
 
 def attempted_since(run: Path, session: int) -> set[str]:
+    if not session:
+        return set()
     with _journal(run) as db:
         return {task for (task,) in db.execute("SELECT task FROM attempts WHERE session > ?", (session,))}
 
@@ -136,7 +187,7 @@ def test_a_killed_run_goes_on_to_the_same_end(survey: Survey, undisturbed: Outco
     survey.finish(rung, run)
     duration = time.monotonic() - started
     assert outcome(run) == undisturbed
-    for number in range(KILLS):
+    for number in range(-(-KILLS // len(RUNGS))):
         shutil.rmtree(run)
         moments = [chance.uniform(0, duration)]
         if number % 3 == 0:  # once more, while it goes on
@@ -145,9 +196,24 @@ def test_a_killed_run_goes_on_to_the_same_end(survey: Survey, undisturbed: Outco
         for moment in moments:
             before, done = succeeded(run)
             survey.kill(rung, run, moment)
-            again = attempted_since(run, before) if done else set()
-            assert not again & done
+            assert not attempted_since(run, before) & done, "what had succeeded ran again"
         session, done = succeeded(run)
         survey.finish(rung, run)
+        assert outcome(run) == undisturbed
+        assert not attempted_since(run, session) & done, "what had succeeded ran again"
+
+
+def test_a_run_killed_at_any_change_goes_on_to_the_same_end(survey: Survey, undisturbed: Outcome) -> None:
+    run = survey.folder / "changes-run"
+    changes = survey.kill_at_change(0, run)
+    assert outcome(run) == undisturbed
+    every = range(1, changes)
+    chosen = every if KILLS >= 100 else sorted(random.Random(SEED).sample(every, 3))
+    for change in chosen:
+        print(f"seed {SEED}, killed at change {change} of {changes}")
+        shutil.rmtree(run)
+        survey.kill_at_change(change, run)
+        session, done = succeeded(run)
+        survey.finish("process", run)
         assert outcome(run) == undisturbed
         assert not attempted_since(run, session) & done, "what had succeeded ran again"

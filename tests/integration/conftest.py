@@ -73,15 +73,21 @@ def chaos_loop_image(client: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="session")
+def survey_image(client: docker.DockerClient) -> str:
+    """Three quick steps that write files; it loops."""
+    return _test_image(client, "survey")
+
+
+@pytest.fixture(scope="session")
 def stub_image(client: docker.DockerClient) -> str:
     """The static C step that floods, waits or forks on demand."""
     return _test_image(client, "stub")
 
 
 @pytest.fixture(scope="session")
-def survey_image(client: docker.DockerClient) -> str:
-    """Three quick steps that write files; it loops."""
-    return _test_image(client, "survey")
+def deaf_image(client: docker.DockerClient, stub_image: str) -> str:
+    """The same, never reading its input."""
+    return _test_image(client, "stub", "deaf.Dockerfile")
 
 
 def _test_image(client: docker.DockerClient, name: str, dockerfile: str = "Dockerfile") -> str:

@@ -74,8 +74,11 @@ class _Run:
 
     @cached_property
     def _steps(self) -> list[tuple[str, bool]]:
-        """The last session's steps, each with whether it works on regions."""
-        pipeline = json.loads((self._folder / "run.json").read_text())["pipeline"]
+        """The last session's steps, each with whether it works on regions; none if nobody has noted them."""
+        about = self._folder / "run.json"
+        if not about.exists():
+            return []
+        pipeline = json.loads(about.read_text())["pipeline"]
         return [(step["name"], step["per"] == "region") for step in pipeline["steps"]]
 
     def _units(self, step: str, *statuses: Status) -> Counter[str]:
@@ -124,7 +127,7 @@ class _Run:
 
     def recordings(self) -> Iterator[str]:
         """Each recording of a complete session ended once: at the first step, or while it was fetched."""
-        if not self._is_complete or self._steps[0][1]:
+        if not self._is_complete or not self._steps or self._steps[0][1]:
             return
         ends = self._units(self._steps[0][0], *_FINAL) + self._units(FETCH, Status.FAILED)
         admitted = {

@@ -146,6 +146,17 @@ class TestWhatChanges:
         assert set(town.counted()) == {"position"}
         assert town.objects == 11
 
+    def test_a_file_that_has_gone_is_made_again(self, town: Town) -> None:
+        (town.folder / "run" / "work" / "detect" / "000" / "seen.txt").unlink()
+        before = town.results()
+        town.survey(Rung.PROCESS)
+        assert town.attempted() == {
+            "detect": ["000"],
+            "position": sorted(GRID.around(TOWN[0])),
+            "recognise": ["object-000"],
+        }
+        assert town.results() == before
+
     def test_another_photograph_of_the_same_size_and_time(self, town: Town) -> None:
         image = town.batch / "003.jpg"
 

@@ -124,6 +124,21 @@ class TestReading:
         journal.begin_session()
         journal.attempted(attempt)
 
+    def test_a_failure_tells_how_often_it_killed_its_step(self, journal: Journal) -> None:
+        kinds = [ErrorKind.CRASH, ErrorKind.ENGINE, ErrorKind.TIMEOUT]
+        for session in range(2):
+            for number, kind in enumerate(kinds, start=1):
+                times = {"submitted": 1.0, "ended": 2.0}
+                failed = Attempt(
+                    task="a/1", number=number, container=None, error=error(kind), metrics={}, **times
+                )
+                journal.attempted(failed)
+            if not session:
+                journal.begin_session()
+        journal.failed("a/1", "a", "1", error(ErrorKind.TIMEOUT))
+        journal.failed("a/2", "a", "2", error(ErrorKind.BAD_INPUT))
+        assert [failure.kills for failure in journal.failures()] == [4, 0]
+
 
 class TestGathering:
     def test_items_wait_by_step_and_region_and_come_out_by_id(self, journal: Journal) -> None:

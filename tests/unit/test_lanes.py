@@ -50,6 +50,22 @@ def test_an_idle_lane_is_used_again() -> None:
     assert _take(lanes, 0).lane == seat.lane
 
 
+def test_after_a_task_that_killed_its_step_the_next_one_goes_elsewhere() -> None:
+    lanes = _lanes(_step("a", Rung.EXEC))
+    seat = _take(lanes, 0)
+    lanes.give_back(seat, 1.0, spoilt=True)
+    assert lanes.closed() == [seat.lane]
+    assert {_take(lanes, 0).lane, _take(lanes, 0).lane}.isdisjoint({seat.lane})
+    assert lanes.take(0) is None  # what the spoilt lane held was given back, once
+
+
+def test_a_lane_of_one_program_stays_because_it_gets_a_new_program() -> None:
+    lanes = _lanes(_step("a", Rung.RESIDENT))
+    seat = _take(lanes, 0)
+    lanes.give_back(seat, 1.0, spoilt=True)
+    assert (lanes.closed(), _take(lanes, 0).lane) == ([], seat.lane)
+
+
 def test_a_lane_takes_as_many_tasks_as_keep_it_busy() -> None:
     lanes = _lanes(_step("a", Rung.RESIDENT), cpus=1)
     lanes.give_back(_take(lanes, 0), 0.001)

@@ -138,6 +138,15 @@ class TestFailures:
         assert run.counts["detect", Status.SUCCEEDED] == 1
         assert run.complete
 
+    def test_after_a_crash_the_next_attempt_is_made_in_another_container(self, tmp_path: Path) -> None:
+        executor = failing("detect/r1", times=1)
+        steps = [step("detect", retries=1, rung=Rung.EXEC)]
+        Run(path=tmp_path, steps=steps, executor=executor, jobs=1).over([recording("r1"), recording("r2")])
+        lanes = [(task.id, task.lane) for task in executor.submitted if isinstance(task, StepTask)]
+        (killed,) = executor.closed_lanes
+        assert lanes[0] == ("detect/r1", killed)
+        assert all(lane != killed for _, lane in lanes[1:])
+
     def test_a_task_that_succeeds_at_last_is_no_failure(self, tmp_path: Path) -> None:
         run = Run(path=tmp_path, steps=[step("detect", retries=2)], executor=failing("detect/r1", times=2))
         run.over([recording("r1")])

@@ -1,0 +1,3 @@
+# The stub step that never reads its input.
+FROM coordinator-test/stub
+CMD ["deaf"]

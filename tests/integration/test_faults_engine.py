@@ -1,0 +1,327 @@
+"""The engine's own faults, provoked by a proxy on its socket, by hand on its containers, or on an engine of our own."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import docker
+import pytest
+
+from coordinator.errors import EngineError, ExitCode
+from coordinator.journal import Status
+from coordinator.pipeline import Rung
+from coordinator.preflight import PreflightError
+from coordinator.runners.engine import FOLDER_LABEL, PATIENCE, TIMEOUT, Engine
+from coordinator.runners.isolation import LANE, ROLE, TASK
+from tests.integration import faultproxy
+from tests.integration.conftest import Workshop
+from tests.integration.faultproxy import Fault, FaultProxy
+
+CONTAINERS = (Rung.FRESH, Rung.EXEC, Rung.RESIDENT)
+CREATE, ATTACH, START = "POST /containers/create", "POST /containers/.*/attach", "POST /containers/.*/start"
+WAIT, REMOVE, EXEC = "POST /containers/.*/wait", "DELETE /containers/", "POST /exec/.*/start"
+HOLDER = 1
+"""The first container of a run holds its network namespace; the second is a task's, or a lane's."""
+
+
+@pytest.fixture
+def proxy(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """A proxy that the coordinator takes for its engine; a call may take a second."""
+    address = urlsplit(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
+    if address.scheme != "unix":
+        pytest.skip("the engine has no socket on this machine")
+    with tempfile.TemporaryDirectory(prefix="engine-") as folder:
+        made = FaultProxy(Path(folder) / "s", address.path)
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{made.path}")
+        monkeypatch.setenv(TIMEOUT, "1")
+        monkeypatch.setenv(PATIENCE, "20")
+        yield made
+        made.down()
+
+
+def succeeds(workshop: Workshop, image_ref: str, rung: Rung = Rung.FRESH, **params: Any) -> None:
+    """Two tasks without any retry: what the engine does costs no attempt, and each result is there once."""
+    workshop.photographs("a.jpg", "b.jpg")
+    summary = workshop.run({"name": "step", "image_ref": image_ref, "params": params}, rung=rung, jobs=1)
+    assert summary.counts == {("step", Status.SUCCEEDED): 2}
+    assert [item["id"] for item in workshop.items("step")] == ["a.jpg", "b.jpg"]
+
+
+def beside(work: Callable[[], None]) -> threading.Thread:
+    """Does what is to happen during a run, which needs the main thread for its signals."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def running(client: docker.DockerClient, workshop: Workshop, role: str) -> Any:
+    """A container of the workshop's run, as soon as one runs."""
+    labels = [f"{FOLDER_LABEL}={workshop.out}", f"{ROLE}={role}"]
+    deadline = time.monotonic() + 20
+    while not (found := client.containers.list(filters={"label": labels})):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found[0]
+
+
+# -- calls ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", [CREATE, ATTACH, START, WAIT])
+@pytest.mark.parametrize("rung", [Rung.FRESH, Rung.RESIDENT])
+def test_a_call_that_times_out_after_it_took_effect(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy, rung: Rung, call: str
+) -> None:
+    proxy.fail(call, faultproxy.lose_answer, first=1 if call == WAIT else HOLDER + 1)
+    succeeds(workshop, stub_image, rung)
+
+
+def test_a_removal_that_times_out_after_it_took_effect(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy
+) -> None:
+    proxy.fail(REMOVE, faultproxy.lose_answer)
+    succeeds(workshop, stub_image)
+
+
+def test_a_process_start_that_times_out_after_it_took_effect(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy
+) -> None:
+    proxy.fail(EXEC, faultproxy.lose_answer)
+    succeeds(workshop, stub_image, Rung.EXEC)
+
+
+def test_no_container_starts_while_one_may_run_that_could_not_be_removed(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy
+) -> None:
+    proxy.fail(START, faultproxy.lose_answer, first=HOLDER + 1)
+    proxy.fail(REMOVE, faultproxy.refuse)
+    succeeds(workshop, stub_image)
+    starts = [number for number, call in enumerate(proxy.calls) if call.endswith("/start")]
+    given_up = proxy.calls[starts[HOLDER]].split("/")[2]
+    removals = [number for number, call in enumerate(proxy.calls) if f"DELETE /containers/{given_up}" in call]
+    assert len(removals) == 2
+    assert removals[1] < starts[HOLDER + 1]
+
+
+@pytest.mark.parametrize("call", [CREATE, START, WAIT, REMOVE])
+def test_an_answer_of_500(workshop: Workshop, stub_image: str, proxy: FaultProxy, call: str) -> None:
+    proxy.fail(call, faultproxy.refuse)
+    succeeds(workshop, stub_image)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faultproxy.hang, faultproxy.drop, faultproxy.garble, faultproxy.drip],
+    ids=lambda fault: fault.__name__,
+)
+def test_a_call_without_a_proper_answer(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy, fault: Fault
+) -> None:
+    proxy.fail(START, fault, first=HOLDER + 1)
+    proxy.fail(ATTACH, fault, first=HOLDER + 3)
+    succeeds(workshop, stub_image)
+
+
+def test_connections_refused_for_a_while(workshop: Workshop, stub_image: str, proxy: FaultProxy) -> None:
+    def outage() -> None:
+        while not any("/wait" in call for call in proxy.calls):
+            time.sleep(0.01)
+        proxy.down()
+        time.sleep(2)
+        proxy.up()
+
+    thread = beside(outage)
+    succeeds(workshop, stub_image, milliseconds=300)
+    thread.join()
+
+
+def test_an_engine_that_stays_away_ends_the_run_which_can_be_continued(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PATIENCE, "1")
+
+    def outage() -> None:
+        while sum("/wait" in call for call in proxy.calls) < 2:
+            time.sleep(0.01)
+        proxy.down()
+
+    workshop.photographs(*(f"{number}.jpg" for number in range(6)))
+    step = {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 200}}
+    thread = beside(outage)
+    with pytest.raises(EngineError, match=r"away for 1 s.*\n.*the same command continues this run"):
+        workshop.run(step, jobs=1)
+    thread.join()
+    proxy.up()
+    assert workshop.run(step).counts == {("step", Status.SUCCEEDED): 6}
+
+
+# -- streams --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rung", CONTAINERS)
+def test_a_stream_cut_in_mid_frame(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy, rung: Rung
+) -> None:
+    stream = EXEC if rung is Rung.EXEC else ATTACH
+    proxy.fail(stream, faultproxy.cut_stream_after(20), first=1 if rung is Rung.EXEC else HOLDER + 1)
+    succeeds(workshop, stub_image, rung)
+
+
+@pytest.mark.parametrize("rung", CONTAINERS)
+def test_frames_split_bytewise(workshop: Workshop, stub_image: str, proxy: FaultProxy, rung: Rung) -> None:
+    proxy.fail(f"{ATTACH}|{EXEC}", faultproxy.split_frames, times=9)
+    succeeds(workshop, stub_image, rung)
+
+
+@pytest.mark.parametrize("rung", CONTAINERS)
+def test_a_first_frame_joined_to_the_reply(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy, rung: Rung
+) -> None:
+    workshop.photographs("a.jpg")
+    proxy.fail(f"{ATTACH}|{EXEC}", faultproxy.join_frame(b"the first words"), times=9)
+    step = {"name": "step", "image_ref": stub_image, "params": {"do": "junk", "megabytes": 1}}
+    assert workshop.run(step, rung=rung).exit_code is ExitCode.SOME_FAILED
+    assert (workshop.out / "failures" / "step%2Fa.jpg" / "stderr").read_bytes() == b"the first words"
+
+
+# -- images and names -------------------------------------------------------------------------------------------
+
+
+def test_an_image_missing_at_the_start(workshop: Workshop, engine: Engine) -> None:
+    workshop.photographs("a.jpg")
+    with pytest.raises(PreflightError, match=r"image 'nowhere/none' is not on this engine; build it"):
+        workshop.run({"name": "step", "image_ref": "nowhere/none"})
+
+
+def test_an_image_removed_in_mid_run(
+    workshop: Workshop, stub_image: str, client: docker.DockerClient
+) -> None:
+    workshop.photographs("a.jpg")
+    recipe = io.BytesIO(f"FROM {stub_image}\nLABEL coordinator-test.doomed=yes\n".encode())
+    doomed, _ = client.images.build(fileobj=recipe, tag="coordinator-test/doomed", rm=True)
+
+    def remove() -> None:
+        running(client, workshop, TASK)
+        client.images.remove(str(doomed.id), force=True)
+
+    thread = beside(remove)
+    summary = workshop.run(
+        {"name": "first", "image_ref": stub_image, "params": {"milliseconds": 500}},
+        {"name": "second", "image_ref": "coordinator-test/doomed"},
+    )
+    thread.join()
+    assert summary.counts == {("first", Status.SUCCEEDED): 1, ("second", Status.FAILED): 1}
+    error = workshop.failure("second%2Fa.jpg")["error"]
+    assert error["kind"] == "internal"
+    assert "its image is no longer on the engine" in error["message"]
+
+
+def test_a_tag_moved_in_mid_run(
+    workshop: Workshop, stub_image: str, echo_image: str, client: docker.DockerClient, proxy: FaultProxy
+) -> None:
+    image, other = client.images.get(stub_image), client.images.get(echo_image)
+    moving = "coordinator-test/moving"
+    image.tag(moving)
+
+    def move() -> None:
+        running(client, workshop, TASK)
+        other.tag(moving)
+
+    thread = beside(move)
+    try:
+        succeeds(workshop, moving, milliseconds=500)
+        thread.join()
+        used = {call for call in proxy.calls if call.startswith("GET /images/")}
+        assert client.images.get(moving).id == other.id
+        assert used == {"GET /images/coordinator-test/moving/json"}
+    finally:
+        client.images.remove(moving)
+
+
+@pytest.mark.parametrize("rung", CONTAINERS)
+def test_a_name_that_somebody_elses_container_has(
+    workshop: Workshop, stub_image: str, client: docker.DockerClient, proxy: FaultProxy, rung: Rung
+) -> None:
+    strangers: list[Any] = []
+
+    def squat(call: faultproxy.Call) -> None:
+        name = call.line.split("name=")[1]
+        strangers.append(client.containers.create(stub_image, name=name))
+        faultproxy.pass_on(call)
+
+    proxy.fail(CREATE, squat, times=2)
+    try:
+        succeeds(workshop, stub_image, rung)
+        assert len(strangers) == 2
+        assert all(client.containers.get(stranger.id) for stranger in strangers)
+    finally:
+        for stranger in strangers:
+            stranger.remove(force=True)
+
+
+# -- containers that others end ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rung", "role"), [(Rung.FRESH, TASK), (Rung.EXEC, LANE), (Rung.RESIDENT, LANE)])
+@pytest.mark.parametrize("end", ["kill", "remove"])
+def test_a_container_ended_from_outside_in_mid_task(
+    workshop: Workshop, stub_image: str, client: docker.DockerClient, rung: Rung, role: str, end: str
+) -> None:
+    """That cannot be told from a program that was killed for its memory, so it costs its task an attempt."""
+
+    def interfere() -> None:
+        container = running(client, workshop, role)
+        container.kill() if end == "kill" else container.remove(force=True)
+
+    workshop.photographs("a.jpg", "b.jpg")
+    thread = beside(interfere)
+    step = {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 700}, "retries": 1}
+    assert workshop.run(step, rung=rung, jobs=1).counts == {("step", Status.SUCCEEDED): 2}
+    thread.join()
+
+
+@pytest.mark.parametrize("rung", CONTAINERS)
+def test_the_holder_of_the_network_killed_from_outside(
+    workshop: Workshop, stub_image: str, client: docker.DockerClient, rung: Rung
+) -> None:
+    thread = beside(lambda: running(client, workshop, "network").kill())
+    succeeds(workshop, stub_image, rung, milliseconds=500)
+    thread.join()
+
+
+# -- streams of steps -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rung", CONTAINERS)
+def test_a_daemon_that_keeps_stdout_open(workshop: Workshop, stub_image: str, rung: Rung) -> None:
+    workshop.photographs("a.jpg")
+    step = {"name": "step", "image_ref": stub_image, "params": {"do": "daemon"}, "timeout": 5}
+    started = time.monotonic()
+    summary = workshop.run(step, rung=rung)
+    assert time.monotonic() - started < 30  # the daemon stays for 60 s
+    assert summary.counts == {("step", Status.SUCCEEDED): 1}
+
+
+def test_ten_megabytes_that_are_never_read(workshop: Workshop, deaf_image: str) -> None:
+    workshop.photographs("a.jpg")
+    workshop.run({"name": "step", "image_ref": deaf_image, "params": {"ballast": "x" * 10_000_000}})
+    assert workshop.items("step") == [{"id": "deaf"}]
+
+
+@pytest.mark.parametrize("rung", CONTAINERS)
+def test_ten_megabytes_both_ways(workshop: Workshop, stub_image: str, rung: Rung) -> None:
+    (workshop.batch / "recordings.jsonl").write_text(
+        '{"id": "a", "image": "a.jpg", "ballast": "%s"}\n' % ("x" * 10_000_000)
+    )
+    workshop.photographs("a.jpg")
+    workshop.run({"name": "step", "image_ref": stub_image}, rung=rung)
+    (item,) = workshop.items("step")
+    assert len(item["ballast"]) == 10_000_000
