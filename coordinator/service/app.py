@@ -17,6 +17,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTex
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import Receive
 
 from coordinator import __version__
@@ -311,9 +312,17 @@ async def _refused(request: Request, refused: Refused) -> Response:
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
     """What the framework itself refuses: unknown paths, other methods."""
-    blamed = "method" if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else "path"
     message = HTTPStatus(error.status_code).phrase.lower()
-    return JSONResponse(error_json(blamed, message), error.status_code, error.headers)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(sorted(_methods(request)))}
+        return JSONResponse(error_json("method", message), error.status_code, headers)
+    return JSONResponse(error_json("path", message), error.status_code, error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of all routes to a path: the framework tells those of the first one only."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in routes for method in getattr(route, "methods", None) or ()}
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

@@ -68,7 +68,7 @@ def serve(settings: Settings) -> None:
             grace=settings.grace,
         )
         stack.enter_context(closing(manager))
-        routes = Routes(manager, Intake(settings, store, workers), store, metrics, workers)
+        routes = Routes(manager, Intake(settings, store, lambda: pool.idle), store, metrics, workers)
         app = create_app(routes, metrics)
         manager.start()
         _run(app, settings, manager)

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from coordinator.service.jobs import File, Job
@@ -23,10 +23,10 @@ from coordinator.service.uploads import FILES, Form, Limits, Upload, receive
 class Intake:
     """Receives what clients send, within the settings' limits."""
 
-    def __init__(self, settings: Settings, store: Store, workers: int) -> None:
+    def __init__(self, settings: Settings, store: Store, idle_workers: Callable[[], int]) -> None:
         self._settings = settings
         self._store = store
-        self._workers = workers
+        self._idle_workers = idle_workers
         self._limits = Limits(
             files=settings.max_files,
             file_bytes=settings.max_file_bytes,
@@ -60,7 +60,7 @@ class Intake:
             created=time.time(),
             operations=order.operations,
             output=order.output,
-            workers=self._workers,
+            workers=self._idle_workers(),
             files=files,
         )
 

@@ -55,8 +55,8 @@ class File:
 class Job:
     """One accepted request. Times are seconds since the epoch.
 
-    ``workers`` is the number of workers at its acceptance: its stages follow from it, and must be the same when
-    the job is resumed.
+    ``workers`` is how many were idle at its acceptance: its stages follow from it, and must be the same when the
+    job is resumed.
     """
 
     id: str

@@ -79,8 +79,11 @@ class Manager:
     def start(self) -> None:
         """Takes up what an earlier process left, and removes what belongs to nobody."""
         self._store.remove_all_but(self._registry.ids())
+        anew = self._store.machine_has_restarted()
         for job in self._registry.unfinished():
-            _LOG.info("job %s is resumed", job.id)
+            _LOG.info("job %s %s", job.id, "begins anew" if anew else "is resumed")
+            if anew:
+                self._store.begin_anew(job.id)
             with self._lock:
                 self._admitted += 1
             self._launch(job)

@@ -17,7 +17,7 @@ from coordinator.service.refusal import Refused
 
 OUTPUTS = ("jpg", "png")
 BLURS = ("gaussian", "updownsampling", "bilateral", "median")
-MAX_OPERATIONS = 100
+MAX_OPERATIONS = 99
 MAX_SPLITS = 6
 MAX_SIDE = 32_767
 MAX_RESULT_PIXELS = 100_000_000

@@ -68,6 +68,12 @@ class Pool:
         with self._lock:
             return len(self._waiting)
 
+    @property
+    def idle(self) -> int:
+        """The workers for which there is nothing to do."""
+        with self._lock:
+            return max(0, self._in_flight.count(0) - len(self._waiting))
+
     def warm_up(self, tasks: Sequence[StepTask]) -> list[TaskError]:
         """Opens every worker by a task of its own, one for each; returns what went wrong, once all have answered."""
         ended: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()

@@ -1,7 +1,7 @@
 """From operations to the steps of a pipeline. Pure.
 
 All operations live in one program, so as many as possible go into one step: nothing is written between them.
-A step ends after a split only while there are fewer images than workers, so that the quarters keep them all busy.
+A step ends after a split only while there are fewer images than idle workers, so that the quarters keep them busy.
 """
 
 from __future__ import annotations

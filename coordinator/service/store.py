@@ -20,6 +20,8 @@ from coordinator.runfolder import RunFolder
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import result_name
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
 
 @dataclass(frozen=True)
 class Store:
@@ -53,6 +55,19 @@ class Store:
             raise RunFolderError(
                 f"data folder {str(self.path)!r} cannot be written: {error.strerror}; name another with --data"
             ) from error
+
+    def machine_has_restarted(self) -> bool:
+        """Whether the machine was started anew since this was last asked: then what was not synced may be lost."""
+        noted, now = self.path / "boot-id", _BOOT_ID.read_text()
+        if noted.is_file() and noted.read_text() == now:
+            return False
+        noted.write_text(now)
+        return True
+
+    def begin_anew(self, job_id: str) -> None:
+        """Forgets how far a job was."""
+        shutil.rmtree(self.run(job_id).path, ignore_errors=True)
+        shutil.rmtree(self.folder.work / job_id, ignore_errors=True)
 
     def run(self, job_id: str) -> RunFolder:
         """The run folder of a job, whose files lie in a room of its own below the shared work/."""
@@ -97,7 +112,7 @@ class Store:
         """Removes everything of a job."""
         shutil.rmtree(self.static / job_id, ignore_errors=True)
         self.tidy(job_id)
-        shutil.rmtree(self.run(job_id).path, ignore_errors=True)
+        self.begin_anew(job_id)
 
     def remove_all_but(self, job_ids: set[str]) -> None:
         """Removes what belongs to none of these jobs: uploads that were never accepted, halves of removals."""
