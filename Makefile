@@ -68,9 +68,8 @@ engine: ## a container engine that answers: used, started or (as root) installed
 images: $(STAMP) engine ## the container images of the steps, those whose inputs have changed
 	@$(BIN)/python -m steps.setup
 
-parts: $(STAMP) engine ## the container images of the image service, and a compose program to run them
+parts: $(STAMP) engine ## the container images of the image service
 	@$(BIN)/python -m steps.setup nginx service
-	@$(COMPOSE) version >/dev/null
 
 browser: ## a browser for the tests of the page (as root, installed)
 	@$(SETUP)/browser.sh

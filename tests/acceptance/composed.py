@@ -7,17 +7,19 @@ import secrets
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import docker
+import pytest
 
 from steps.setup.answers import main as answers
 from tests.acceptance.conftest import ROOT, as_from_a_terminal
 
 PORT = 8080
+GENERATIONS: tuple[Sequence[str], ...] = (("docker", "compose"), ("docker-compose",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +94,30 @@ class Composed:
 
 @contextmanager
 def composed() -> Iterator[Composed]:
-    """A deployment on the usual port, or on another if that is taken. Nothing of it is left afterwards."""
+    """A deployment on the usual port, or on another if that is taken. Nothing of it is left afterwards.
+
+    Without compose, the test is skipped; where an engine is required, make is to install it.
+    """
+    if not (generations() or os.environ.get("COORDINATOR_REQUIRE_ENGINE")):
+        pytest.skip("this machine has neither docker compose nor docker-compose")
     deployment = Composed(project=f"coordinator-test-{secrets.token_hex(4)}", port=_free_port())
     try:
         deployment.make("daemon")
         yield deployment
     finally:
         deployment.compose("down", "--volumes")
+
+
+def generations() -> list[Sequence[str]]:
+    """The compose programs that this machine has."""
+    return [command for command in GENERATIONS if _runs(*command, "version")]
+
+
+def _runs(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _free_port() -> int:

@@ -6,9 +6,8 @@ import asyncio
 import http.client
 import json
 import re
-import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -17,7 +16,7 @@ import docker
 import numpy as np
 import pytest
 
-from tests.acceptance.composed import Composed, composed
+from tests.acceptance.composed import GENERATIONS, Composed, composed, generations
 from tests.acceptance.conftest import ROOT
 from tests.integration.conftest import client, engine
 
@@ -28,7 +27,6 @@ ACTIONS = (
     '["resize","600x600"],["blur","gaussian"],["split",true]],"output":"jpg"}'
 )
 RESULTS = 4**3
-COMPOSE = {"plugin": ["docker", "compose"], "first generation": ["docker-compose"]}
 
 
 @pytest.fixture(scope="module")
@@ -230,16 +228,14 @@ def nothing_runs(deployment: Composed, client: docker.DockerClient) -> None:
     assert not client.networks.list(names=[deployment.project])
 
 
-@pytest.mark.parametrize("generation", COMPOSE)
-def test_the_file_is_valid_for_both_generations_of_compose(generation: str, deployment: Composed) -> None:
-    command = [*COMPOSE[generation], "config", "--quiet"]
-    if (
-        shutil.which(command[0]) is None
-        or subprocess.run([*COMPOSE[generation], "version"], check=False).returncode
-    ):
-        pytest.skip(f"this machine has no {' '.join(COMPOSE[generation])}")
+@pytest.mark.parametrize("generation", GENERATIONS, ids=" ".join)
+def test_the_file_is_valid_for_both_generations_of_compose(
+    generation: Sequence[str], deployment: Composed
+) -> None:
+    if generation not in generations():
+        pytest.skip(f"this machine has no {' '.join(generation)}")
+    command = [*generation, "config", "--quiet"]
     done = subprocess.run(
         command, cwd=ROOT, env=deployment.environment, check=False, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")

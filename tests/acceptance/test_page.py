@@ -18,16 +18,21 @@ from coordinator.service.orders import parse_order
 from coordinator.service.refusal import Refused
 from tests.acceptance import browser
 from tests.acceptance.browser import Page
-from tests.acceptance.composed import composed
+from tests.acceptance.composed import Composed, composed
 from tests.integration.conftest import client, engine
 
 __all__ = ["client", "engine"]
 
 
 @pytest.fixture(scope="module")
-def address(client: docker.DockerClient) -> Iterator[str]:
-    with composed() as deployment:
-        yield f"{deployment.address}/"
+def deployment(client: docker.DockerClient) -> Iterator[Composed]:
+    with composed() as found:
+        yield found
+
+
+@pytest.fixture
+def address(deployment: Composed) -> str:
+    return f"{deployment.address}/"
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +144,23 @@ def test_a_job_is_shown_again_by_its_address_until_it_is_deleted(
     assert page.fragment == ""
     again = Page(page.driver, f"{page.driver.current_url}#{job}")
     again.wait_for_state("There is no such job")
+
+
+def test_a_job_is_followed_to_its_end_though_the_service_dies(
+    page: Page, deployment: Composed, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    page.choose(*(write_image(tmp_path / f"{number}.jpg", 2000, 1500) for number in range(8)))
+    for _ in range(3):
+        page.add("blur", "bilateral")
+    page.start()
+    page.wait_for_state("Working")
+    # By the engine itself: compose takes its time.
+    client.containers.get(deployment.containers(client)["service"]["Id"]).kill()
+    try:
+        page.wait_for_state("the service is not running")
+    finally:
+        deployment.compose("up", "--detach", "--no-build")
+    assert page.wait_for_state("Done") == "Done: 8 images"
 
 
 def test_what_is_missing_is_told_before_anything_is_sent(page: Page, photo: Path) -> None:

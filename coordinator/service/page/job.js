@@ -4,6 +4,8 @@ import { counted, fromTemplate, show, tell } from "./document.js";
 import { inWords } from "./operations.js";
 import { deleteJob, followJob, readJob } from "./service.js";
 
+const RETRY_MS = 2000;
+
 const STATES = {
   queued: "Waiting for its turn",
   running: "Working",
@@ -16,6 +18,8 @@ const STATES = {
 export class JobView {
   #parts;
   #gone;
+  /** What is to be shown, and what is. */
+  #id = null;
   #job = null;
   #stop = () => {};
 
@@ -35,27 +39,37 @@ export class JobView {
     this.#parts.remove.addEventListener("click", () => this.#delete());
   }
 
-  /** Shows the job of this id, as a reload does. */
+  /** Shows the job of this id, as a reload does; tries again as long as the service does not answer. */
   async open(id) {
-    if (id === this.#job?.id) return;
+    if (id === this.#id) return;
     this.close();
+    this.#id = id;
+    while (!(await this.#tryToOpen(id))) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+
+  /** Whether there is nothing more to try: the job is shown, there is none, or another one is wanted by now. */
+  async #tryToOpen(id) {
     try {
-      this.show(await readJob(id));
+      const job = await readJob(id);
+      if (this.#id === id) this.show(job);
     } catch (error) {
+      if (this.#id !== id) return true;
       this.#parts.section.hidden = false;
-      this.#parts.state.textContent =
-        error.status === 404 ? "There is no such job, or no longer." : error.message;
+      this.#parts.state.textContent = error.status === 404 ? "There is no such job, or no longer." : error.message;
+      return error.status === 404;
     }
+    return true;
   }
 
   /** Shows this job from now on. */
   show(job) {
     this.close();
+    this.#id = job.id;
     this.#job = job;
     const { section, operations, remove } = this.#parts;
     section.hidden = false;
     remove.hidden = false;
-    operations.textContent = `${job.operations.map(inWords).join(" → ")} → ${job.output}`;
+    operations.textContent = [...job.operations.map(inWords), job.output].join(" → ");
     if (job.finished) {
       this.#end(job);
       return;
@@ -64,8 +78,11 @@ export class JobView {
     this.#stop = followJob(job, {
       progressed: (now) => this.#progress(now),
       ended: (whole) => this.#end(whole),
-      // Deleted elsewhere, or the service is gone: what it says now is the truth.
-      lost: () => this.#reopen(),
+      // Deleted elsewhere, or the service is gone for a while: what it says now, or then, is the truth.
+      lost: () => {
+        this.#id = null;
+        this.open(job.id);
+      },
     });
   }
 
@@ -73,6 +90,7 @@ export class JobView {
   close() {
     this.#stop();
     this.#stop = () => {};
+    this.#id = null;
     this.#job = null;
     const { section, state, operations, results, progress, files, remove } = this.#parts;
     section.hidden = progress.hidden = files.hidden = remove.hidden = true;
@@ -115,12 +133,6 @@ export class JobView {
     if (place.dataset.state !== state) tell(text);
     place.dataset.state = state;
     place.textContent = text;
-  }
-
-  async #reopen() {
-    const id = this.#job?.id;
-    this.close();
-    if (id) await this.open(id);
   }
 
   async #delete() {
