@@ -144,8 +144,9 @@ class Engine:
     def await_answer(self, cancelled: threading.Event) -> None:
         """Waits while the engine does not answer, until ``cancelled``; returns at once if the last call got one.
 
-        Raises EngineGone once that has taken too long.
+        Raises EngineGone once that has taken too long, and from then on.
         """
+        self.check_not_gone()
         started = time.monotonic()
         while self._api.is_silent and not cancelled.is_set():
             try:
@@ -154,11 +155,12 @@ class Engine:
                 return
             except EngineError as error:
                 if time.monotonic() - started > self._patience:
-                    self._given_up = EngineGone(
+                    gone = EngineGone(
                         f"the container engine has been away for {self._patience:g} s ({error})\n"
                         "  what is done is kept: start the engine, and the same command continues this run"
                     )
-                    raise self._given_up from error
+                    self._given_up = gone
+                    raise gone from error
                 cancelled.wait(_PING_PAUSE)
 
     def check_not_gone(self) -> None:

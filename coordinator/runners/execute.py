@@ -104,6 +104,7 @@ class ExecRunner:
             self.close_lane(task.lane)
             kept = None
         if kept is None:
+            self._containers.await_engine()
             command = self._engine.image(task.image_id).command
             kept = Kept(self._isolation.start_kept(task), command)
             with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tempfile
 import threading
@@ -24,6 +25,7 @@ from coordinator.runners.isolation import LANE, ROLE, TASK
 from tests.integration import faultproxy
 from tests.integration.conftest import Workshop
 from tests.integration.faultproxy import Fault, FaultProxy
+from tests.integration.ownengine import OwnEngine, can_run
 
 CONTAINERS = (Rung.FRESH, Rung.EXEC, Rung.RESIDENT)
 CREATE, ATTACH, START = "POST /containers/create", "POST /containers/.*/attach", "POST /containers/.*/start"
@@ -143,24 +145,32 @@ def test_connections_refused_for_a_while(workshop: Workshop, stub_image: str, pr
     thread.join()
 
 
+@pytest.mark.parametrize("rung", CONTAINERS)
 def test_an_engine_that_stays_away_ends_the_run_which_can_be_continued(
-    workshop: Workshop, stub_image: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop,
+    stub_image: str,
+    client: docker.DockerClient,
+    proxy: FaultProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    rung: Rung,
 ) -> None:
-    monkeypatch.setenv(PATIENCE, "1")
+    monkeypatch.setenv(PATIENCE, "2")
 
     def outage() -> None:
-        while sum("/wait" in call for call in proxy.calls) < 2:
-            time.sleep(0.01)
+        running(client, workshop, TASK if rung is Rung.FRESH else LANE)
+        time.sleep(0.3)
         proxy.down()
 
     workshop.photographs(*(f"{number}.jpg" for number in range(6)))
     step = {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 200}}
     thread = beside(outage)
-    with pytest.raises(EngineError, match=r"away for 1 s.*\n.*the same command continues this run"):
-        workshop.run(step, jobs=1)
+    started = time.monotonic()
+    with pytest.raises(EngineError, match=r"away for 2 s.*\n.*the same command continues this run"):
+        workshop.run(step, rung=rung, jobs=2)
+    assert time.monotonic() - started < 30
     thread.join()
     proxy.up()
-    assert workshop.run(step).counts == {("step", Status.SUCCEEDED): 6}
+    assert workshop.run(step, rung=rung).counts == {("step", Status.SUCCEEDED): 6}
 
 
 # -- streams --------------------------------------------------------------------------------------------------
@@ -297,6 +307,53 @@ def test_the_holder_of_the_network_killed_from_outside(
     thread.join()
 
 
+# -- an engine of our own ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_engine(
+    stub_image: str, client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OwnEngine]:
+    """An engine that runs are made on, with the stub step's image."""
+    if not can_run():
+        pytest.skip("starting an engine takes root and dockerd")
+    with tempfile.TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as folder:
+        made = OwnEngine(Path(folder))
+        try:
+            made.load(stub_image, client)
+            monkeypatch.setenv("DOCKER_HOST", made.address)
+            monkeypatch.setenv(TIMEOUT, "5")
+            monkeypatch.setenv(PATIENCE, "60")
+            yield made
+        finally:
+            made.stop()
+
+
+@pytest.mark.parametrize("rung", CONTAINERS)
+def test_an_engine_killed_and_started_again_in_mid_run(
+    workshop: Workshop, stub_image: str, own_engine: OwnEngine, rung: Rung
+) -> None:
+    """No task pays for it, though none may be tried again."""
+
+    def restart() -> None:
+        running(own_engine.client, workshop, TASK if rung is Rung.FRESH else LANE)
+        time.sleep(0.5)
+        own_engine.kill()
+        time.sleep(1)
+        own_engine.start()
+
+    names = [f"{number}.jpg" for number in range(8)]
+    workshop.photographs(*names)
+    thread = beside(restart)
+    summary = workshop.run(
+        {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 400}}, rung=rung, jobs=2
+    )
+    thread.join()
+    assert summary.counts == {("step", Status.SUCCEEDED): 8}
+    assert [item["id"] for item in workshop.items("step")] == names
+    assert own_engine.client.containers.list(all=True) == []
+
+
 # -- streams of steps -------------------------------------------------------------------------------------------
 
 
@@ -310,18 +367,22 @@ def test_a_daemon_that_keeps_stdout_open(workshop: Workshop, stub_image: str, ru
     assert summary.counts == {("step", Status.SUCCEEDED): 1}
 
 
-def test_ten_megabytes_that_are_never_read(workshop: Workshop, deaf_image: str) -> None:
+def ten_megabytes(workshop: Workshop) -> None:
+    """A batch of one recording, which is large."""
     workshop.photographs("a.jpg")
-    workshop.run({"name": "step", "image_ref": deaf_image, "params": {"ballast": "x" * 10_000_000}})
+    recording = {"id": "a.jpg", "image": "a.jpg", "ballast": "x" * 10_000_000}
+    (workshop.batch / "recordings.jsonl").write_text(json.dumps(recording) + "\n")
+
+
+def test_ten_megabytes_that_are_never_read(workshop: Workshop, deaf_image: str) -> None:
+    ten_megabytes(workshop)
+    workshop.run({"name": "step", "image_ref": deaf_image})
     assert workshop.items("step") == [{"id": "deaf"}]
 
 
 @pytest.mark.parametrize("rung", CONTAINERS)
 def test_ten_megabytes_both_ways(workshop: Workshop, stub_image: str, rung: Rung) -> None:
-    (workshop.batch / "recordings.jsonl").write_text(
-        '{"id": "a", "image": "a.jpg", "ballast": "%s"}\n' % ("x" * 10_000_000)
-    )
-    workshop.photographs("a.jpg")
+    ten_megabytes(workshop)
     workshop.run({"name": "step", "image_ref": stub_image}, rung=rung)
     (item,) = workshop.items("step")
     assert len(item["ballast"]) == 10_000_000

@@ -1,0 +1,77 @@
+"""A container engine of the tests' own, which may be killed, started again and deprived of its images."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import IO
+
+import docker
+from docker.errors import DockerException
+
+_WAIT = 60.0
+"""Seconds that the engine gets to answer, or to stop."""
+
+
+def can_run() -> bool:
+    """Whether this machine, and who asks, can start an engine."""
+    return os.getuid() == 0 and shutil.which("dockerd") is not None
+
+
+class OwnEngine:
+    """A dockerd with its own socket, images and containers below ``folder``, and without a network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = f"unix://{folder / 's'}"
+        self._folder = folder
+        self._log: IO[bytes] = (folder / "log").open("ab")
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, again after :meth:`kill`, and waits until it answers."""
+        at = self._folder
+        self._process = subprocess.Popen(
+            [
+                *("dockerd", "--host", self.address, "--pidfile", str(at / "pid")),
+                *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
+                *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
+            ],
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        self.client = self._connect(time.monotonic() + _WAIT)
+
+    def _connect(self, deadline: float) -> docker.DockerClient:
+        while True:
+            try:
+                return docker.DockerClient(self.address, timeout=int(_WAIT))
+            except DockerException:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    raise
+                time.sleep(0.1)
+
+    def load(self, image_ref: str, source: docker.DockerClient) -> None:
+        """Brings an image over from another engine."""
+        archive = b"".join(source.images.get(image_ref).save(named=True))
+        self.client.images.load(archive)
+
+    def kill(self) -> None:
+        """Ends it without a warning; what it ran may go on without it."""
+        self.client.close()
+        self._process.kill()
+        self._process.wait()
+        # Its containerd goes with it; where no init reaps that, the next engine would take it for a living one.
+        (self._folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Ends it, and everything that it runs."""
+        self._process.terminate()
+        self._process.wait(_WAIT)
+        self._log.close()
+        # The mount of its data folder on itself, which one that was killed has left.
+        subprocess.run(["umount", str(self._folder / "data")], stderr=subprocess.DEVNULL, check=False)
