@@ -6,11 +6,8 @@ Where the facts of a recording come from, the first that has them: its row in ``
 
 from __future__ import annotations
 
-import codecs
-import csv
 import errno
 import hashlib
-import itertools
 import math
 import os
 import stat
@@ -18,16 +15,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
-from typing import IO, Annotated, Any, AnyStr, Literal
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator import imageheader
 from coordinator.crs import Projection
 from coordinator.errors import BatchError
-from coordinator.messages import Json, decode, readable
+from coordinator.messages import Json, first_reason, readable
 from coordinator.regions import Grid, Point, Polygons, Regions, Undivided
+from coordinator.sidecars import CAMERA, BatchFile, read_coco, read_config, read_regions
+from coordinator.table import TABLES, read_rows
 
 MOUNT = PurePosixPath("/batch")
 """Where every step finds the batch, read-only."""
@@ -37,65 +36,13 @@ FETCH = "fetch"
 """The name under which images given as URLs are fetched, as if by a step before the first."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
-TABLES = ("recordings.csv", "recordings.jsonl")
-_MAX_LINE = 16 * 1024**2
-"""Characters of a table's line. A longer one is a sign of another kind of file, and not read into memory."""
-_MAX_CONFIG = 1024**2
-"""Bytes of batch.yaml."""
-_MAX_CONFIG_DEPTH = 20
-_WGS84_NAMES = (":CRS84", ":4326")
-"""How GIS programs end the ``crs`` they write into a GeoJSON file that is in WGS84 anyway."""
-
 _CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Equirectangular(_Config):
-    """A panorama that spans 360 x 180 degrees."""
-
-    model: Literal["equirectangular"]
-
-
-class Pinhole(_Config):
-    """A perspective camera in pixels, with OpenCV's distortion."""
-
-    model: Literal["pinhole"]
-    fx: float = Field(gt=0)
-    fy: float = Field(gt=0)
-    cx: float
-    cy: float
-    k1: float = 0.0
-    k2: float = 0.0
-    p1: float = 0.0
-    p2: float = 0.0
-    k3: float = 0.0
-
-
-Camera = Annotated[Equirectangular | Pinhole, Field(discriminator="model")]
-_CAMERA: TypeAdapter[Equirectangular | Pinhole] = TypeAdapter(Camera)
-
-
-class RegionSize(_Config):
-    """The grid's cells and the halo around a region's core, in metres."""
-
-    size: float = Field(default=200.0, gt=0)
-    halo: float = Field(default=100.0, ge=0)
-
-
-class BatchFile(_Config):
-    """``batch.yaml``."""
-
-    name: str | None = None
-    crs: str | None = None
-    camera: Camera | None = None
-    region: RegionSize = RegionSize()
-
-
-class Pose(_Config):
+class Pose(BaseModel):
     """Where and how a recording was taken: metres in the batch's CRS, degrees."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     x: float
     y: float
@@ -186,7 +133,7 @@ class Batch:
     def detections(self) -> dict[str, list[Json]] | None:
         """Detections made elsewhere (COCO, ``detections.json``) by image path; None if there are none."""
         path = self.folder / "detections.json"
-        return _read_coco(path) if path.is_file() else None
+        return read_coco(path) if path.is_file() else None
 
     def recordings(self, *, with_detections: bool = False) -> Iterator[Recording | BadRecording]:
         """Every recording in a fixed order, one at a time."""
@@ -211,7 +158,7 @@ class Batch:
             return Undivided()
         path = self.folder / "regions.geojson"
         if path.is_file():
-            return Polygons(cores=_read_regions(path, self.projection), halo=self.config.region.halo)
+            return Polygons(cores=read_regions(path, self.projection), halo=self.config.region.halo)
         return Grid(size=self.config.region.size, halo=self.config.region.halo)
 
     # -- a folder without a table ---------------------------------------------------------------------
@@ -257,7 +204,7 @@ class Batch:
     # -- a table --------------------------------------------------------------------------------------
 
     def _from_table(self, table: Path) -> Iterator[Recording | BadRecording]:
-        for number, fields in _rows(table):
+        for number, fields in read_rows(table):
             label = f"{table.name}, row {number}"
             if isinstance(fields, str):
                 yield BadRecording(id=label, reason=readable(fields))
@@ -266,7 +213,7 @@ class Batch:
                 row = _Row.model_validate(fields)
             except ValidationError as error:
                 yield BadRecording(
-                    id=str(fields.get("id") or label), reason=f"{label}: {_first_reason(error)}"
+                    id=str(fields.get("id") or label), reason=f"{label}: {first_reason(error)}"
                 )
                 continue
             yield self._recording(row, row.id or row.image, label)
@@ -290,7 +237,7 @@ class Batch:
         try:
             camera = self._camera(row, header)
         except ValidationError as error:
-            return bad(f"camera: {_first_reason(error)}")
+            return bad(f"camera: {first_reason(error)}")
         pose, position = self._pose(row, header)
         item: Json = {
             **(row.model_extra or {}),
@@ -306,7 +253,7 @@ class Batch:
     def _refusal(self, image: str) -> str | None:
         """Why a file that a table names is not to be given to steps. One that is absent the step will miss."""
         try:
-            mode = os.lstat(self.folder / image).st_mode
+            mode = os.lstat(f"{self.folder}/{image}").st_mode  # a path object would cost as much as the look
         except OSError as error:
             return (
                 None if error.errno in (errno.ENOENT, errno.ENOTDIR) else f"cannot be read: {error.strerror}"
@@ -324,10 +271,10 @@ class Batch:
         given = {name: extra.pop(name) for name in _CAMERA_FIELDS if name in extra}
         given = {name: value for name, value in given.items() if value not in (None, "")}
         if isinstance(row.camera, dict):
-            return _CAMERA.validate_python(row.camera).model_dump(exclude_defaults=False)
+            return CAMERA.validate_python(row.camera).model_dump(exclude_defaults=False)
         if row.camera:
             given = given if row.camera == "pinhole" else {}
-            return _CAMERA.validate_python({"model": row.camera, **given}).model_dump()
+            return CAMERA.validate_python({"model": row.camera, **given}).model_dump()
         if header and header.equirectangular:
             return {"model": "equirectangular"}
         if self.config.camera:
@@ -364,125 +311,7 @@ def open_batch(folder: Path) -> Batch:
     """The batch in ``folder``. Raises BatchError if it is no readable folder or its batch.yaml is wrong."""
     if not folder.is_dir():
         raise BatchError(f"batch {str(folder)!r}: no such folder; give the folder that holds the images")
-    return Batch(folder=folder.resolve(), config=_read_config(folder / "batch.yaml"))
-
-
-def _read_config(path: Path) -> BatchFile:
-    import yaml
-
-    if not path.is_file():
-        return BatchFile()
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_CONFIG + 1)
-        if len(text) > _MAX_CONFIG:
-            raise BatchError(f"{path} is larger than {_MAX_CONFIG:,} bytes; is it the right file?")
-        _refuse_bomb(path, text)
-        return BatchFile.model_validate(yaml.safe_load(text) or {})
-    except ValidationError as error:
-        raise BatchError(f"{path}: {_first_reason(error)}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise BatchError(f"{path}: not valid YAML: {error}") from error
-    except OSError as error:
-        raise BatchError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _refuse_bomb(path: Path, text: bytes) -> None:
-    """A few lines of YAML, aliases of aliases or deep nesting, can stand for more than memory and time hold."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(text):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent):
-            raise BatchError(f"{path}: aliases (*name) are not allowed here; write the value out")
-        if depth > _MAX_CONFIG_DEPTH:
-            raise BatchError(f"{path}: nested more than {_MAX_CONFIG_DEPTH} levels deep")
-
-
-def _rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    """The table's rows with their numbers, as fields or as the reason why there are none."""
-    reader = _csv_rows if table.suffix == ".csv" else _jsonl_rows
-    try:
-        yield from reader(table)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BatchError(f"{table}: {error}; the table must be UTF-8 and well-formed") from error
-
-
-def _csv_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(_lines(table, file))
-        if "image" not in (reader.fieldnames or ()):
-            columns = readable(", ".join(reader.fieldnames or ()))
-            raise BatchError(f"{table}: no column 'image' (between commas); its columns are {columns}")
-        for number, fields in enumerate(reader, start=1):
-            if None in fields:
-                yield number, "more fields than the table has columns"
-            else:
-                yield number, {name: value for name, value in fields.items() if name and value}
-
-
-def _jsonl_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open("rb") as file:
-        for number, line in enumerate(_lines(table, file), start=1):
-            if not line.strip():
-                continue
-            try:
-                fields = decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
-            except ValueError as error:
-                yield number, f"not JSON: {error}"
-                continue
-            yield number, fields if isinstance(fields, dict) else "not a JSON object"
-
-
-def _lines(table: Path, file: IO[AnyStr]) -> Iterator[AnyStr]:
-    """The table's lines, none of them held in memory whatever its length."""
-    for number in itertools.count(1):
-        line = file.readline(_MAX_LINE + 1)
-        if not line:
-            return
-        if len(line) > _MAX_LINE:
-            raise BatchError(f"{table}: line {number} is longer than {_MAX_LINE:,} characters")
-        yield line
-
-
-def _read_coco(path: Path) -> dict[str, list[Json]]:
-    try:
-        document = decode(path.read_bytes())
-        labels = {category["id"]: category["name"] for category in document.get("categories", [])}
-        names = {image["id"]: image["file_name"] for image in document["images"]}
-        found: dict[str, list[Json]] = {name: [] for name in names.values()}
-        for annotation in document["annotations"]:
-            detection = {"bbox": annotation["bbox"], "score": annotation.get("score", 1.0)}
-            if label := labels.get(annotation.get("category_id")):
-                detection["label"] = label
-            found[names[annotation["image_id"]]].append(detection)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BatchError(f"{path}: not a COCO detections file: {type(error).__name__}: {error}") from error
-    return found
-
-
-def _read_regions(path: Path, projection: Projection | None) -> dict[str, Json]:
-    """The polygons of regions.geojson in the batch's CRS; they come in WGS84 unless a ``crs`` says otherwise."""
-    if projection is None:
-        raise BatchError(f"{path}: batch.yaml must name the crs in which the regions are cut")
-    try:
-        document = decode(path.read_bytes())
-        named = ((document.get("crs") or {}).get("properties") or {}).get("name")
-        source = None if not named or named.endswith(_WGS84_NAMES) else Projection.named(named)
-        cores = {}
-        for number, feature in enumerate(document["features"]):
-            geometry = feature["geometry"]
-            if geometry["type"] not in ("Polygon", "MultiPolygon"):
-                raise BatchError(f"{path}: feature {number} is a {geometry['type']}, not a polygon")
-            properties = feature.get("properties") or {}
-            name = str(feature.get("id") or properties.get("id") or properties.get("name") or number)
-            if name in cores:
-                raise BatchError(f"{path}: two regions have the id {name!r}")
-            cores[name] = projection.geometry_from(geometry, source)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise BatchError(f"{path}: not a GeoJSON FeatureCollection of polygons: {error}") from error
-    return cores
+    return Batch(folder=folder.resolve(), config=read_config(folder / "batch.yaml"))
 
 
 def _names(folder: Path) -> tuple[list[str], list[str]]:
@@ -527,9 +356,3 @@ def _stays_within(path: Path, folder: Path) -> bool:
 def _folder_stays_within(inner: str, folder: Path) -> bool:
     """The same for the folder ``inner`` below ``folder``, which many rows of a table share."""
     return _stays_within(folder / inner, folder)
-
-
-def _first_reason(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    return readable(f"{where}: {problem['msg']}, got {problem['input']!r}" if where else problem["msg"])

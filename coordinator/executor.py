@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import queue
-import shutil
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from coordinator import __version__
+from coordinator.imageheader import MAX_BYTES
 from coordinator.messages import ErrorKind, Success, TaskError
 from coordinator.pipeline import Rung
 from coordinator.runfolder import RunFolder
 from coordinator.tasks import FetchTask, Outcome, StepTask, Task
 from coordinator.threads import Sink, Threads
 
-_FETCH_TIMEOUT = 60.0
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+_FETCH_SILENCE, _FETCH_TIMEOUT = 60.0, 600.0
+"""Seconds without a byte, and for a whole image."""
+_ASK_AGAIN = {408, 425, 429}
+"""The server's refusals that may pass: too slow, too early, too often."""
+_CHUNK = 1024 * 1024
 _FETCH_THREADS = 4
 
 
@@ -69,6 +78,7 @@ class LocalExecutor:
         self._runners: dict[Rung, Runner] = {}
         self._ended: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
         self._fetches = Threads(self._ended.put, size=_FETCH_THREADS)
+        self._cancelled = threading.Event()
 
     def submit(self, task: Task) -> None:
         if isinstance(task, FetchTask):
@@ -97,6 +107,7 @@ class LocalExecutor:
 
     def cancel(self) -> None:
         """Makes everything that runs end soon."""
+        self._cancelled.set()
         for runner in tuple(self._runners.values()):
             runner.cancel()
 
@@ -107,13 +118,14 @@ class LocalExecutor:
             runner.close()
 
     def _fetch(self, task: FetchTask) -> Outcome:
-        result = fetch(task.url, self._folder.local(task.path))
+        result = fetch(task.url, self._folder.local(task.path), self._cancelled)
         return Outcome(task=task, result=result or Success(task=task.id, items=[]))
 
 
-def fetch(url: str, path: Path) -> TaskError | None:
+def fetch(url: str, path: Path, cancelled: threading.Event) -> TaskError | None:
     """Brings the file behind ``url`` to ``path``, whole or not at all; says why if it could not."""
     # Loaded for those batches only that name images by URL.
+    import http.client
     import urllib.error
     import urllib.request
 
@@ -121,8 +133,9 @@ def fetch(url: str, path: Path) -> TaskError | None:
     request = urllib.request.Request(url, headers={"User-Agent": f"coordinator/{__version__}"})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(request, timeout=_FETCH_TIMEOUT) as source, aside.open("wb") as target:
-            shutil.copyfileobj(source, target, 1024 * 1024)
+        with urllib.request.urlopen(request, timeout=_FETCH_SILENCE) as source, aside.open("wb") as target:
+            if fault := _copy(source, target, cancelled):
+                return fault.model_copy(update={"message": f"{url}: {fault.message}"})
             expected = source.headers.get("Content-Length")
             received = target.tell()
             target.flush()
@@ -131,10 +144,26 @@ def fetch(url: str, path: Path) -> TaskError | None:
             raise OSError(f"{received} of {expected} bytes arrived")
         aside.replace(path)
     except urllib.error.HTTPError as error:
-        kind = ErrorKind.BAD_INPUT if 400 <= error.code < 500 else ErrorKind.INTERNAL
+        for_good = 400 <= error.code < 500 and error.code not in _ASK_AGAIN
+        kind = ErrorKind.BAD_INPUT if for_good else ErrorKind.INTERNAL
         return TaskError(kind=kind, message=f"{url}: the server said {error.code} {error.reason}")
-    except (OSError, ValueError) as error:
-        return TaskError(kind=ErrorKind.INTERNAL, message=f"{url}: {error}")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return TaskError(kind=ErrorKind.INTERNAL, message=f"{url}: {type(error).__name__}: {error}")
     finally:
         aside.unlink(missing_ok=True)
+    return None
+
+
+def _copy(source: HTTPResponse, target: BinaryIO, cancelled: threading.Event) -> TaskError | None:
+    """Copies what comes until it ends, is too much, takes too long or is wanted no more."""
+    deadline = time.monotonic() + _FETCH_TIMEOUT
+    while data := source.read1(_CHUNK):
+        target.write(data)
+        if cancelled.is_set():
+            return TaskError(kind=ErrorKind.CANCELLED, message="the run was interrupted")
+        if target.tell() > MAX_BYTES:
+            return TaskError(kind=ErrorKind.BAD_INPUT, message=f"more than {MAX_BYTES:,} bytes")
+        if time.monotonic() > deadline:
+            message = f"only {target.tell()} bytes within {_FETCH_TIMEOUT:g} s"
+            return TaskError(kind=ErrorKind.TIMEOUT, message=message)
     return None

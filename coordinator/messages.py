@@ -147,6 +147,13 @@ def _escaped(sign: str) -> str:
     return sign.encode("unicode_escape").decode()
 
 
+def first_reason(error: ValidationError) -> str:
+    """What is wrong with a document, and where: the first of a validation's complaints, readable."""
+    problem = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return readable(f"{where}: {problem['msg']}, got {problem['input']!r}" if where else problem["msg"])
+
+
 class TaskError(BaseModel):
     """Why one attempt at a task failed: a value that travels to the journal, never an exception.
 

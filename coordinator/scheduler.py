@@ -422,6 +422,8 @@ class Scheduler:
             self._journal.succeeded(task.id, FETCH, recording.id, task.url, [])
             self._observer.ended(FETCH, Status.SUCCEEDED)
             self._enter(recording)
+        elif outcome.result.kind is ErrorKind.CANCELLED:
+            self._draining = True
         elif again := retry(outcome.result, fetching.tries, _FETCH_RETRIES):
             waiting = replace(fetching, tries=again.tries, task=replace(task, attempt=again.tries.attempt))
             self._after(again.pause, lambda: self._submit_fetch(waiting))

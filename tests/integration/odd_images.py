@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -148,6 +149,9 @@ def write(folder: Path) -> None:
         file.write(encoded("JPEG"))
         file.truncate(2 * 1024**3)
     os.mkfifo(folder / "pipe.jpg")
+    os.mknod(folder / "socket.jpg", stat.S_IFSOCK | 0o644)
+    (folder / "secret.jpg").write_bytes(encoded("JPEG"))
+    (folder / "secret.jpg").chmod(0)
     (folder / "folder.jpg").mkdir()
     (folder / "folder.jpg" / "inside.jpg").write_bytes(encoded("JPEG"))
     (folder / "zero.jpg").symlink_to("/dev/zero")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -80,3 +81,9 @@ def run_by_hand(
     code = os.waitstatus_to_exitcode(status)
     process.returncode = code
     return Ran(workshop=workshop, code=code, seen=shown, memory=usage.ru_maxrss * 1024)
+
+
+def attempts(workshop: Workshop) -> dict[str, int]:
+    """The attempts that counted, by task."""
+    with sqlite3.connect(workshop.out / "journal.db") as journal:
+        return dict(journal.execute("SELECT task, COUNT(*) FROM attempts GROUP BY task"))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[2]
-Image = NDArray[np.uint8]
+Image = NDArray[Any]
 Operations = Sequence[Sequence[object]]
 CHAIN: Operations = (
     ("resize", "200x300"), ("split", True), ("blur", "gaussian"), ("split", True), ("blur", "gaussian"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,20 @@ class TestBatchYaml:
         assert "batch.yaml: csr: Extra inputs are not permitted" in refused(workshop, engine, echo)
 
 
+def test_a_read_only_one(workshop: Workshop, engine: Engine, echo: dict[str, Any]) -> None:
+    workshop.photographs("a.jpg", "sub/b.jpg")
+    batch = str(workshop.batch)
+    if subprocess.run(["mount", "--bind", batch, batch], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", batch], check=True)
+        with pytest.raises(OSError, match="Read-only"):
+            (workshop.batch / "probe").touch()
+        assert set(run_by_hand(workshop, engine, echo).items("echo")) == {"a.jpg", "sub/b.jpg"}
+    finally:
+        subprocess.run(["umount", "-l", batch], check=True)
+
+
 class TestSizes:
     def test_an_empty_one(self, workshop: Workshop, engine: Engine, echo: dict[str, Any]) -> None:
         assert "holds no recording: no image (.bmp, " in refused(workshop, engine, echo)
@@ -193,6 +209,7 @@ class TestSizes:
         assert many.code == ExitCode.DONE
         assert list(many.items("echo")) == ["few/0.jpg", *(f"many/{number:06}.png" for number in range(FEW))]
         assert many.memory < few.memory + 64 * 1024**2
+        shutil.rmtree(workshop.batch / "many")
 
 
 def fill(folder: Path, count: int) -> None:

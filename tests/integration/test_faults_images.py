@@ -62,7 +62,7 @@ def is_refused(ran: Ran, name: str, reason: str | None = None) -> None:
     by_header = ran.evidence(f"batch/{name}").exists()
     task = f"batch/{name}" if by_header else f"detect/{name}"
     report = ran.refusal(
-        task, "bad_input", f"{name}' " if name != "loop.jpg" else "", reason or odd_images.bad()[name][1]
+        task, "bad_input", f"{name}'" if name != "loop.jpg" else "", reason or odd_images.bad()[name][1]
     )
     assert report.get("attempt", 1) == 1
 
@@ -141,6 +141,13 @@ class TestNoPhotographs:
 
     def test_a_named_pipe_is_not_waited_for(self, ran: Ran) -> None:
         is_refused(ran, "pipe.jpg", "is not a regular file")
+
+    def test_a_socket_named_jpg(self, ran: Ran) -> None:
+        is_refused(ran, "socket.jpg", "is not a regular file")
+
+    def test_a_file_that_nobody_may_read(self, ran: Ran) -> None:
+        """Root may, and reads its header; the step is nobody, and may not."""
+        is_refused(ran, "secret.jpg", "Permission denied")
 
     def test_a_folder_with_an_images_name_is_looked_into(self, ran: Ran) -> None:
         finds_the_sign(ran, "folder.jpg/inside.jpg")

@@ -18,7 +18,7 @@ from coordinator.runners import workfolder
 from coordinator.runners.engine import Engine
 from tests.integration.conftest import STEPS, Workshop, left_behind
 from tests.integration.invariants import violations
-from tests.integration.ran import Ran, run_by_hand
+from tests.integration.ran import Ran, attempts, run_by_hand
 
 HEALTHY = ("healthy-1", "healthy-2", "healthy-3")
 HARMLESS = ("leave_children",)
@@ -265,9 +265,3 @@ class TestAKeptProgram:
         items = kept.items("step")
         assert [item["id"] for item in items] == [f"{name}.jpg" for name in HEALTHY]
         assert not any("late" in item for item in items)
-
-
-def attempts(workshop: Workshop) -> dict[str, int]:
-    """The attempts that counted, by task."""
-    with sqlite3.connect(workshop.out / "journal.db") as journal:
-        return dict(journal.execute("SELECT task, COUNT(*) FROM attempts GROUP BY task"))

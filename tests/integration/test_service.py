@@ -148,7 +148,7 @@ class TestJobs:
 
 
 def is_live(service: Served, run: Path) -> bool:
-    return service.client.get(f"/jobs/{run.name}").json().get("state") == "running"
+    return bool(service.client.get(f"/jobs/{run.name}").json().get("state") == "running")
 
 
 def test_a_killed_worker_is_replaced(service: Served, engine: Engine) -> None:

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("errors",),
     ("messages",),
-    ("pipeline", "crs", "regions", "imageheader"),
-    ("resources", "dataflow", "batch"),
+    ("pipeline", "crs", "regions", "imageheader", "table"),
+    ("resources", "dataflow", "sidecars", "batch"),
     ("admission", "lanes", "inventory", "tasks", "program", "interrupts"),
     ("threads", "runfolder", "journal"),
     ("history",),

@@ -601,6 +601,10 @@ class TestDetectionsMadeElsewhere:
             {"images": [{}], "annotations": []},
             {"images": [], "annotations": 5},
             5,
+            {
+                "images": [{"id": 1, "file_name": "a"}],
+                "annotations": [{"image_id": 1, "bbox": [float("nan")]}],
+            },
         ],
     )
     def test_a_file_that_is_no_coco(self, tmp_path: Path, document: Any) -> None:

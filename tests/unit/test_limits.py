@@ -1,0 +1,58 @@
+"""The limits that the docs promise are those of the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coordinator import executor, imageheader, messages, sidecars, table
+from coordinator.pipeline import Step
+from coordinator.runners import container, received
+
+ROOT = Path(__file__).resolve().parents[2]
+STEP = Step(name="any", image_ref="any")
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+@pytest.mark.parametrize(
+    ("page", "row"),
+    [
+        ("steps", f"| a response | {messages.MAX_RESPONSE_BYTES // MIB} MiB,"),
+        ("steps", f"| output that begins as no JSON | {received._JUNK // KIB} kB are read |"),
+        ("steps", f"| lists and objects in each other | {messages._MAX_DEPTH} levels |"),
+        ("steps", f"| a number | finite, {messages._MAX_DIGITS:,} digits |"),
+        ("steps", f"| an answer | the step's `timeout`, by default {STEP.timeout:g} s for each task |"),
+        ("steps", f"| the message of an error | {messages._MAX_MESSAGE:,} characters,"),
+        (
+            "steps",
+            f"| stderr | no limit: the first and the last {received._KEPT_OUTPUT // KIB} kB are kept |",
+        ),
+        (
+            "steps",
+            f"| stdout of a failed task | the first and the last {received._KEPT_RESPONSE // KIB} kB are kept |",
+        ),
+        ("steps", f"| memory | the step's `memory`, by default {STEP.resources.memory // GIB} GiB,"),
+        ("steps", f"| processes and threads | {container.PIDS_LIMIT} |"),
+        ("steps", f"| `/tmp` | {container.TMPFS.rpartition('size=')[2].removesuffix('m')} MB,"),
+        ("steps", f"| one file | {container.MAX_WRITTEN // GIB} GiB |"),
+        (
+            "steps",
+            f"| all that a task leaves in `work_dir` | {container.MAX_WRITTEN // GIB} GiB on the disk;",
+        ),
+        ("running", f"| pixels of an image | {imageheader.MAX_PIXELS:,}, told by its header |"),
+        ("running", f"| an image file | {imageheader.MAX_BYTES // GIB} GiB,"),
+        (
+            "running",
+            f"| an image named by URL | {imageheader.MAX_BYTES // GIB} GiB, {executor._FETCH_TIMEOUT:g} s, "
+            f"{executor._FETCH_SILENCE:g} s without a byte |",
+        ),
+        ("running", f"| a line of a table | {table.MAX_LINE:,} characters,"),
+        (
+            "running",
+            f"| `batch.yaml` | {sidecars.MAX_CONFIG // MIB} MiB, {sidecars.MAX_CONFIG_DEPTH} levels,",
+        ),
+    ],
+)
+def test_a_row(page: str, row: str) -> None:
+    assert row in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
