@@ -40,6 +40,8 @@ def examine(path: Path, field: str, max_pixels: int) -> Photograph:
     else:
         raise Refused(field, "is neither a JPEG nor a PNG image")
     header = imageheader.read(path)
+    if isinstance(header, imageheader.TooLarge):
+        raise Refused(field, header, TOO_LARGE)
     if isinstance(header, str):
         raise Refused(field, header)
     if header.width * header.height > max_pixels or max(header.width, header.height) > _MAX_SIDE:

@@ -197,7 +197,7 @@ BAD_REQUESTS: dict[str, tuple[tuple[bytes, ...], dict[str, Any], int, str, str]]
     ),
     "half a png": ((actions(), image(picture()[:-60])), {}, 422, "files[0]", "is truncated"),
     "half a jpeg": ((actions(), image(picture(".jpg")[:-60])), {}, 422, "files[0]", "is truncated"),
-    "a header that lies": ((actions(), image(lying_header())), {}, 413, "files[0]", "has 20000x20000 pixels"),
+    "a header that lies": ((actions(), image(lying_header())), {}, 413, "files[0]", "promises 20000x20000 pixels"),
     "too many pixels": (
         (actions(), image(picture(".jpg", 200, 100))),
         {},
