@@ -88,7 +88,7 @@ def _read(path: Path) -> Header | str:
                     return TooLarge(f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}")
                 return _header(image, path, width, height)
         except UnidentifiedImageError:
-            return "is not a JPEG, PNG, TIFF, BMP or WebP image"
+            return "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
         except Image.DecompressionBombError:
             return TooLarge(f"promises more than {MAX_PIXELS:,} pixels")
 

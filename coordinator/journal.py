@@ -146,6 +146,7 @@ class Journal:
         """A new invocation takes over: what waited in regions is gathered anew from the tasks' responses."""
         self.session += 1
         self.set_fact("session", str(self.session))
+        self.set_fact("session_state", SessionState.BEGUN)
         self._db.execute("DELETE FROM gathered")
         self._db.commit()
 

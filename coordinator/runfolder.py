@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -114,6 +115,14 @@ class RunFolder:
         except (OSError, ValueError):
             return f"{image} absent"
         return f"{image} {state.st_size} {state.st_mtime_ns}"
+
+    def holds(self, image: str) -> bool:
+        """Whether the image is a file with something in it."""
+        try:
+            state = self.local(image).stat()
+        except (OSError, ValueError):
+            return False
+        return stat.S_ISREG(state.st_mode) and state.st_size > 0
 
     def content_stamp(self, image: str) -> str:
         """The same by what is in the file; it costs reading it."""

@@ -287,11 +287,14 @@ class Scheduler:
         return [task_key(form, image_id, items, region, stamps, unit.lost) for form, image_id in forms]
 
     def _has_files(self, unit: Unit, items: list[Json]) -> bool:
-        """Whether the images that a result names in its task's own folder are still there."""
+        """Whether the images that a result names in its task's own folder are still there.
+
+        Steps do not sync what they write: after a power cut a file may be there and empty.
+        """
         step = self._plan.steps[unit.step]
         own = self._folder.work_mount(step.name, unit.id) + "/"
         paths = (path for item in items for path in image_paths(item) if path.startswith(own))
-        return not step.writes or all(self._folder.local(path).is_file() for path in paths)
+        return not step.writes or all(self._folder.holds(path) for path in paths)
 
     def _stays_failed(self, step: str, task_id: str, keys: Sequence[str]) -> bool:
         """Whether the task failed before at the same input, and is not asked for again."""

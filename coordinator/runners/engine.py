@@ -189,17 +189,17 @@ class Engine:
         except ApiError as error:
             if error.status == 409:
                 raise NameTaken(error.status, str(error)) from error
-            if error.status == 404:
+            if error.status == 404 and "image" in str(error):
                 raise ApiError(404, f"its image is no longer on the engine; make it anew: {error}") from error
             raise
 
     def attach(self, container: str) -> tuple[socket.socket, bytes]:
         """A raw connection to the streams, and the bytes that came behind the reply. Attach, then start."""
-        with _not_ours_to_end(container):
+        with _ended_by_others(container):
             return self._api.hijack(f"/containers/{container}/attach?stream=1&stdin=1&stdout=1&stderr=1")
 
     def start(self, container: str) -> None:
-        with _not_ours_to_end(container):
+        with _ended_by_others(container):
             self._api.call("POST", f"/containers/{container}/start")
 
     def exit_code(self, container: str) -> int:
@@ -208,7 +208,7 @@ class Engine:
 
     def wait(self, container: str, timeout: float) -> int:
         """The exit code; call it after the streams have ended (a container only created 'ends' at once)."""
-        with _not_ours_to_end(container):
+        with _ended_by_others(container):
             return int(self._api.call("POST", f"/containers/{container}/wait", timeout=timeout)["StatusCode"])
 
     def ran_out_of_memory(self, container: str) -> bool:
@@ -241,7 +241,7 @@ class Engine:
                 raise
 
     def _state(self, container: str) -> dict[str, Any]:
-        with _not_ours_to_end(container):
+        with _ended_by_others(container):
             state: dict[str, Any] = self._api.call("GET", f"/containers/{container}/json")["State"]
             return state
 
@@ -254,22 +254,24 @@ class Engine:
 
     def exec_start(self, process: str) -> tuple[socket.socket, bytes]:
         """Starts the process; its streams are those of :meth:`attach`."""
-        return self._api.hijack(f"/exec/{process}/start", {"Detach": False, "Tty": False})
+        with _ended_by_others(process):
+            return self._api.hijack(f"/exec/{process}/start", {"Detach": False, "Tty": False})
 
     def exec_exit_code(self, process: str) -> int | None:
         """The exit code, None while the process runs."""
-        code = self._api.call("GET", f"/exec/{process}/json")["ExitCode"]
+        with _ended_by_others(process):
+            code = self._api.call("GET", f"/exec/{process}/json")["ExitCode"]
         return None if code is None else int(code)
 
 
 @contextmanager
-def _not_ours_to_end(container: str) -> Iterator[None]:
+def _ended_by_others(container: str) -> Iterator[None]:
     """A container that the engine no longer has, or no longer runs, was ended by somebody else: no step's fault."""
     try:
         yield
     except ApiError as error:
         if error.status in (404, 409):
-            raise EngineError(f"container {container[:12]} was ended from outside: {error}") from error
+            raise EngineError(f"{container[:12]} was ended from outside: {error}") from error
         raise
 
 

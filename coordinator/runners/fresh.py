@@ -48,7 +48,7 @@ class FreshRunner:
         """Waits until every task has ended and every container is on its way out."""
         self._threads.close()
         for future in [future for line in self._ahead.values() for future in line]:
-            with contextlib.suppress(EngineError):
+            with contextlib.suppress(EngineError, OSError):  # of starts that nobody has asked for any more
                 self._discard(future.result())
         self._starters.shutdown()
 

@@ -56,7 +56,7 @@ def damage(data: bytes) -> str | None:
         return f"is a truncated {kind}"
     promised = imagefile.size(data)
     if promised is None:
-        return "is not a JPEG, PNG, TIFF, BMP or WebP image"
+        return "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
     width, height = promised
     if width * height > MAX_PIXELS:
         return f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}"

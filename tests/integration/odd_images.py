@@ -110,7 +110,7 @@ def bad() -> dict[str, tuple[bytes, str]]:
     bomb = bytearray(jpeg)
     frame = bomb.index(b"\xff\xc0")
     bomb[frame + 5 : frame + 9] = struct.pack(">HH", 50_000, 50_000)
-    unknown = "is not a JPEG, PNG, TIFF, BMP or WebP image"
+    unknown = "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
     return {
         "truncated.jpg": (jpeg[: len(jpeg) // 2], "is a truncated JPEG"),
         "truncated-with-thumbnail.jpg": (_with_thumbnail(jpeg)[: len(jpeg) // 2], "is a truncated JPEG"),

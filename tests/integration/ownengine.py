@@ -18,7 +18,7 @@ _WAIT = 60.0
 
 def can_run() -> bool:
     """Whether this machine, and who asks, can start an engine."""
-    return os.getuid() == 0 and shutil.which("dockerd") is not None
+    return os.getuid() == 0 and shutil.which("dockerd") is not None and shutil.which("unshare") is not None
 
 
 class OwnEngine:
@@ -35,7 +35,8 @@ class OwnEngine:
         at = self._folder
         self._process = subprocess.Popen(
             [
-                *("dockerd", "--host", self.address, "--pidfile", str(at / "pid")),
+                # In a network namespace of its own: an engine without a bridge deletes the docker0 that it finds.
+                *("unshare", "--net", "dockerd", "--host", self.address, "--pidfile", str(at / "pid")),
                 *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
                 *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
             ],

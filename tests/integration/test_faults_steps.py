@@ -38,7 +38,7 @@ def ran(engine: Engine, chaos_image: str, tmp_path_factory: pytest.TempPathFacto
     workshop = Workshop(tmp_path_factory.mktemp("faults"))
     workshop.photographs(*(f"{name}.jpg" for name in (*HEALTHY, *HARMLESS, *FAULTS)))
     faults = {f"{name}.jpg": name for name in (*HARMLESS, *FAULTS)}
-    step = {"name": "step", "image_ref": chaos_image, "timeout": 4, "params": {"faults": faults, "late": 5}}
+    step = {"name": "step", "image_ref": chaos_image, "timeout": 6, "params": {"faults": faults, "late": 7}}
     # More memory than /tmp can take, so that a full /tmp is a fault of its own.
     return run_by_hand(workshop, engine, {**step, "resources": {"cpus": 0.5, "memory": "320m"}})
 
@@ -87,10 +87,10 @@ class TestItsEnd:
         assert (ran.evidence("step/crash_rudely.jpg") / "stderr").read_bytes().startswith(b"\x1b[2J")
 
     def test_a_hang_that_ignores_sigterm(self, ran: Ran) -> None:
-        ran.failure("step/hang.jpg", "timeout", "no answer within 4 s; the step was killed")
+        ran.failure("step/hang.jpg", "timeout", "no answer within 6 s; the step was killed")
 
     def test_an_answer_after_the_timeout(self, ran: Ran) -> None:
-        ran.failure("step/answer_late.jpg", "timeout", "no answer within 4 s")
+        ran.failure("step/answer_late.jpg", "timeout", "no answer within 6 s")
         assert (ran.evidence("step/answer_late.jpg") / "stdout").read_bytes() == b""
 
 
@@ -228,8 +228,8 @@ def kept(
     faults = ("answer_late", "crash", "hang", "junk", "wrong_task")
     names = [f"{name}.jpg" for name in (*faults, *HEALTHY)]
     workshop.photographs(*names)
-    params = {"faults": {f"{name}.jpg": name for name in faults}, "late": 3, "loop": True}
-    step = {"name": "step", "image_ref": chaos_loop_image, "timeout": 2, "params": params, **PYTHON}
+    params = {"faults": {f"{name}.jpg": name for name in faults}, "late": 5, "loop": True}
+    step = {"name": "step", "image_ref": chaos_loop_image, "timeout": 4, "params": params, **PYTHON}
     summary = workshop.run(step, rung=request.param)
     assert summary.counts == {("step", Status.SUCCEEDED): 3, ("step", Status.FAILED): 5}
     assert not left_behind(engine, workshop.folder)
@@ -255,13 +255,13 @@ class TestAKeptProgram:
         self.failure(kept, "junk", "protocol", "not one JSON document")
 
     def test_that_hangs(self, kept: Workshop) -> None:
-        self.failure(kept, "hang", "timeout", "no answer within 2 s")
+        self.failure(kept, "hang", "timeout", "no answer within 4 s")
 
     def test_that_answers_for_another_task(self, kept: Workshop) -> None:
         self.failure(kept, "wrong_task", "protocol", "the response is for task 'step/nobody.jpg'")
 
     def test_that_answers_after_its_timeout_is_taken_for_no_other_task(self, kept: Workshop) -> None:
-        self.failure(kept, "answer_late", "timeout", "no answer within 2 s")
+        self.failure(kept, "answer_late", "timeout", "no answer within 4 s")
         items = kept.items("step")
         assert [item["id"] for item in items] == [f"{name}.jpg" for name in HEALTHY]
         assert not any("late" in item for item in items)

@@ -10,9 +10,10 @@ import docker
 import numpy as np
 import pytest
 
+from coordinator.job import Job
 from coordinator.journal import Status
 from coordinator.pipeline import Rung
-from coordinator.run import Job, run
+from coordinator.run import run
 from steps.setup.images import ensure_base, ensure_step
 from tests.integration.conftest import Workshop
 

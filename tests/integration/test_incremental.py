@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ import pytest
 import yaml
 
 from coordinator.errors import ExitCode
+from coordinator.job import Job
 from coordinator.pipeline import Rung
 from coordinator.regions import Grid
-from coordinator.run import Job, run
+from coordinator.run import run
 from tests.integration.conftest import STEPS
 
 GRID = Grid(size=100, halo=20)
@@ -146,8 +147,9 @@ class TestWhatChanges:
         assert set(town.counted()) == {"position"}
         assert town.objects == 11
 
-    def test_a_file_that_has_gone_is_made_again(self, town: Town) -> None:
-        (town.folder / "run" / "work" / "detect" / "000" / "seen.txt").unlink()
+    @pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["gone", "empty"])
+    def test_a_file_that_is_lost_is_made_again(self, town: Town, lose: Callable[[Path], None]) -> None:
+        lose(town.folder / "run" / "work" / "detect" / "000" / "seen.txt")
         before = town.results()
         town.survey(Rung.PROCESS)
         assert town.attempted() == {

@@ -127,7 +127,7 @@ class TestFolderWithoutTable:
 
     def test_a_file_that_is_no_image_is_a_value(self, tmp_path: Path) -> None:
         (tmp_path / "a.jpg").write_text("hello")
-        assert fault(batch(tmp_path)) == "image 'a.jpg' is not a JPEG, PNG, TIFF, BMP or WebP image"
+        assert fault(batch(tmp_path)) == "image 'a.jpg' is not an image (JPEG, PNG, TIFF, BMP or WebP)"
 
     def test_links(self, tmp_path: Path) -> None:
         (folder := tmp_path / "batch").mkdir()

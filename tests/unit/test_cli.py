@@ -110,7 +110,7 @@ class TestValidate:
         problems = [line for line in said()[0].splitlines() if "problem: " in line]
         assert (
             problems[0]
-            == "  problem: 'broken.jpg': image 'broken.jpg' is not a JPEG, PNG, TIFF, BMP or WebP image"
+            == "  problem: 'broken.jpg': image 'broken.jpg' is not an image (JPEG, PNG, TIFF, BMP or WebP)"
         )
         assert "step 'detect' asks for 9999 CPUs" in problems[1]
 

@@ -139,7 +139,7 @@ class TestRefusals:
         (tmp_path / "cut.jpg").write_bytes(write_jpeg(tmp_path / "a.jpg", (64, 64)).read_bytes()[:15])
         assert read(tmp_path / "absent.jpg") == "does not exist"
         assert read(tmp_path / "empty.jpg") == "is empty"
-        assert read(tmp_path / "text.jpg") == "is not a JPEG, PNG, TIFF, BMP or WebP image"
+        assert read(tmp_path / "text.jpg") == "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
         assert "directory" in str(read(tmp_path / "folder.jpg"))
         assert isinstance(read(tmp_path / "cut.jpg"), str)
 
@@ -174,7 +174,7 @@ class TestRefusals:
     @pytest.mark.parametrize("kind", ["GIF", "ICO", "PPM", "PDF", "EPS"])
     def test_what_pillow_knows_and_steps_do_not(self, tmp_path: Path, kind: str) -> None:
         Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg", kind)
-        assert read(tmp_path / "a.jpg") == "is not a JPEG, PNG, TIFF, BMP or WebP image"
+        assert read(tmp_path / "a.jpg") == "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
 
     @PROPERTY
     @given(st.sampled_from(["JPEG", "PNG", "TIFF", "BMP", "WEBP"]), st.data())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import RunFolderError
-from coordinator.journal import Attempt, FailedTask, Journal, Status
+from coordinator.journal import Attempt, FailedTask, Journal, SessionState, Status
 from coordinator.messages import ErrorKind
 from tests.unit.builders import error, item
 
@@ -53,6 +53,17 @@ def test_a_journal_that_is_removed_is_missed(journal: Journal, path: Path) -> No
     path.unlink()
     with pytest.raises(RunFolderError, match="has been removed"):
         journal.commit()
+
+
+def test_a_session_that_has_only_begun_does_not_look_like_the_one_before(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.begin_session()
+        journal.set_fact("session_state", SessionState.COMPLETE)
+    killed = Journal(path)
+    killed.begin_session()
+    killed._db.close()
+    with Journal(path) as journal:
+        assert (journal.session, journal.fact("session_state")) == (2, SessionState.BEGUN)
 
 
 def test_facts_are_kept_from_session_to_session(path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import RunFolderError, UsageError
+from coordinator.job import FailedOnly, Job
 from coordinator.journal import Journal, SessionState, Status
 from coordinator.messages import ErrorKind
 from coordinator.pipeline import Per, Rung
 from coordinator.retry import retry_job
-from coordinator.run import FailedOnly, Job
 from coordinator.runfolder import write_json
 from tests.unit.builders import error, recording, step
 from tests.unit.fakes import Run
@@ -65,6 +65,7 @@ class TestJob:
     def test_a_failure_of_a_complete_run_that_was_not_come_to_again_is_none(self, folder: Path) -> None:
         with Journal(folder / "journal.db") as journal:
             journal.begin_session()
+            journal.set_fact("session_state", SessionState.COMPLETE)
         assert retry_job(folder, None) is None
 
     @pytest.mark.parametrize("state", [SessionState.BEGUN, SessionState.INTERRUPTED])

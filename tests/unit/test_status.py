@@ -59,6 +59,7 @@ class TestState:
     def test_a_journal_of_a_version_that_did_not_note_it(self, tmp_path: Path) -> None:
         with Journal(tmp_path / "journal.db") as journal:
             journal.begin_session()
+            journal._db.execute("DELETE FROM facts WHERE name = 'session_state'")
         assert status(tmp_path).state is State.ENDED
 
     def test_an_interrupted_run_goes_on_by_its_own_command(self, folder: RunFolder) -> None:

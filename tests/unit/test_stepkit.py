@@ -264,7 +264,7 @@ class TestPhotograph:
         ("data", "told"),
         [
             (b"", "is empty"),
-            (b"text", "is not a JPEG, PNG, TIFF, BMP or WebP image"),
+            (b"text", "is not an image .JPEG, PNG, TIFF, BMP or WebP.$"),
             (encoded("JPEG")[:-2], "is a truncated JPEG"),
             (encoded("JPEG")[:300], "is a truncated JPEG"),
             (encoded("JPEG")[:3], "is a truncated JPEG"),

@@ -1,0 +1,54 @@
+"""What is shown while a run goes on, and that nobody who reads it, or does not, holds the run up."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from coordinator import progress
+from coordinator.journal import Status
+from coordinator.progress import Progress
+from tests.unit.builders import error
+
+
+def test_notes_and_the_last_line_are_there_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(["detect"], notes=["by the way"]) as shown:
+        shown.expect("detect", 2)
+        shown.ended("detect", Status.SUCCEEDED)
+        shown.ended("detect", Status.FAILED)
+        shown.failed("detect/b", error(message="it broke"))
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert (first, second) == ("by the way", "failed: 'detect/b': crash: it broke")
+    assert "detect 2/2" in last
+    assert last.endswith("1 failed")
+
+
+def test_a_reader_who_has_gone_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(text: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(progress, "_write", broken)
+    with Progress(["detect"]) as shown:
+        shown.note("is anybody there?")
+
+
+def test_a_reader_who_does_not_read_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = threading.Event()
+    taken = []
+
+    def stuck(text: str) -> None:
+        reads.wait(60)
+        taken.append(text)
+
+    monkeypatch.setattr(progress, "_write", stuck)
+    started = time.monotonic()
+    with Progress(["detect"]) as shown:
+        for number in range(5000):
+            shown.note(f"line {number}")
+    assert time.monotonic() - started < 30
+    reads.set()
+    shown._out._thread.join(30)
+    assert taken[0] == "line 0\n"
+    assert len(taken) < 1100  # the rest was dropped
