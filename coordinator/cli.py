@@ -176,6 +176,13 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         const="scale",
         help="starting, and a table of a million recordings instead",
     )
+    modes.add_argument(
+        "--service",
+        dest="mode",
+        action="store_const",
+        const="service",
+        help="the image service against a plain pool of processes instead",
+    )
 
 
 def _add_check_step(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -36,7 +36,7 @@ from coordinator.service.manager import Live, Manager
 from coordinator.service.measuring import Measured
 from coordinator.service.metrics import CONTENT_TYPE, Metrics
 from coordinator.service.refusal import Refused
-from coordinator.service.schemas import BODY, Health, JobDocument, refusals
+from coordinator.service.schemas import BODY, EVENT, Health, JobDocument, refusals
 from coordinator.service.store import Store
 
 _LOG = logging.getLogger("coordinator.service")
@@ -184,7 +184,7 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
         responses={202: as_job | {"description": "the job is accepted"}, **refusals(*_POST_REFUSALS)},
     )(routes.create)
     app.get("/jobs/{job_id}", responses={200: as_job, **refusals(404)})(routes.job)
-    stream = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    stream = {"content": {"text/event-stream": {"schema": EVENT}}}
     app.get(
         "/jobs/{job_id}/events", responses={200: stream, **refusals(404)}, response_class=StreamingResponse
     )(routes.events)

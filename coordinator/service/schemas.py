@@ -146,6 +146,18 @@ BODY: Document = {
         },
     }
 }
+EVENT: Document = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["progress", "end"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "the job's state and progress; at the end, the whole job",
+        },
+    },
+}
 _RETRY_AFTER: Document = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
 _REASONS = {
     404: "there is no such job",
