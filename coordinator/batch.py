@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import codecs
 import csv
+import errno
 import hashlib
-import json
+import itertools
 import math
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, AnyStr, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -24,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from coordinator import imageheader
 from coordinator.crs import Projection
 from coordinator.errors import BatchError
-from coordinator.messages import Json, decode
+from coordinator.messages import Json, decode, readable
 from coordinator.regions import Grid, Point, Polygons, Regions, Undivided
 
 MOUNT = PurePosixPath("/batch")
@@ -36,6 +38,11 @@ FETCH = "fetch"
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 TABLES = ("recordings.csv", "recordings.jsonl")
+_MAX_LINE = 16 * 1024**2
+"""Characters of a table's line. A longer one is a sign of another kind of file, and not read into memory."""
+_MAX_CONFIG = 1024**2
+"""Bytes of batch.yaml."""
+_MAX_CONFIG_DEPTH = 20
 _WGS84_NAMES = (":CRS84", ":4326")
 """How GIS programs end the ``crs`` they write into a GeoJSON file that is in WGS84 anyway."""
 
@@ -191,6 +198,13 @@ class Batch:
                 recording.item["detections"] = detections.get(image, [])
             yield recording
 
+    def check(self) -> None:
+        """Raises BatchError if there is no recording at all, good or bad: most likely the wrong folder was named."""
+        if next(self.recordings(), None) is None:
+            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+            what = f"{self.table.name} has no row" if self.table else f"no image ({kinds}), no recordings.csv"
+            raise BatchError(f"batch {str(self.folder)!r} holds no recording: {what}")
+
     def regions(self, *, positioned: bool) -> Regions:
         """How the batch is divided; ``positioned`` says whether any of its recordings has a position."""
         if not positioned:
@@ -215,26 +229,26 @@ class Batch:
         pending = [self.folder]
         while pending:
             folder = pending.pop()
-            with os.scandir(folder) as entries:
-                ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-            subfolders = []
-            for entry in ordered:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    subfolders.append(Path(entry.path))
-                elif Path(entry.name).suffix.lower() in IMAGE_SUFFIXES:
-                    yield self._checked_file(Path(entry.path), is_link=entry.is_symlink())
-            pending.extend(reversed(subfolders))
+            try:
+                files, folders = _names(folder)
+            except OSError as error:
+                if folder == self.folder:
+                    raise BatchError(f"batch {str(folder)!r} cannot be read: {error.strerror}") from error
+                name = _readable_name(folder.relative_to(self.folder).as_posix())
+                yield BadRecording(id=name, reason=f"the folder cannot be read: {error.strerror}")
+                continue
+            for name in files:
+                yield self._checked_file(folder / name)
+            pending.extend(folder / name for name in reversed(folders))
 
-    def _checked_file(self, path: Path, *, is_link: bool) -> Path | BadRecording:
+    def _checked_file(self, path: Path) -> Path | BadRecording:
         name = path.relative_to(self.folder).as_posix()
         try:
             name.encode()
         except UnicodeEncodeError:
-            readable = os.fsencode(name).decode(errors="backslashreplace")
-            return BadRecording(id=readable, reason="the file name is not UTF-8; rename the file")
-        if is_link and not _stays_within(path, self.folder):
+            reason = "the file name is not UTF-8; rename the file"
+            return BadRecording(id=_readable_name(name), reason=reason)
+        if path.is_symlink() and not _stays_within(path, self.folder):
             return BadRecording(
                 id=name, reason="a link that leaves the batch (or leads nowhere); copy the file instead"
             )
@@ -246,7 +260,7 @@ class Batch:
         for number, fields in _rows(table):
             label = f"{table.name}, row {number}"
             if isinstance(fields, str):
-                yield BadRecording(id=label, reason=fields)
+                yield BadRecording(id=label, reason=readable(fields))
                 continue
             try:
                 row = _Row.model_validate(fields)
@@ -259,17 +273,16 @@ class Batch:
 
     def _recording(self, row: _Row, recording_id: str, label: str) -> Recording | BadRecording:
         def bad(reason: str) -> BadRecording:
-            return BadRecording(
-                id=recording_id, reason=reason if label == recording_id else f"{label}: {reason}"
-            )
+            told = reason if label == recording_id else f"{label}: {reason}"
+            return BadRecording(id=recording_id, reason=readable(told))
 
         url = row.image if row.image.startswith(("http://", "https://")) else None
         if url is None and not _is_inside(row.image):
             return bad(f"image {row.image!r} leaves the batch; name a file below the batch folder")
+        if url is None and (reason := self._refusal(row.image)):
+            return bad(f"image {row.image!r} {reason}")
         header: imageheader.Header | None = None
         if url is None and (self.table is None or row.width is None or row.height is None):
-            if not _stays_within(self.folder / row.image, self.folder):
-                return bad(f"image {row.image!r} does not exist, or is a link that leaves the batch")
             read = imageheader.read(self.folder / row.image)
             if isinstance(read, str):
                 return bad(f"image {row.image!r} {read}")
@@ -289,6 +302,22 @@ class Batch:
             "pose": pose,
         }
         return Recording(id=recording_id, item=item, position=position, url=url)
+
+    def _refusal(self, image: str) -> str | None:
+        """Why a file that a table names is not to be given to steps. One that is absent the step will miss."""
+        try:
+            mode = os.lstat(self.folder / image).st_mode
+        except OSError as error:
+            return (
+                None if error.errno in (errno.ENOENT, errno.ENOTDIR) else f"cannot be read: {error.strerror}"
+            )
+        if not _folder_stays_within(str(PurePosixPath(image).parent), self.folder) or (
+            stat.S_ISLNK(mode) and not _stays_within(self.folder / image, self.folder)
+        ):
+            return "is a link that leaves the batch (or leads nowhere); copy the file instead"
+        if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
+            return None
+        return imageheader.NO_FILE
 
     def _camera(self, row: _Row, header: imageheader.Header | None) -> Json | None:
         extra = row.model_extra or {}
@@ -344,11 +373,31 @@ def _read_config(path: Path) -> BatchFile:
     if not path.is_file():
         return BatchFile()
     try:
-        return BatchFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BatchError(f"{path}: not valid YAML: {error}") from error
+        with path.open("rb") as file:
+            text = file.read(_MAX_CONFIG + 1)
+        if len(text) > _MAX_CONFIG:
+            raise BatchError(f"{path} is larger than {_MAX_CONFIG:,} bytes; is it the right file?")
+        _refuse_bomb(path, text)
+        return BatchFile.model_validate(yaml.safe_load(text) or {})
     except ValidationError as error:
         raise BatchError(f"{path}: {_first_reason(error)}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise BatchError(f"{path}: not valid YAML: {error}") from error
+    except OSError as error:
+        raise BatchError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _refuse_bomb(path: Path, text: bytes) -> None:
+    """A few lines of YAML, aliases of aliases or deep nesting, can stand for more than memory and time hold."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise BatchError(f"{path}: aliases (*name) are not allowed here; write the value out")
+        if depth > _MAX_CONFIG_DEPTH:
+            raise BatchError(f"{path}: nested more than {_MAX_CONFIG_DEPTH} levels deep")
 
 
 def _rows(table: Path) -> Iterator[tuple[int, Json | str]]:
@@ -361,12 +410,11 @@ def _rows(table: Path) -> Iterator[tuple[int, Json | str]]:
 
 
 def _csv_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(_lines(table, file))
         if "image" not in (reader.fieldnames or ()):
-            raise BatchError(
-                f"{table}: no column 'image'; its columns are {', '.join(reader.fieldnames or ())}"
-            )
+            columns = readable(", ".join(reader.fieldnames or ()))
+            raise BatchError(f"{table}: no column 'image' (between commas); its columns are {columns}")
         for number, fields in enumerate(reader, start=1):
             if None in fields:
                 yield number, "more fields than the table has columns"
@@ -375,8 +423,8 @@ def _csv_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
 
 
 def _jsonl_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+    with table.open("rb") as file:
+        for number, line in enumerate(_lines(table, file), start=1):
             if not line.strip():
                 continue
             try:
@@ -387,9 +435,20 @@ def _jsonl_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
             yield number, fields if isinstance(fields, dict) else "not a JSON object"
 
 
+def _lines(table: Path, file: IO[AnyStr]) -> Iterator[AnyStr]:
+    """The table's lines, none of them held in memory whatever its length."""
+    for number in itertools.count(1):
+        line = file.readline(_MAX_LINE + 1)
+        if not line:
+            return
+        if len(line) > _MAX_LINE:
+            raise BatchError(f"{table}: line {number} is longer than {_MAX_LINE:,} characters")
+        yield line
+
+
 def _read_coco(path: Path) -> dict[str, list[Json]]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = decode(path.read_bytes())
         labels = {category["id"]: category["name"] for category in document.get("categories", [])}
         names = {image["id"]: image["file_name"] for image in document["images"]}
         found: dict[str, list[Json]] = {name: [] for name in names.values()}
@@ -408,7 +467,7 @@ def _read_regions(path: Path, projection: Projection | None) -> dict[str, Json]:
     if projection is None:
         raise BatchError(f"{path}: batch.yaml must name the crs in which the regions are cut")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = decode(path.read_bytes())
         named = ((document.get("crs") or {}).get("properties") or {}).get("name")
         source = None if not named or named.endswith(_WGS84_NAMES) else Projection.named(named)
         cores = {}
@@ -421,9 +480,29 @@ def _read_regions(path: Path, projection: Projection | None) -> dict[str, Json]:
             if name in cores:
                 raise BatchError(f"{path}: two regions have the id {name!r}")
             cores[name] = projection.geometry_from(geometry, source)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BatchError(f"{path}: not a GeoJSON FeatureCollection of polygons: {error}") from error
     return cores
+
+
+def _names(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of a folder's image files and of its sub-folders, each in order. Raises OSError."""
+    files: list[str] = []
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif PurePosixPath(entry.name).suffix.lower() in IMAGE_SUFFIXES:
+                files.append(entry.name)
+    return sorted(files, key=os.fsencode), sorted(folders, key=os.fsencode)
+
+
+def _readable_name(name: str) -> str:
+    """A file's name as text, whatever bytes it is made of."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _fetched_path(recording_id: str, url: str) -> str:
@@ -444,7 +523,13 @@ def _stays_within(path: Path, folder: Path) -> bool:
         return False
 
 
+@lru_cache(maxsize=1024)
+def _folder_stays_within(inner: str, folder: Path) -> bool:
+    """The same for the folder ``inner`` below ``folder``, which many rows of a table share."""
+    return _stays_within(folder / inner, folder)
+
+
 def _first_reason(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg']}, got {problem['input']!r}" if where else problem["msg"]
+    return readable(f"{where}: {problem['msg']}, got {problem['input']!r}" if where else problem["msg"])

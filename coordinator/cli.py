@@ -80,6 +80,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     run.add_argument("--prestart", type=_positive, metavar="N", help="start N containers of each step ahead")
     run.add_argument(
+        "--hash-inputs",
+        action="store_true",
+        help="tell image files apart by content instead of size and time",
+    )
+    run.add_argument("--pull", action="store_true", help="pull images that the engine has not got")
+    run.add_argument(
         "--dry-run", action="store_true", help="print the docker run lines as a shell script instead"
     )
 
@@ -202,6 +208,7 @@ def _add_check_step(commands: argparse._SubParsersAction[argparse.ArgumentParser
         "--item", metavar="JSON", help="what to ask for (default: the batch's first recording)"
     )
     asked.add_argument("--request", metavar="FILE", help="a request with all its items, as JSON")
+    check.add_argument("--gpu", action="store_true", help="give it the machine's first GPU")
     check.add_argument(
         "--timeout", type=_positive, default=60, metavar="S", help="seconds for an answer (default: 60)"
     )
@@ -310,6 +317,8 @@ def _job(options: argparse.Namespace) -> Job:
         limit=options.limit,
         rung=Rung(rung) if (rung := getattr(options, "rung", None)) else None,
         prestart=getattr(options, "prestart", None),
+        hash_inputs=getattr(options, "hash_inputs", False),
+        pull=getattr(options, "pull", False),
     )
 
 
@@ -410,6 +419,7 @@ def _check_step(options: argparse.Namespace) -> ExitCode:
         request=options.request,
         item=options.item,
         params=options.params,
+        gpu=options.gpu,
         limits=Limits(answer=options.timeout),
     )
 

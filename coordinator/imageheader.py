@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
+import stat
+import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coordinator.messages import Json
 
-_MAX_PIXELS = 1_000_000_000
-"""A header that promises more is taken for a decompression bomb."""
+MAX_PIXELS = 250_000_000
+"""A header that promises more is taken for a decompression bomb. The largest panoramas have a little less
+(22,000 x 11,000); decoded, at 3 bytes a pixel, it is what still goes into a step's usual memory of 1 GiB."""
+MAX_BYTES = 1024**3
+"""A larger file is taken for no photograph: steps would have to read it into memory."""
+NO_FILE = "is not a regular file (but a directory, a pipe, a socket or a device)"
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_MAX_CHUNKS = 200_000
+"""So many chunks of a PNG are looked at: more than the largest photograph has, in pieces of 8 kB."""
 _ORIENTATION, _EXIF_IFD, _GPS_IFD = 0x0112, 0x8769, 0x8825
 _FOCAL_35MM = 0xA405
 _TURNED_BY_90 = {5, 6, 7, 8}
@@ -41,35 +52,55 @@ class Header:
 
 
 def read(path: Path) -> Header | str:
-    """The header of the image at ``path``, or the reason why it is not an image."""
-    from PIL import Image, UnidentifiedImageError
-
-    # Pillow's own, lower limit only warns and would refuse large panoramas; ours is checked below.
-    Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
+    """The header of the image at ``path``, or the reason why it is not an image that steps can read."""
     try:
-        if path.stat().st_size == 0:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # to open a named pipe would be to wait for its writer
+            return NO_FILE
+        if state.st_size == 0:
             return "is empty"
-        with Image.open(path) as image:
-            width, height = image.size
-            if width * height > _MAX_PIXELS:
-                return f"promises {width}x{height} pixels, more than {_MAX_PIXELS:,}"
-            return _header(image, width, height)
+        if state.st_size > MAX_BYTES:
+            return f"has {state.st_size:,} bytes, more than {MAX_BYTES:,}"
+        return _read(path)
     except FileNotFoundError:
         return "does not exist"
-    except UnidentifiedImageError:
-        return "is not an image file"
-    except Image.DecompressionBombError:
-        return f"promises more than {_MAX_PIXELS:,} pixels"
-    except (OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # Pillow lets through whatever its parsers stumble over in a damaged file
         return f"cannot be read: {error}"
 
 
-def _header(image: Any, width: int, height: int) -> Header:
-    exif = _exif(image)
+def _read(path: Path) -> Header | str:
+    from PIL import Image, UnidentifiedImageError
+
+    # Pillow's own, lower limit only warns and would refuse large panoramas; ours is checked below.
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is damaged is a value here, and no line on the user's terminal
+        try:
+            with Image.open(path, formats=_FORMATS) as image:
+                width, height = _stored_size(image)
+                if width * height > MAX_PIXELS:
+                    return f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}"
+                return _header(image, path, width, height)
+        except UnidentifiedImageError:
+            return "is not a JPEG, PNG, TIFF, BMP or WebP image"
+        except Image.DecompressionBombError:
+            return f"promises more than {MAX_PIXELS:,} pixels"
+
+
+def _stored_size(image: Any) -> tuple[int, int]:
+    """The size before any turning: Pillow has already exchanged a turned TIFF's sides."""
+    if image.format == "TIFF":
+        return image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]
+    width, height = image.size
+    return width, height
+
+
+def _header(image: Any, path: Path, width: int, height: int) -> Header:
+    pano = _gpano(image)
+    exif = _exif(image, path)
     if exif.get(_ORIENTATION) in _TURNED_BY_90:
         width, height = height, width
     gps = exif.get_ifd(_GPS_IFD)
-    pano = _gpano(image)
     heading = pano.get("PoseHeadingDegrees")
     longitude = _degrees(gps.get(4), gps.get(3), negative="W")
     latitude = _degrees(gps.get(2), gps.get(1), negative="S")
@@ -89,16 +120,39 @@ def _header(image: Any, width: int, height: int) -> Header:
     )
 
 
-def _exif(image: Any) -> Any:
-    """The EXIF block; of a PNG only one that comes before the pixels, which Pillow would decode to look behind."""
+def _exif(image: Any, path: Path) -> Any:
+    """The EXIF block by which OpenCV turns the image: of a PNG its eXIf chunk, wherever that stands."""
     from PIL import Image
 
-    return image.getexif() if image.format != "PNG" or "exif" in image.info else Image.Exif()
+    if image.format != "PNG":
+        return image.getexif()
+    # Pillow would decode all pixels to look behind them, and takes a text chunk for EXIF as well.
+    exif = Image.Exif()
+    exif.load(_png_exif(path))
+    return exif
+
+
+def _png_exif(path: Path) -> bytes:
+    """The content of a PNG's eXIf chunk; empty if it has none."""
+    with path.open("rb") as file:
+        file.seek(8)
+        for _ in range(_MAX_CHUNKS):
+            head = file.read(8)
+            if len(head) < 8:
+                break
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"eXIf":
+                return file.read(length)
+            file.seek(length + 4, 1)
+    return b""
 
 
 def _gpano(image: Any) -> dict[str, float]:
-    """The pose and projection of Google's Photo Sphere XMP, as attributes or as elements."""
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    """The pose and projection of Google's Photo Sphere XMP, as attributes or as elements.
+
+    The XMP is taken out of ``image``: Pillow would take an orientation from it by which no decoder turns the image.
+    """
+    xmp = image.info.pop("xmp", None) or image.info.get("XML:com.adobe.xmp") or b""
     text = xmp.decode(errors="replace") if isinstance(xmp, bytes) else str(xmp)
     found = {}
     for name, value in re.findall(r"GPano:(\w+)(?:\s*=\s*[\"']|>)([^\"'<]+)", text):

@@ -26,6 +26,7 @@ MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """A response larger than this is the step's error."""
 _MAX_DEPTH = 200
 _MAX_DIGITS = 1000
+_MAX_MESSAGE = 1000
 
 Json = dict[str, Any]
 
@@ -133,13 +134,29 @@ class ErrorKind(StrEnum):
     CANCELLED = "cancelled"
 
 
+def readable(text: str) -> str:
+    """``text`` as one printable line of at most 1,000 characters: what steps and files say ends up on terminals."""
+    shown = "".join(sign if sign.isprintable() else _escaped(sign) for sign in text[:_MAX_MESSAGE])
+    if len(text) <= _MAX_MESSAGE and len(shown) <= _MAX_MESSAGE:
+        return shown
+    note = f" ... (cut; {len(text)} characters in all)"
+    return shown[: _MAX_MESSAGE - len(note)] + note
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
+
 class TaskError(BaseModel):
-    """Why one attempt at a task failed: a value that travels to the journal, never an exception."""
+    """Why one attempt at a task failed: a value that travels to the journal, never an exception.
+
+    The message is made :func:`readable`; what the step really said is in the attempt's evidence.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     kind: ErrorKind
-    message: str
+    message: Annotated[str, AfterValidator(readable)]
 
 
 def schema() -> Json:

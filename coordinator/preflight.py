@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
-import secrets
+import os
+import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from coordinator.batch import BadRecording, Batch, Recording
 from coordinator.errors import CoordinatorError
 from coordinator.messages import PROTOCOL
 from coordinator.pipeline import Per, Pipeline, Rung, Step
+from coordinator.program import program_id
 from coordinator.regions import Regions
 from coordinator.resources import Inventory, fit, shortage
-from coordinator.runners.engine import Engine, ImageFacts
+from coordinator.runners.engine import ImageFacts
+
+_LEAST_FREE, _LITTLE_FREE = 100 * 1024**2, 1024**3
+"""Bytes of free disk: with less than the first a run does not start, with less than the second it says so."""
 
 
 class PreflightError(CoordinatorError):
     """The run cannot start; the message lists every reason."""
 
 
+class Problems:
+    """What is wrong, collected to be told at once."""
+
+    def __init__(self) -> None:
+        self._found: list[CoordinatorError] = []
+
+    def add(self, *reasons: str) -> None:
+        self._found += map(PreflightError, reasons)
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """Takes what the block raises; what the block was to give is then not there."""
+        try:
+            yield
+        except CoordinatorError as error:
+            self._found.append(error)
+
+    def tell(self) -> None:
+        """Raises the one problem there is, or a PreflightError that lists all of them; nothing if all is well."""
+        if len(self._found) == 1:
+            raise self._found[0]
+        if self._found:
+            told = (str(problem).replace("\n", "\n    ") for problem in self._found)
+            raise PreflightError("the run cannot start:\n" + "\n".join(f"  - {problem}" for problem in told))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checked:
     """A pipeline that can run here: fitted to the machine, each step's program pinned.
 
-    ``image_ids`` are the images' digests; a step that runs as a local process has none, and an id of its
-    own for every session, because nothing tells whether its code has changed since the last.
+    ``image_ids`` are the images' digests, and for a step that runs as a local process what tells its files.
     """
 
     pipeline: Pipeline
@@ -35,34 +67,68 @@ class Checked:
 
 def needs_engine(pipeline: Pipeline) -> bool:
     """Whether any step runs in a container, or its image must tell what it runs."""
-    return any(step.rung is not Rung.PROCESS or step.command is None for step in pipeline.steps)
+    return any(_needs_image(step) for step in pipeline.steps)
 
 
-def check(pipeline: Pipeline, engine: Engine | None, inventory: Inventory) -> Checked:
-    """Fits and pins the pipeline. Raises PreflightError that lists everything that is wrong with it."""
+ImageOf = Callable[[str], ImageFacts]
+"""The image behind a reference; raises EngineError if it is not there."""
+
+
+def check(pipeline: Pipeline, image_of: ImageOf | None, inventory: Inventory, problems: Problems) -> Checked:
+    """Fits and pins the pipeline, as far as that goes; what is wrong with it is added to ``problems``.
+
+    Without an engine to ask, steps that need one are passed over.
+    """
     wanted = fitted(pipeline, inventory)
-    problems = shortages(wanted, inventory)
+    problems.add(*shortages(wanted, inventory))
     steps: list[Step] = []
     images: dict[str, ImageFacts] = {}
     for step in wanted.steps:
-        if engine is not None and (step.rung is not Rung.PROCESS or step.command is None):
-            try:
-                images[step.name] = engine.image(step.image_ref)
-            except CoordinatorError as error:
-                problems.append(f"step {step.name!r}: {error}")
+        command = step.command
+        if _needs_image(step):
+            if image_of is None:
                 continue
-            problems += _misfits(step, images[step.name])
-        command = step.command or images[step.name].command
+            try:
+                image = images[step.name] = image_of(step.image_ref)
+            except CoordinatorError as error:
+                problems.add(f"step {step.name!r}: {error}")
+                continue
+            problems.add(*_misfits(step, image))
+            command = command or image.command
         steps.append(step.model_copy(update={"command": command}))
-    if problems:
-        raise PreflightError("the run cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    session = secrets.token_hex(8)
     image_ids = {
-        step.name: f"process {session}" if step.rung is Rung.PROCESS else images[step.name].id
+        step.name: program_id(step.command or ()) if step.rung is Rung.PROCESS else images[step.name].id
         for step in steps
     }
     checked = pipeline.model_copy(update={"steps": tuple(steps)})
     return Checked(pipeline=checked, images=images, image_ids=image_ids)
+
+
+def _needs_image(step: Step) -> bool:
+    return step.rung is not Rung.PROCESS or step.command is None
+
+
+def check_folder(
+    path: Path, free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
+) -> str | None:
+    """What there is to say of the place of a run folder, which need not exist yet, although a run can start.
+
+    Raises PreflightError if it cannot: nothing can be written there, or next to nothing is free.
+    """
+    place = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise PreflightError(f"run folder {str(path)!r} cannot be written; name another with --out")
+    left = free(place)
+    if left < _LEAST_FREE:
+        raise PreflightError(
+            f"run folder {str(path)!r}: only {left / 1024**2:.0f} MB are free on its disk, at least "
+            f"{_LEAST_FREE / 1024**2:.0f} are needed; make room, or name another disk with --out"
+        )
+    if left < _LITTLE_FREE:
+        return (
+            f"only {left / 1024**2:.0f} MB are free on the disk of the run folder; a full disk ends the run"
+        )
+    return None
 
 
 def _misfits(step: Step, image: ImageFacts) -> list[str]:

@@ -28,6 +28,11 @@ class _Tally:
     reused: int = 0
 
 
+def tell(text: str) -> None:
+    """One line, before there is a progress to show."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class Progress:
     """An observer of the scheduler that draws on stderr."""
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,19 +20,28 @@ from typing import Any
 from coordinator import __version__
 from coordinator.batch import BadRecording, Batch, Recording, open_batch
 from coordinator.clean import sweep
-from coordinator.errors import ExitCode, RunFolderError
+from coordinator.errors import BatchError, ExitCode, RunFolderError
 from coordinator.executor import LocalExecutor
 from coordinator.inventory import host_inventory
 from coordinator.journal import FailedTask, Journal, SessionState, Status
 from coordinator.messages import PROTOCOL, Json
 from coordinator.pipeline import BUILT_IN, Per, Pipeline, Rung, Step, load_pipeline
-from coordinator.preflight import Census, Checked, PreflightError, census_for, check, needs_engine
-from coordinator.progress import Progress
+from coordinator.preflight import (
+    Census,
+    Checked,
+    PreflightError,
+    Problems,
+    census_for,
+    check,
+    check_folder,
+    needs_engine,
+)
+from coordinator.progress import Progress, tell
 from coordinator.resources import Inventory, Ledger
 from coordinator.results import write_results
 from coordinator.runfolder import RunFolder, write_json
 from coordinator.runners import Rungs
-from coordinator.runners.engine import Engine
+from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.scheduler import Plan, Scheduler
 
 _NAMED_FAILURES = 20
@@ -47,7 +57,11 @@ class FailedOnly:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What the user asked for. ``rung`` and ``prestart`` override what the pipeline says of its steps."""
+    """What the user asked for. ``rung`` and ``prestart`` override what the pipeline says of its steps.
+
+    ``hash_inputs`` tells image files apart by their content instead of size and time; ``pull`` brings images that
+    the engine has not got.
+    """
 
     batch: Path
     out: Path
@@ -58,6 +72,8 @@ class Job:
     limit: int | None = None
     rung: Rung | None = None
     prestart: int | None = None
+    hash_inputs: bool = False
+    pull: bool = False
     failed_only: FailedOnly | None = None
 
     def settings(self) -> Json:
@@ -88,12 +104,28 @@ class Prepared:
     """Whether a recording takes part; without it, all of them do."""
 
     def recordings(self) -> Iterator[Recording | BadRecording]:
-        """The batch's recordings up to the job's limit."""
+        """The batch's recordings up to the job's limit. Raises BatchError for what cannot be read."""
         found = self.batch.recordings(with_detections=self.starts_later)
         if self.known is not None:
             known = self.known
             found = (recording for recording in found if known(recording.id))
-        return itertools.islice(found, self.job.limit)
+        try:
+            yield from itertools.islice(found, self.job.limit)
+        except OSError as error:
+            raise BatchError(f"batch {str(self.batch.folder)!r} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """All that a run needs, found to be right before anything is written."""
+
+    prepared: Prepared
+    checked: Checked
+    engine: Engine | None
+    inventory: Inventory
+    folder: RunFolder
+    census: Census
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +147,14 @@ class Summary:
 
 
 def prepare(job: Job) -> Prepared:
-    """Opens the batch and the pipeline. Raises CoordinatorError for what is wrong with either."""
-    whole = load_pipeline(job.pipeline).on(rung=job.rung, prestart=job.prestart)
-    pipeline = whole.between(job.first, job.last)
-    batch = open_batch(job.batch)
+    """Opens the batch and the pipeline. Raises CoordinatorError for what is wrong with either, or with both."""
+    problems = Problems()
+    with problems.collected():
+        whole = load_pipeline(job.pipeline).on(rung=job.rung, prestart=job.prestart)
+        pipeline = whole.between(job.first, job.last)
+    with problems.collected():
+        batch = open_batch(job.batch)
+    problems.tell()
     if job.out.resolve().is_relative_to(batch.folder):
         raise RunFolderError(
             f"run folder {str(job.out)!r} lies inside the batch, which a run never changes; use --out"
@@ -139,21 +175,55 @@ def run(job: Job, command: str) -> Summary:
     """
     started = time.time()
     prepared = prepare(job)
-    inventory = host_inventory()
     with ExitStack() as stack:
-        engine = stack.enter_context(closing(Engine())) if needs_engine(prepared.pipeline) else None
-        checked = check(prepared.pipeline, engine, inventory)
-        folder = RunFolder(path=job.out.resolve(), batch=prepared.batch.folder)
+        ready = _preflight(prepared, stack)
+        folder = ready.folder
         folder.create()
         stack.enter_context(folder.locked())
-        swept = sweep(engine, folder.path) if engine else 0
+        swept = sweep(ready.engine, folder.path) if ready.engine else 0
         journal = stack.enter_context(Journal(folder.journal))
         _claim(journal, folder)
-        prepared = _note_session(journal, prepared, command, started)
-        about = _about(prepared, checked, engine, inventory, command)
+        about = _about(ready, command)
+        ready = _note_session(journal, ready, command, started)
         write_json(folder.path / "run.json", {**about, "started": _iso(started)})
-        complete = _drive(prepared, checked, engine, inventory, folder, journal, swept)
-        return _conclude(prepared, folder, journal, about, started, complete=complete)
+        complete = _drive(ready, journal, swept)
+        return _conclude(ready, journal, about, started, complete=complete)
+
+
+def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:
+    """Looks at everything that a run needs. Raises what is wrong, all of it at once; nothing is written."""
+    problems, notes = Problems(), []
+    inventory = host_inventory()
+    engine = None
+    with problems.collected():
+        if needs_engine(prepared.pipeline):
+            engine = stack.enter_context(closing(Engine()))
+    folder = RunFolder(path=prepared.job.out.resolve(), batch=prepared.batch.folder)
+    with problems.collected():
+        notes.append(check_folder(folder.path))
+    with problems.collected():
+        prepared.batch.check()
+        census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
+    image_of = partial(_image, engine, pull=prepared.job.pull) if engine else None
+    checked = check(prepared.pipeline, image_of, inventory, problems)
+    problems.tell()
+    return Ready(
+        prepared=prepared,
+        checked=checked,
+        engine=engine,
+        inventory=inventory,
+        folder=folder,
+        census=census,
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def _image(engine: Engine, image_ref: str, *, pull: bool) -> ImageFacts:
+    """The image behind a reference, brought from its registry first if need be. Raises EngineError."""
+    if pull and not engine.has_image(image_ref):
+        for progress in engine.pull(image_ref):
+            tell(progress)
+    return engine.image(image_ref)
 
 
 def _claim(journal: Journal, folder: RunFolder) -> None:
@@ -169,22 +239,25 @@ def _claim(journal: Journal, folder: RunFolder) -> None:
     journal.begin_session()
 
 
-def _note_session(journal: Journal, prepared: Prepared, command: str, started: float) -> Prepared:
+def _note_session(journal: Journal, ready: Ready, command: str, started: float) -> Ready:
     """Notes what this session is, for ``status``; one that is for failures alone takes in nothing new."""
+    prepared = ready.prepared
     steps = [step.name for step in prepared.pipeline.steps]
     journal.set_fact("session_state", SessionState.BEGUN)
     journal.set_fact("started", repr(started))
     journal.set_fact("steps", json.dumps(steps))
     if prepared.job.failed_only is not None:
         # A run that was interrupted has regions that are not complete yet: all of it goes on.
-        covered = journal.fact("covered") == "yes"
-        prepared = replace(prepared, known=journal.knows) if covered else prepared
+        if journal.fact("covered") == "yes":
+            prepared = replace(prepared, known=journal.knows)
+            census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
+            ready = replace(ready, prepared=prepared, census=census)
     else:
         journal.set_fact("covered", "no")
         journal.set_fact("command", command)
         journal.set_fact("directory", str(Path.cwd()))
     journal.commit()
-    return prepared
+    return ready
 
 
 def _forms(journal: Journal, checked: Checked) -> dict[str, list[tuple[Step, str]]]:
@@ -202,18 +275,10 @@ def _forms(journal: Journal, checked: Checked) -> dict[str, list[tuple[Step, str
     return earlier
 
 
-def _drive(
-    prepared: Prepared,
-    checked: Checked,
-    engine: Engine | None,
-    inventory: Inventory,
-    folder: RunFolder,
-    journal: Journal,
-    swept: int,
-) -> bool:
+def _drive(ready: Ready, journal: Journal, swept: int) -> bool:
     """Runs the scheduler to its end; True if nothing is left to do."""
-    steps = checked.pipeline.steps
-    census = census_for(prepared.batch, checked.pipeline, prepared.recordings())
+    prepared, checked, inventory, folder = ready.prepared, ready.checked, ready.inventory, ready.folder
+    census, steps = ready.census, checked.pipeline.steps
     jobs = prepared.job.jobs or _concurrency(checked.pipeline, inventory)
     run_id = f"{journal.fact('run_id')}-{journal.session}"
     earlier, failed_only = _forms(journal, checked), prepared.job.failed_only
@@ -224,14 +289,13 @@ def _drive(
         census=census.by_region,
         earlier=earlier if failed_only else {},
         only=failed_only.step if failed_only else None,
+        hash_inputs=prepared.job.hash_inputs,
     )
     tasks_of_first = census.total if steps[0].per is Per.ITEM else None
     with (
-        closing(Rungs(engine, folder, run_id, jobs=jobs, starts=max(2, int(inventory.cpus)))) as rungs,
+        closing(Rungs(ready.engine, folder, run_id, jobs=jobs, starts=max(2, int(inventory.cpus)))) as rungs,
         closing(LocalExecutor(rungs.runner, folder)) as executor,
-        Progress(
-            [step.name for step in steps], first=tasks_of_first, notes=_notes(census, checked.pipeline, swept)
-        ) as progress,
+        Progress([step.name for step in steps], first=tasks_of_first, notes=_notes(ready, swept)) as progress,
     ):
         scheduler = Scheduler(
             plan,
@@ -251,15 +315,10 @@ def _drive(
 
 
 def _conclude(
-    prepared: Prepared,
-    folder: RunFolder,
-    journal: Journal,
-    about: dict[str, object],
-    started: float,
-    *,
-    complete: bool,
+    ready: Ready, journal: Journal, about: dict[str, object], started: float, *, complete: bool
 ) -> Summary:
     """Writes the results and the rest of run.json."""
+    prepared, folder = ready.prepared, ready.folder
     if complete:  # else there are failures of earlier sessions that this one has not come to
         folder.keep_only_failures(failure.id for failure in journal.failures())
     files: list[Path] = []
@@ -289,18 +348,19 @@ def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:
     return max(1, int(max(inventory.cpus / step.resources.cpus for step in pipeline.steps)))
 
 
-def _notes(census: Census, pipeline: Pipeline, swept: int) -> list[str]:
-    notes = [f"removed {swept} containers that an earlier session left behind"] if swept else []
+def _notes(ready: Ready, swept: int) -> list[str]:
+    notes, census, pipeline = list(ready.notes), ready.census, ready.checked.pipeline
+    if swept:
+        notes.append(f"removed {swept} containers that an earlier session left behind")
     if census.without_position and census.without_position != census.total:
         step = next(step.name for step in pipeline.steps if step.per is Per.REGION)
         notes.append(f"{census.without_position} recordings without a position take no part in {step!r}")
     return notes
 
 
-def _about(
-    prepared: Prepared, checked: Checked, engine: Engine | None, inventory: Inventory, command: str
-) -> dict[str, object]:
+def _about(ready: Ready, command: str) -> dict[str, object]:
     """What runs: enough to repeat it."""
+    prepared, checked, inventory = ready.prepared, ready.checked, ready.inventory
     projection = prepared.batch.projection
     return {
         "batch": {"name": prepared.batch.name, "folder": str(prepared.batch.folder)},
@@ -310,7 +370,7 @@ def _about(
             name: {"image_ref": facts.image_ref, "id": facts.id} for name, facts in checked.images.items()
         },
         "versions": {"coordinator": __version__, "protocol": PROTOCOL, "python": platform.python_version()},
-        "engine": engine.describe() if engine else None,
+        "engine": ready.engine.describe() if ready.engine else None,
         "host": {
             "name": platform.node(),
             "system": platform.platform(),

@@ -8,6 +8,7 @@ objects.geojson, objects.csv, detections.json     the results
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
@@ -108,6 +110,16 @@ class RunFolder:
             return f"{image} absent"
         return f"{image} {state.st_size} {state.st_mtime_ns}"
 
+    def content_stamp(self, image: str) -> str:
+        """The same by what is in the file; it costs reading it."""
+        try:
+            path = self.local(image)
+            state = path.stat()
+            told = _digest(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+        except (OSError, ValueError):
+            return f"{image} absent"
+        return f"{image} {told}"
+
     def keep_failure(self, task_id: str, error: TaskError, outcome: Outcome | None = None) -> Path:
         """Writes the evidence of a failed task and says where."""
         folder = self.failures / unit_folder(task_id)
@@ -134,6 +146,13 @@ class RunFolder:
         for folder in self.failures.iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+@lru_cache(maxsize=65_536)
+def _digest(path: Path, *state: int) -> str:
+    """The SHA-256 of a file that several steps read, computed once for each of its states."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class Plan:
 
     ``earlier`` has each step's forms (and image ids) of earlier sessions, whose results serve as well.
     With ``only``, the failures of all other steps stay as they are unless their input has changed.
+    With ``hash_inputs``, image files are told apart by their content instead of size and time.
     """
 
     steps: tuple[Step, ...]
@@ -64,6 +65,7 @@ class Plan:
     census: Mapping[str, int]
     earlier: Mapping[str, Sequence[tuple[Step, str]]] = field(default_factory=dict)
     only: str | None = None
+    hash_inputs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +270,8 @@ class Scheduler:
     def _keys(self, step: Step, unit: Unit) -> list[str]:
         """The key of the unit's result, and those under which an earlier form of the step would have kept it."""
         items, region = self._items(unit), self._region(unit)
-        stamps = [self._folder.stamp(path) for item in items for path in image_paths(item)]
+        stamp = self._folder.content_stamp if self._plan.hash_inputs else self._folder.stamp
+        stamps = [stamp(path) for item in items for path in image_paths(item)]
         forms = ((step, self._plan.image_ids[step.name]), *self._plan.earlier.get(step.name, ()))
         return [task_key(form, image_id, items, region, stamps, unit.lost) for form, image_id in forms]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from coordinator.bench.machine import BenchError
 from coordinator.bench.workloads import Workload, requests, step_of
-from coordinator.messages import MAX_RESPONSE_BYTES, Request
+from coordinator.messages import Request
 from coordinator.pipeline import Step
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
@@ -60,15 +60,13 @@ def _turn(engine: Engine, spec: ContainerSpec, task: Request) -> Turn:
             engine.start(container)
             started = time.perf_counter()
             deadline = time.monotonic() + _TIMEOUT
-            answer = exchange(
-                connection, received, task.line(), deadline=deadline, stdout_cap=MAX_RESPONSE_BYTES
-            )
+            answer = exchange(connection, received, task.line(), deadline=deadline)
         engine.wait(container, _TIMEOUT)
     finally:
         engine.remove(container)
-    if not answer.ended_well:
-        raise BenchError(f"task {task.task!r} was not answered: {answer.broken or 'time is up'}")
-    return Turn(stdout=bytes(answer.stdout), start=started - begun, seconds=time.perf_counter() - begun)
+    if answer.cut:
+        raise BenchError(f"task {task.task!r} was not answered: {answer.broken or answer.cut}")
+    return Turn(stdout=answer.stdout, start=started - begun, seconds=time.perf_counter() - begun)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "--pids-limit": ("PidsLimit",),
     "--memory": ("Memory", "MemorySwap"),
     "--cpus": ("NanoCpus",),
+    "--ulimit fsize": ("Ulimits",),
     "--tmpfs /tmp": ("Tmpfs",),
     "--log-driver none": ("LogConfig",),
     "--mount (batch and work)": ("Mounts",),

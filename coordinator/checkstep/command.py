@@ -12,8 +12,10 @@ from coordinator.checkstep.checks import CHECKS, CONTRACT
 from coordinator.checkstep.findings import Report, Result
 from coordinator.checkstep.requests import make_batch, question
 from coordinator.checkstep.subject import DEFAULT_LIMITS, Limits, Subject
+from coordinator.errors import UsageError
 from coordinator.inventory import host_inventory
 from coordinator.pipeline import Resources
+from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
 from coordinator.runners.engine import Engine
 
@@ -25,6 +27,8 @@ _MEMORY = 8 * 1024**3
 class Wanted:
     """What to check and with what: ``request`` is a file, ``item`` and ``params`` are JSON texts.
 
+    ``gpu`` gives the step the machine's first GPU.
+
     Without a batch, it is one small photograph made for the purpose. ``scratch`` is where the temporary
     run folder lies; the engine must be able to mount it.
     """
@@ -34,6 +38,7 @@ class Wanted:
     request: str | None = None
     item: str | None = None
     params: str | None = None
+    gpu: bool = False
     limits: Limits = DEFAULT_LIMITS
     scratch: Path | None = None
 
@@ -61,12 +66,16 @@ def check_step(wanted: Wanted, say: Callable[[Result], None] = lambda _: None) -
 
 def _subject(wanted: Wanted, engine: Engine, folder: RunFolder) -> Subject:
     machine = host_inventory()
+    if wanted.gpu and not machine.gpus:
+        raise UsageError("no GPU is seen on this machine; `python -m coordinator doctor` says why")
+    gpus = machine.gpus[:1] if wanted.gpu else ()
+    resources = Resources(cpus=min(1.0, machine.cpus), memory=min(_MEMORY, machine.memory // 2))
     return Subject(
         engine=engine,
         image=engine.image(wanted.image_ref),
         question=question(folder.batch, request=wanted.request, item=wanted.item, params=wanted.params),
         folder=folder,
-        resources=Resources(cpus=min(1.0, machine.cpus), memory=min(_MEMORY, machine.memory // 2)),
+        grant=Grant(resources=resources, gpu_uuids=tuple(gpu.uuid for gpu in gpus)),
         limits=wanted.limits,
     )
 

@@ -11,14 +11,14 @@ from functools import cached_property
 from coordinator.batch import WORK_MOUNT
 from coordinator.checkstep.requests import STEP, Question
 from coordinator.messages import Request
-from coordinator.pipeline import Resources, Step
+from coordinator.pipeline import Step
 from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.conversation import CannotStart, Conversation, Heard, RelaxedSpec, Without
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.isolation import container_labels, container_spec
-from coordinator.runners.workfolder import hand_over, prepare
+from coordinator.runners.workfolder import discard, prepare
 from coordinator.tasks import StepTask
 
 CHECK = "check"
@@ -51,7 +51,7 @@ class Subject:
     image: ImageFacts
     question: Question
     folder: RunFolder
-    resources: Resources
+    grant: Grant
     limits: Limits = DEFAULT_LIMITS
     _run_id: str = field(default_factory=lambda: secrets.token_hex(4))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -143,7 +143,7 @@ class Subject:
         spec = container_spec(
             self._step,
             self.image.id,
-            Grant(resources=self.resources),
+            self.grant,
             self.folder,
             writable=writable,
             labels=container_labels(self._run_id, self.folder.path, CHECK),
@@ -160,11 +160,10 @@ class Subject:
 
     @property
     def _step(self) -> Step:
-        return Step(name=STEP, image_ref=self.image.image_ref, resources=self.resources)
+        return Step(name=STEP, image_ref=self.image.image_ref, resources=self.grant.resources)
 
     def task(self, request: Request) -> StepTask:
-        grant = Grant(resources=self.resources)
-        return StepTask(request=request, step=self._step, image_id=self.image.id, grant=grant)
+        return StepTask(request=request, step=self._step, image_id=self.image.id, grant=self.grant)
 
 
 class _Folders:
@@ -180,4 +179,4 @@ class _Folders:
 
     def __exit__(self, *_: object) -> None:
         for task in self._tasks:
-            hand_over(task, self._folder, keep=False)
+            discard(task, self._folder)

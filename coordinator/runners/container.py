@@ -8,6 +8,8 @@ from pathlib import Path
 from coordinator.messages import Json
 
 PIDS_LIMIT = 256
+MAX_WRITTEN = 4 * 1024**3
+"""Bytes of one file that a step writes, which the kernel sees to, and of all that a task leaves in its work folder."""
 TMPFS = "rw,noexec,nosuid,nodev,size=256m"
 ENVIRONMENT = {"HOME": "/tmp"}
 HOST_LABEL = "coordinator.host"
@@ -60,6 +62,7 @@ class ContainerSpec:
             "Memory": self.memory,
             "MemorySwap": self.memory,
             "NanoCpus": round(self.cpus * 1e9),
+            "Ulimits": [{"Name": "fsize", "Soft": MAX_WRITTEN, "Hard": MAX_WRITTEN}],
             "Tmpfs": {"/tmp": TMPFS},
             "LogConfig": {"Type": "none"},
             "Mounts": [
@@ -104,6 +107,7 @@ class ContainerSpec:
             "--user",
             self.user,
         ]
+        words += ["--ulimit", f"fsize={MAX_WRITTEN}:{MAX_WRITTEN}"]
         words += ["--tmpfs", f"/tmp:{TMPFS}", "--log-driver", "none"]
         for name, value in ENVIRONMENT.items():
             words += ["--env", f"{name}={value}"]

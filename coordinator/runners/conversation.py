@@ -20,7 +20,7 @@ from coordinator.messages import MAX_RESPONSE_BYTES, Json
 from coordinator.runners.api import ApiError
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
-from coordinator.runners.stream import Exchange, Frames
+from coordinator.runners.stream import Streams
 
 _CHUNK = 256 * 1024
 _KEPT = 1024**2
@@ -95,8 +95,8 @@ class Conversation:
     def __init__(self, engine: Engine, spec: ContainerSpec) -> None:
         """Creates and starts it. Raises EngineError, CannotStart among them, and leaves nothing behind then."""
         self._engine = engine
-        self._streams = Exchange()
-        self._frames = Frames(self._streams, MAX_RESPONSE_BYTES)
+        self._streams = Streams()
+        self._stdout = bytearray()
         self._outgoing = bytearray()
         self._input_ends = self._half_closed = self._ended = False
         self._first_line: float | None = None
@@ -104,7 +104,7 @@ class Conversation:
         self._id = engine.create(spec)
         try:
             self._connection, received = engine.attach(self._id)
-            self._frames.feed(received)
+            self._hear(received)
             self._connection.setblocking(False)
             engine.start(self._id)
         except BaseException as error:
@@ -146,7 +146,7 @@ class Conversation:
     def hears_end(self, seconds: float) -> bool:
         """Waits until the program's output has ended; False if time was up, or there was too much, before."""
         self._pump(lambda: False, seconds)
-        return self._ended and not self._streams.overflow
+        return self._ended and not self._flooded
 
     def finish(self, patience: float) -> Heard:
         """Ends the input, gives the program ``patience`` seconds to end, kills it otherwise, and tells all."""
@@ -158,11 +158,11 @@ class Conversation:
             self._engine.kill(self._id)
         now = time.monotonic()
         return Heard(
-            stdout=bytes(self._streams.stdout[: _KEPT if exit_code is None else None]),
-            stderr=self._streams.stderr,
+            stdout=bytes(self._stdout[: _KEPT if exit_code is None else None]),
+            stderr=bytes(self._streams.stderr),
             exit_code=exit_code,
             ended=exit_code is not None,
-            flooded=self._streams.overflow,
+            flooded=self._flooded,
             out_of_memory=exit_code not in (0, None) and self._engine.ran_out_of_memory(self._id),
             seconds=(self._first_line or now) - self._started,
         )
@@ -210,15 +210,21 @@ class Conversation:
             return
         except OSError:
             data = b""
-        self._frames.feed(data)
+        self._hear(data)
         self._count()
-        if self._streams.broken:
-            raise EngineError(self._streams.broken)
-        self._ended = not data or self._streams.overflow
+        self._ended = not data or self._flooded
+
+    def _hear(self, data: bytes) -> None:
+        for piece in self._streams.feed(data):
+            self._stdout += piece
+
+    @property
+    def _flooded(self) -> bool:
+        return len(self._stdout) > MAX_RESPONSE_BYTES
 
     def _count(self) -> None:
         """Counts the lines that have come since the last look and begin as a JSON object."""
-        stdout = self._streams.stdout
+        stdout = self._stdout
         while (end := stdout.find(b"\n", self._looked_at)) >= 0:
             self._documents += stdout[self._counted : end].lstrip().startswith(b"{")
             self._counted = self._looked_at = end + 1

@@ -72,7 +72,8 @@ class Engine:
             found: dict[str, Any] = self._sdk.inspect_image(image_ref)  # type: ignore[no-untyped-call]
         except ImageNotFound as error:
             raise EngineError(
-                f"image {image_ref!r} is not on this engine; build it (`make images`) or `docker pull {image_ref}`"
+                f"image {image_ref!r} is not on this engine; build it (`make images`), "
+                f"or pull it (`docker pull {image_ref}`, or run with --pull)"
             ) from error
         except (APIError, requests.RequestException) as error:
             raise EngineError(f"image {image_ref!r} cannot be inspected: {error}") from error
@@ -81,6 +82,36 @@ class Engine:
         return ImageFacts(
             image_ref=image_ref, id=found["Id"], labels=config.get("Labels") or {}, command=command
         )
+
+    def has_image(self, image_ref: str) -> bool:
+        """Whether the engine has it; if that cannot be told, :meth:`image` says why."""
+        try:
+            self._sdk.inspect_image(image_ref)  # type: ignore[no-untyped-call]
+        except ImageNotFound:
+            return False
+        except (APIError, requests.RequestException):
+            return True
+        return True
+
+    def pull(self, image_ref: str) -> Iterator[str]:
+        """Brings an image from its registry, and says how far it is. Raises EngineError with the registry's reason."""
+        layers: dict[str, bool] = {}
+        told = 0
+        try:
+            for event in self._sdk.pull(image_ref, stream=True, decode=True):
+                if reason := event.get("error"):
+                    raise EngineError(f"image {image_ref!r} cannot be pulled: {reason}")
+                status = event.get("status", "")
+                if status == "Pulling fs layer":
+                    layers[event["id"]] = False
+                elif status in ("Pull complete", "Already exists"):
+                    layers[event["id"]] = True
+                if sum(layers.values()) > told:
+                    told = sum(layers.values())
+                    yield f"pulling {image_ref}: {told} of {len(layers)} layers"
+        except (APIError, requests.RequestException) as error:
+            reason = getattr(error, "explanation", None) or error
+            raise EngineError(f"image {image_ref!r} cannot be pulled: {reason}") from error
 
     def containers(self) -> dict[str, dict[str, str]]:
         """The labels of all of the coordinator's containers, running or not, by container id."""

@@ -12,8 +12,9 @@ import time
 from dataclasses import dataclass
 
 from coordinator.errors import EngineError
-from coordinator.messages import MAX_RESPONSE_BYTES, Success, TaskError
+from coordinator.messages import Success, TaskError
 from coordinator.runners.isolation import Isolation
+from coordinator.runners.received import as_evidence
 from coordinator.runners.resident import ResidentContainer
 from coordinator.runners.stream import Exchange, exchange
 from coordinator.runners.verdict import CANCELLED, engine_failed, judge
@@ -82,7 +83,7 @@ class ExecRunner:
             result, evidence = engine_failed(error), Evidence()
         if self._cancelled.is_set() and isinstance(result, TaskError):
             result = CANCELLED
-        hand_over(task, self._isolation.folder, keep=isinstance(result, Success))
+        result = hand_over(task, self._isolation.folder, result)
         told = result.metrics if isinstance(result, Success) else {}
         return Outcome(task=task, result=result, evidence=evidence, metrics={**told, **clock.metrics})
 
@@ -108,12 +109,12 @@ class ExecRunner:
                 received,
                 task.request.line(),
                 deadline=time.monotonic() + task.step.timeout,
-                stdout_cap=MAX_RESPONSE_BYTES,
+                spill=self._isolation.folder.path,
             )
         with clock.measure("end"):
             exit_code = self._exit_code(task, process, answer)
         evidence = Evidence(
-            stdout=bytes(answer.stdout),
+            stdout=as_evidence(answer.stdout),
             stderr=answer.stderr,
             exit_code=exit_code,
             container=kept.container.id,
@@ -123,7 +124,7 @@ class ExecRunner:
 
     def _exit_code(self, task: StepTask, process: str, answer: Exchange) -> int:
         """The process's exit code. The engine cannot kill one process, so its container goes with it."""
-        code = self._engine.exec_exit_code(process) if answer.ended_well else None
+        code = None if answer.cut else self._engine.exec_exit_code(process)
         if code is None:
             self.close_lane(task.lane)
             return 137

@@ -16,10 +16,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from coordinator.errors import EngineError
-from coordinator.messages import MAX_RESPONSE_BYTES, Success, TaskError
+from coordinator.messages import Success, TaskError
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
+from coordinator.runners.received import as_evidence
 from coordinator.runners.stream import Exchange, exchange
 from coordinator.runners.verdict import CANCELLED, engine_failed, judge
 from coordinator.runners.workfolder import hand_over, prepare
@@ -91,7 +92,7 @@ class FreshRunner:
             result, evidence = engine_failed(error), Evidence()
         if self._cancelled.is_set() and isinstance(result, TaskError):
             result = CANCELLED
-        hand_over(task, self._isolation.folder, keep=isinstance(result, Success))
+        result = hand_over(task, self._isolation.folder, result)
         told = result.metrics if isinstance(result, Success) else {}
         return Outcome(task=task, result=result, evidence=evidence, metrics={**told, **clock.metrics})
 
@@ -132,7 +133,7 @@ class FreshRunner:
                     started.received,
                     task.request.line(),
                     deadline=time.monotonic() + task.step.timeout,
-                    stdout_cap=MAX_RESPONSE_BYTES,
+                    spill=self._isolation.folder.path,
                 )
             with clock.measure("end"):
                 exit_code = self._exit_code(started.id, answer)
@@ -140,7 +141,7 @@ class FreshRunner:
         finally:
             self._remove(started.id)
         evidence = Evidence(
-            stdout=bytes(answer.stdout),
+            stdout=as_evidence(answer.stdout),
             stderr=answer.stderr,
             exit_code=exit_code,
             out_of_memory=out_of_memory,
@@ -150,7 +151,7 @@ class FreshRunner:
         return judge(task, answer, exit_code, out_of_memory), evidence
 
     def _exit_code(self, container: str, answer: Exchange) -> int:
-        if not answer.ended_well:
+        if answer.cut:
             self._engine.kill(container)
         return self._engine.wait(container, _END_TIMEOUT)
 

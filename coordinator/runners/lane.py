@@ -30,14 +30,17 @@ from coordinator.messages import (
     wrong_task,
 )
 from coordinator.runfolder import RunFolder
-from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, timed_out, too_large
-from coordinator.runners.workfolder import hand_over, prepare
+from coordinator.runners.received import Lines, as_evidence
+from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, junk, timed_out, too_large
+from coordinator.runners.workfolder import discard, hand_over, prepare
 from coordinator.tasks import Evidence, Outcome, StepTask
 from coordinator.threads import Sink
 
 _CHUNK = 256 * 1024
 _GRACE = 10.0
 """Seconds a program gets to end by itself after its input has ended."""
+_OUT_OF_TURN = 64 * 1024
+"""Bytes that a program may write while it has no task; with more of them it is ended."""
 _CANCELLED_PAUSE = 0.02
 """Seconds between two looks for tasks that still come to a lane that is cancelled."""
 
@@ -87,7 +90,7 @@ class Lane:
         self._program: Program | None = None
         self._answered = 0
         self._outgoing = bytearray()
-        self._incoming = bytearray()
+        self._incoming = Lines(folder.path)
         self._head_since = 0.0
         self._closing = self._cancelled = False
         self._asleep = True
@@ -184,8 +187,7 @@ class Lane:
             self._outgoing += self._program.encode(task.request.line())
         if self._outgoing:
             self._write()
-        if self._pending and self._incoming:
-            self._answers(b"")
+        self._answers(b"")
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
         timeout = None
@@ -229,22 +231,26 @@ class Lane:
             self._ended()
 
     def _answers(self, stdout: bytes) -> None:
-        """Handles the whole lines that have arrived; nothing is read out of turn while no task is pending."""
-        self._incoming += stdout
-        *lines, rest = self._incoming.split(b"\n")
+        """Handles the lines that have ended; while no task is pending they wait for one."""
+        self._incoming.feed(stdout)
         outcomes: list[Outcome] = []
-        fault: TaskError | None = None
-        while lines and self._pending and fault is None:
-            line = bytes(lines.pop(0))
-            if line.strip():
-                fault = self._answer(line, outcomes)
-        self._incoming = bytearray(b"\n".join([*lines, rest]))
+        line, fault = b"", None
+        while self._incoming and self._pending and fault is None:
+            line = self._incoming.take()
+            fault = self._answer(line, outcomes)
         if outcomes:
             self._hand_out(outcomes)
-        if fault is None and len(self._incoming) > MAX_RESPONSE_BYTES:
-            fault = too_large()
         if fault is not None:
-            self._break_off(fault, stdout=bytes(self._incoming))
+            self._break_off(fault, as_evidence(line))
+        elif (flooded := self._flooded()) is not None:
+            self._break_off(flooded)
+
+    def _flooded(self) -> TaskError | None:
+        """What is wrong if so much has come, and no end of it, that reading on is pointless."""
+        if self._incoming.is_junk:
+            return junk(self._incoming.evidence())
+        limit = MAX_RESPONSE_BYTES if self._pending else _OUT_OF_TURN
+        return too_large() if self._incoming.size > limit else None
 
     def _answer(self, line: bytes, outcomes: list[Outcome]) -> TaskError | None:
         """Adds the outcome that one line tells; a line that is no answer is a fault of the program."""
@@ -255,9 +261,9 @@ class Lane:
         if task is None:
             return wrong_task(response.task, self._head.id)
         result = said_by_step(response) if isinstance(response, Failure) else response
-        hand_over(task, self._folder, keep=isinstance(result, Success))
+        result = hand_over(task, self._folder, result)
         told = dict(response.metrics) if isinstance(response, Success) else {}
-        evidence = Evidence() if isinstance(result, Success) else Evidence(stdout=line)
+        evidence = Evidence() if isinstance(result, Success) else Evidence(stdout=as_evidence(line))
         outcomes.append(Outcome(task=task, result=result, evidence=evidence, metrics=told))
         return None
 
@@ -273,21 +279,23 @@ class Lane:
 
     def _ended(self) -> None:
         """The program has ended by itself. If it ended well after an answer, nobody is to blame for it."""
+        stdout = self._incoming.evidence()
         ending = self._end_program(kill=False)
         if not self._pending:
             return
         if ending.exit_code == 0 and self._answered:
-            self._fail_pending(LOST, ending)
+            self._fail_pending(LOST, ending, stdout)
         else:
             error = crashed(self._head, ending.stderr, ending.exit_code, ending.out_of_memory)
-            self._fail_pending(error, ending)
+            self._fail_pending(error, ending, stdout)
 
-    def _break_off(self, error: TaskError, stdout: bytes = b"") -> None:
-        """Ends the program because of its head."""
+    def _break_off(self, error: TaskError, stdout: bytes | None = None) -> None:
+        """Ends the program because of its head, whose evidence is ``stdout``, or else what has not been taken."""
+        stdout = self._incoming.evidence() if stdout is None else stdout
         ending = self._end_program(kill=True)
         self._fail_pending(error, ending, stdout)
 
-    def _fail_pending(self, error: TaskError, ending: Ending, stdout: bytes = b"") -> None:
+    def _fail_pending(self, error: TaskError, ending: Ending, stdout: bytes) -> None:
         """The head fails with ``error``; what waits behind it is lost, or cancelled with it."""
         others = error if error.kind in (ErrorKind.CANCELLED, ErrorKind.LOST) else LOST
         evidence = Evidence(
@@ -300,7 +308,7 @@ class Lane:
         )
         outcomes = []
         for number, task in enumerate(self._pending.values()):
-            hand_over(task, self._folder, keep=False)
+            discard(task, self._folder)
             result = others if number else error
             outcomes.append(Outcome(task=task, result=result, evidence=Evidence() if number else evidence))
         self._pending.clear()
@@ -310,7 +318,8 @@ class Lane:
     def _end_program(self, *, kill: bool) -> Ending:
         program, self._program = self._program, None
         self._outgoing.clear()
-        self._incoming.clear()
+        self._incoming.close()
+        self._incoming = Lines(self._folder.path)
         if program is None:
             return Ending(exit_code=None, stderr=b"")
         self._selector.unregister(program.connection)

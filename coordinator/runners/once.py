@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from coordinator.messages import MAX_RESPONSE_BYTES, Success, TaskError
+from coordinator.messages import Success, TaskError
 from coordinator.runfolder import RunFolder
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import TASK, container_labels, container_spec
@@ -51,10 +51,10 @@ def run_once(engine: Engine, task: StepTask, folder: RunFolder, *, owner: RunFol
                 received,
                 task.request.line(),
                 deadline=started + task.step.timeout,
-                stdout_cap=MAX_RESPONSE_BYTES,
+                spill=owner.path,
                 live=live,
             )
-        if not answer.ended_well:
+        if answer.cut:
             engine.kill(container)
         exit_code = engine.wait(container, _END_TIMEOUT)
         out_of_memory = None if exit_code == 0 else engine.ran_out_of_memory(container)

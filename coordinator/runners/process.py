@@ -7,23 +7,28 @@ the real ones on their way in, and back on their way out, so that its results ar
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Mapping, Sequence
-from typing import IO
+from contextlib import suppress
 
 from coordinator.batch import MOUNT, WORK_MOUNT
 from coordinator.errors import EngineError
 from coordinator.runfolder import RunFolder
 from coordinator.runners.lane import Ending
+from coordinator.runners.received import HeadAndTail
 from coordinator.tasks import StepTask
 
 _END_TIMEOUT = 10.0
-_KEPT_STDERR = 128 * 1024
+_LISTEN_TIMEOUT = 2.0
+"""Seconds that stderr gets to end behind its program; one that left the process group may hold it open."""
+_CHUNK = 256 * 1024
 
 
 class LocalProcess:
@@ -38,22 +43,23 @@ class LocalProcess:
         self._to_real = _Paths(mounts)
         self._to_mounted = _Paths({real: mounted for mounted, real in mounts.items()})
         self._command = [sys.executable if command[0] in ("python", "python3") else command[0], *command[1:]]
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self.connection, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
-                stderr=self._stderr,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
             )
         except OSError as error:
             self.connection.close()
-            self._stderr.close()
             raise EngineError(f"cannot start {shlex.join(self._command)}: {error}") from error
         finally:
             theirs.close()
+        self._stderr = HeadAndTail()
+        self._listener = threading.Thread(target=self._listen, name="stderr", daemon=True)
+        self._listener.start()
 
     def encode(self, request: bytes) -> bytes:
         return self._to_real.replace(request)
@@ -73,15 +79,21 @@ class LocalProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             exit_code = self._process.wait()
-        with self._stderr as stderr:
-            size = stderr.seek(0, 2)
-            stderr.seek(max(0, size - _KEPT_STDERR))
-            said = stderr.read()
+        with suppress(ProcessLookupError):  # what it has started goes with it
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._listener.join(_LISTEN_TIMEOUT)
         return Ending(
             exit_code=exit_code if exit_code >= 0 else 128 - exit_code,
-            stderr=said,
+            stderr=bytes(self._stderr),
             command=shlex.join(self._command),
         )
+
+    def _listen(self) -> None:
+        """Reads stderr to its end, so that the program never waits for it and it takes no room."""
+        assert self._process.stderr is not None
+        with self._process.stderr as stderr:
+            while data := os.read(stderr.fileno(), _CHUNK):
+                self._stderr.add(data)
 
 
 class _Paths:

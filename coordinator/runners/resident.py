@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-from coordinator.messages import MAX_RESPONSE_BYTES
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import Ending
-from coordinator.runners.stream import Exchange, Frames
+from coordinator.runners.stream import Streams
 from coordinator.tasks import StepTask
 
 _END_TIMEOUT = 10.0
@@ -21,12 +20,12 @@ class ResidentContainer:
         """Creates and starts it. Raises EngineError, and leaves nothing behind then."""
         self._engine = isolation.engine
         self.spec = spec
-        self._streams = Exchange()
-        self._frames = Frames(self._streams, MAX_RESPONSE_BYTES)
+        self._streams = Streams()
+        self._early: list[memoryview] = []
         self.id = self._engine.create(spec)
         try:
             self.connection, received = self._engine.attach(self.id)
-            self._frames.feed(received)
+            self._early += self._streams.feed(received)
             with isolation.starting():
                 self._engine.start(self.id)
         except BaseException:
@@ -40,10 +39,8 @@ class ResidentContainer:
         return line
 
     def decode(self, data: bytes) -> bytes:
-        self._frames.feed(data)
-        stdout = bytes(self._streams.stdout)
-        self._streams.stdout.clear()
-        return stdout
+        early, self._early = self._early, []
+        return b"".join([*early, *self._streams.feed(data)])
 
     def kill(self) -> None:
         """Ends it at once; :meth:`end` still has to follow."""
@@ -60,7 +57,7 @@ class ResidentContainer:
             self._engine.remove(self.id)
         return Ending(
             exit_code=exit_code,
-            stderr=self._streams.stderr,
+            stderr=bytes(self._streams.stderr),
             out_of_memory=out_of_memory,
             container=self.id,
             command=shlex.join(self.spec.to_command()),

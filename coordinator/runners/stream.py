@@ -11,47 +11,41 @@ import selectors
 import socket
 import struct
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from coordinator.errors import EngineError
+from coordinator.messages import MAX_RESPONSE_BYTES
+from coordinator.runners.received import HeadAndTail, Response
 
 _HEADER = struct.Struct(">BxxxL")
 _STDOUT, _STDERR = 1, 2
 _CHUNK = 256 * 1024
-_KEPT_STDERR = 64 * 1024
-"""Bytes kept of stderr's head, and as many of its tail."""
 
 
-@dataclass
+class Cut(StrEnum):
+    """Why an exchange was given up before the streams came to their own end."""
+
+    TIME = "time was up"
+    SIZE = "the response is larger than it may be"
+    JUNK = "what comes cannot become a response"
+    BROKEN = "the engine or the connection to it failed"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """What came back. Exactly one of ``timed_out``, ``overflow`` and ``broken`` is set if it did not end well."""
+    """What came back: all of stdout if the streams came to their own end, else its head and tail.
 
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr_head: bytearray = field(default_factory=bytearray)
-    stderr_tail: bytearray = field(default_factory=bytearray)
-    stderr_size: int = 0
-    timed_out: bool = False
-    overflow: bool = False
-    broken: str | None = None
+    Of a long stderr there are head and tail. ``broken`` tells more of ``Cut.BROKEN``.
+    """
 
-    @property
-    def ended_well(self) -> bool:
-        """Whether the streams came to their own end."""
-        return not (self.timed_out or self.overflow or self.broken)
-
-    @property
-    def stderr(self) -> bytes:
-        """All of stderr, or its head and tail with a note between them."""
-        left_out = self.stderr_size - len(self.stderr_head) - len(self.stderr_tail)
-        note = f"\n... {left_out} bytes left out ...\n".encode() if left_out else b""
-        return bytes(self.stderr_head) + note + bytes(self.stderr_tail)
-
-    def _add_stderr(self, data: memoryview) -> None:
-        self.stderr_size += len(data)
-        room = _KEPT_STDERR - len(self.stderr_head)
-        self.stderr_head += data[:room]
-        if len(data) > room:
-            self.stderr_tail += data[max(room, len(data) - _KEPT_STDERR) :]
-            del self.stderr_tail[:-_KEPT_STDERR]
+    stdout: bytes = b""
+    stderr: bytes = b""
+    cut: Cut | None = None
+    broken: str = ""
 
 
 Live = Callable[[bool, bytes], None]
@@ -64,53 +58,76 @@ def exchange(
     request: bytes,
     *,
     deadline: float,
-    stdout_cap: int,
+    spill: Path | None = None,
+    cap: int = MAX_RESPONSE_BYTES,
     live: Live | None = None,
 ) -> Exchange:
-    """Writes ``request``, half-closes, and reads until the container's streams end.
+    """Writes ``request``, half-closes, and reads until the container's streams end, or further reading is pointless.
 
     ``received`` is what came behind the engine's reply; ``deadline`` is on the monotonic clock. A step that
-    never reads its input is no error here (a full or broken pipe ends the writing, not the reading). ``live``
-    is told of everything as it comes.
+    never reads its input is no error here (a full or broken pipe ends the writing, not the reading). A large
+    response is held in the folder ``spill`` meanwhile. ``live`` is told of everything as it comes. Raises
+    OSError if the disk is full.
     """
-    result = Exchange()
-    frames = Frames(result, stdout_cap, live)
-    frames.feed(received)
+    streams = Streams(live)
+    with closing(Response(spill, cap)) as response:
+        broken = ""
+        try:
+            cut = _converse(connection, received, request, deadline, streams, response)
+        except EngineError as error:
+            cut, broken = Cut.BROKEN, str(error)
+        stdout = response.evidence() if cut else response.whole()
+    return Exchange(stdout=stdout, stderr=bytes(streams.stderr), cut=cut, broken=broken)
+
+
+def _converse(
+    connection: socket.socket,
+    received: bytes,
+    request: bytes,
+    deadline: float,
+    streams: Streams,
+    response: Response,
+) -> Cut | None:
+    """Writes and reads at the same time; why that ended early, if it did."""
+    cut = _take_in(received, streams, response)
     outgoing = memoryview(request)
     connection.setblocking(False)
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
-        while True:
+        while cut is None:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                result.timed_out = True
-                return result
+                return Cut.TIME
             for _, events in selector.select(remaining):
                 if events & selectors.EVENT_READ:
-                    ended = _read(connection, frames, result)
-                    if ended or result.overflow or result.broken:
-                        return result
-                if events & selectors.EVENT_WRITE and outgoing is not None:
+                    data = _read(connection)
+                    if data == b"":
+                        streams.end()
+                        return None
+                    cut = _take_in(data or b"", streams, response)
+                if events & selectors.EVENT_WRITE:
                     outgoing = _write(connection, outgoing)
                     if not outgoing:
                         selector.modify(connection, selectors.EVENT_READ)
+    return cut
 
 
-def _read(connection: socket.socket, frames: Frames, result: Exchange) -> bool:
-    """Reads once; True at the end of the stream."""
+def _take_in(data: bytes, streams: Streams, response: Response) -> Cut | None:
+    for piece in streams.feed(data):
+        response.add(piece)
+    if response.is_too_large:
+        return Cut.SIZE
+    return Cut.JUNK if response.is_junk else None
+
+
+def _read(connection: socket.socket) -> bytes | None:
+    """What there is to read, nothing at the end of the stream; None if there is none yet."""
     try:
-        data = connection.recv(_CHUNK)
+        return connection.recv(_CHUNK)
     except BlockingIOError:
-        return False
+        return None
     except OSError as error:
-        result.broken = f"the connection to the engine broke: {error}"
-        return True
-    if not data:
-        if frames.unfinished:
-            result.broken = "the stream ended in the middle of a frame"
-        return True
-    frames.feed(data)
-    return False
+        raise EngineError(f"the connection to the engine broke: {error}") from error
 
 
 def _write(connection: socket.socket, outgoing: memoryview) -> memoryview:
@@ -133,28 +150,25 @@ def _half_close(connection: socket.socket) -> None:
         return  # the step has ended without reading: not our failure
 
 
-class Frames:
-    """Takes the multiplexed stream apart, whatever pieces it arrives in."""
+class Streams:
+    """Takes the multiplexed stream apart, whatever pieces it arrives in; of stderr, head and tail are kept."""
 
-    def __init__(self, result: Exchange, stdout_cap: int, live: Live | None = None) -> None:
-        self._result = result
+    def __init__(self, live: Live | None = None) -> None:
+        self.stderr = HeadAndTail()
         self._live = live
-        self._cap = stdout_cap
         self._header = bytearray()
         self._stream = _STDOUT
         self._left = 0
 
-    @property
-    def unfinished(self) -> bool:
-        return bool(self._left or self._header)
-
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> Iterator[memoryview]:
+        """The pieces of stdout. Raises EngineError if the engine itself speaks."""
         view = memoryview(data)
         while view:
             if self._left:
                 body, view = view[: self._left], view[self._left :]
                 self._left -= len(body)
-                self._deliver(body)
+                if self._is_stdout(body):
+                    yield body
                 continue
             wanted = _HEADER.size - len(self._header)
             self._header += view[:wanted]
@@ -163,14 +177,16 @@ class Frames:
                 self._stream, self._left = _HEADER.unpack(self._header)
                 self._header.clear()
 
-    def _deliver(self, body: memoryview) -> None:
-        if self._live is not None and self._stream in (_STDOUT, _STDERR):
+    def end(self) -> None:
+        """The stream has ended. Raises EngineError if that was in the middle of a frame."""
+        if self._left or self._header:
+            raise EngineError("the stream ended in the middle of a frame")
+
+    def _is_stdout(self, body: memoryview) -> bool:
+        if self._stream not in (_STDOUT, _STDERR):
+            raise EngineError(f"the engine said: {bytes(body[:300]).decode(errors='replace')}")
+        if self._live is not None:
             self._live(self._stream == _STDERR, bytes(body))
         if self._stream == _STDERR:
-            self._result._add_stderr(body)
-        elif self._stream != _STDOUT:
-            self._result.broken = f"the engine said: {bytes(body[:300]).decode(errors='replace')}"
-        elif len(self._result.stdout) + len(body) > self._cap:
-            self._result.overflow = True
-        else:
-            self._result.stdout += body
+            self.stderr.add(body)
+        return self._stream == _STDOUT

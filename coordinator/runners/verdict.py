@@ -5,7 +5,7 @@ from __future__ import annotations
 from coordinator.errors import EngineError
 from coordinator.messages import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
 from coordinator.runners.api import ApiError
-from coordinator.runners.stream import Exchange
+from coordinator.runners.stream import Cut, Exchange
 from coordinator.tasks import StepTask
 
 CANCELLED = TaskError(kind=ErrorKind.CANCELLED, message="the run was interrupted")
@@ -16,13 +16,16 @@ def judge(
     task: StepTask, answer: Exchange, exit_code: int, out_of_memory: bool | None
 ) -> Success | TaskError:
     """The result of an attempt that had a program to itself."""
-    if answer.timed_out:
-        return timed_out(task)
-    if answer.overflow:
-        return too_large()
-    if answer.broken:
-        return TaskError(kind=ErrorKind.ENGINE, message=answer.broken)
-    result = parse_response(bytes(answer.stdout), task.id)
+    match answer.cut:
+        case Cut.TIME:
+            return timed_out(task)
+        case Cut.SIZE:
+            return too_large()
+        case Cut.JUNK:
+            return junk(answer.stdout)
+        case Cut.BROKEN:
+            return TaskError(kind=ErrorKind.ENGINE, message=answer.broken)
+    result = parse_response(answer.stdout, task.id)
     told = isinstance(result, TaskError) and result.kind is not ErrorKind.PROTOCOL
     if exit_code == 0 or told:
         return result
@@ -42,6 +45,15 @@ def timed_out(task: StepTask) -> TaskError:
 
 def too_large() -> TaskError:
     message = f"the response is larger than {MAX_RESPONSE_BYTES} bytes; the step was killed"
+    return TaskError(kind=ErrorKind.PROTOCOL, message=message)
+
+
+def junk(sample: bytes) -> TaskError:
+    """A long output that shows at its first byte that it is no response, and was not read to its end."""
+    begins = repr(sample.lstrip()[:60])[1:]
+    message = (
+        f"the response is not one JSON document, at byte 0: it begins with {begins}; the step was killed"
+    )
     return TaskError(kind=ErrorKind.PROTOCOL, message=message)
 
 

@@ -1,15 +1,22 @@
-"""A task's own folder: empty and writable for the step before, the invoking user's after."""
+"""A task's own folder: empty and writable for the step before; checked, and the invoking user's, after."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
+from coordinator.batch import MOUNT, WORK_MOUNT
+from coordinator.messages import ErrorKind, Success, TaskError
 from coordinator.runfolder import RunFolder
-from coordinator.tasks import StepTask
+from coordinator.runners.container import MAX_WRITTEN
+from coordinator.tasks import StepTask, image_paths
 
 _NOBODY = 65534
+_MOUNTS = (f"{MOUNT}/", f"{WORK_MOUNT}/")
+_BLOCK = 512
+"""The unit of st_blocks: what a file takes on the disk, whatever size it claims."""
 
 
 def step_user() -> tuple[int, int]:
@@ -33,22 +40,73 @@ def prepare(task: StepTask, run: RunFolder) -> None:
         os.chown(folder, *step_user())
 
 
-def hand_over(task: StepTask, run: RunFolder, *, keep: bool) -> None:
-    """What a successful step wrote becomes the invoking user's; what a failed one wrote goes, as do empty folders."""
-    if not task.step.writes:
-        return
+def hand_over(task: StepTask, run: RunFolder, result: Success | TaskError) -> Success | TaskError:
+    """What a successful step wrote becomes the invoking user's; what a failed one wrote goes, as do empty folders.
+
+    A success is an error after all if the step leaves more than may be kept, or names images that are not the run's.
+    """
     folder = run.local(task.request.work_dir)
+    if isinstance(result, Success):
+        result = _astray(result) or (_excess(folder) if task.step.writes else None) or result
+    if isinstance(result, TaskError):
+        discard(task, run)
+    elif task.step.writes and not _is_removed_as_empty(folder) and os.getuid() == 0:
+        _take(folder)
+    return result
+
+
+def discard(task: StepTask, run: RunFolder) -> None:
+    """Removes the task's folder and what its step wrote."""
+    if task.step.writes:
+        shutil.rmtree(run.local(task.request.work_dir), ignore_errors=True)
+
+
+def _is_removed_as_empty(folder: Path) -> bool:
     try:
         folder.rmdir()
-        return
     except FileNotFoundError:
-        return
+        return True
     except OSError:
-        pass  # not empty
-    if not keep:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif os.getuid() == 0:
-        _take(folder)
+        return False
+    return True
+
+
+def _astray(result: Success) -> TaskError | None:
+    """The complaint about an image of the response that lies neither in the batch nor where steps write."""
+    for path in image_paths(result.items):
+        if not path.startswith(_MOUNTS) or ".." in path.split("/"):
+            return _breach(f"the response names the image {path!r}: images lie below {MOUNT} or {WORK_MOUNT}")
+    return None
+
+
+def _excess(folder: Path) -> TaskError | None:
+    """The complaint about what a step left in its folder: too much, or what is no file of its own."""
+    written = 0
+    for parent, folders, files in os.walk(folder):
+        for path in (Path(parent) / name for name in (*folders, *files)):
+            state = path.lstat()
+            written += state.st_blocks * _BLOCK
+            if written > MAX_WRITTEN:
+                return _breach(f"the step left more than {MAX_WRITTEN:,} bytes in its work folder")
+            if stat.S_ISLNK(state.st_mode):
+                if not _stays_within(path, folder):
+                    return _breach(
+                        f"the step left the link {path.name!r}, which leads out of its work folder"
+                    )
+            elif not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
+                return _breach(f"the step left {path.name!r} in its work folder, which is no regular file")
+    return None
+
+
+def _stays_within(link: Path, folder: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links that lead to each other
+        return False
+
+
+def _breach(message: str) -> TaskError:
+    return TaskError(kind=ErrorKind.PROTOCOL, message=message)
 
 
 def _take(folder: Path) -> None:

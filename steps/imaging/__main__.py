@@ -29,11 +29,11 @@ def handle(task: Task) -> list[Json]:
     if not isinstance(path, str):
         raise BadInput(f"item {item.get('id')!r} has no image")
     size = (item["width"], item["height"]) if item.get("width") and item.get("height") else None
-    image = reading.read(path, size)
     # A camera model tells where a pixel looks. Better none than that of another image.
     kept = {name: value for name, value in item.items() if name != _CAMERA or not wanted.moves_pixels}
     made = []
-    for number, (name, result) in enumerate(plan.results(wanted, image, item["id"])):
+    results = plan.results(wanted, reading.read(path, size), item["id"])
+    for number, (name, result) in enumerate(results):
         file = wanted.writer(result, task.work_dir / str(number))
         width, height = size_of(result)
         made.append({**kept, "id": name, "image": str(file), "width": width, "height": height})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from steps.imaging.image import OPAQUE, Image, has_alpha, size_of
+from steps.imaging.image import ALPHA, Image, has_alpha, size_of
 from steps.stepkit.loop import BadInput
 
 _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE = 9, 75, 75
@@ -41,12 +41,13 @@ def bilateral(image: Image) -> Image:
     which is no colour, stays as it is.
     """
     if has_alpha(image):
-        return np.dstack((bilateral(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)), image[..., OPAQUE]))
+        return np.dstack((bilateral(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)), image[..., ALPHA]))
     if image.dtype == np.uint16:
-        levels = cv2.bilateralFilter(
-            image.astype(np.float32) / _LEVEL, _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE
-        )
-        return np.rint(levels * _LEVEL).astype(np.uint16)
+        levels = image.astype(np.float32)
+        levels /= _LEVEL
+        filtered = cv2.bilateralFilter(levels, _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE)
+        filtered *= _LEVEL
+        return np.rint(filtered).astype(np.uint16)
     return cv2.bilateralFilter(image, _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE)
 
 

@@ -16,7 +16,7 @@ It may be a view, and is never changed in place.
 
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 32_767
-OPAQUE = 3
+ALPHA = 3
 """The index of the alpha channel."""
 
 
@@ -27,7 +27,7 @@ def size_of(image: Image) -> tuple[int, int]:
 
 def has_alpha(image: Image) -> bool:
     """Whether there is a fourth channel."""
-    return image.ndim == 3 and image.shape[2] > OPAQUE
+    return image.ndim == 3 and image.shape[2] > ALPHA
 
 
 def check_size(what: str, width: int, height: int) -> None:

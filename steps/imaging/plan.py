@@ -69,18 +69,17 @@ def parse(params: Json) -> Plan:
 def results(plan: Plan, image: Image, name: str, done: int = 0) -> Iterator[tuple[str, Image]]:
     """What becomes of an image after the first ``done`` operations, each result with its name.
 
-    Of several images that an operation makes, the n-th is called ``name-n``. They are made one after the other, so
-    that only those that lead to the next result are in memory. Raises BadInput as :func:`parse` does.
+    Of several images that an operation makes, the n-th is called ``name-n``. One leads to its results before the next,
+    and what an operation has taken in is let go, so that few images are in memory. Raises BadInput as :func:`parse`.
     """
-    if done == len(plan.operations):
-        yield name, image
-        return
-    made = _at(done, plan.operations[done], image)
-    if not isinstance(made, tuple):
-        yield from results(plan, made, name, done + 1)
-        return
-    for number, part in enumerate(made):
-        yield from results(plan, part, f"{name}-{number}", done + 1)
+    for number in range(done, len(plan.operations)):
+        made = _at(number, plan.operations[number], image)
+        if isinstance(made, tuple):
+            for part_number, part in enumerate(made):
+                yield from results(plan, part, f"{name}-{part_number}", number + 1)
+            return
+        image = made
+    yield name, image
 
 
 def _pairs(operations: Any) -> list[tuple[str, object]]:

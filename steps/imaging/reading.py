@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from steps.imaging import header
 from steps.imaging.image import Image, check_size, size_of
+from steps.imaging.orientation import upright
+from steps.stepkit import imagefile
 from steps.stepkit.loop import BadInput
-from steps.stepkit.photograph import damage
+from steps.stepkit.photograph import content
 
-ARRAY_SUFFIX = ".npy"
-_MAX_BYTES = 1 << 30
-"""No image within the limits needs a larger file, even if nothing in it could be compressed."""
-
-_TO_UPRIGHT: Mapping[int, Callable[[Image], Image]] = {
-    2: lambda image: cv2.flip(image, 1),
-    3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
-    4: lambda image: cv2.flip(image, 0),
-    5: lambda image: cv2.transpose(image),
-    6: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
-    7: lambda image: cv2.flip(cv2.transpose(image), -1),
-    8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
-}
+_ARRAY_SUFFIX = ".npy"
 
 
 def read(path: str, size: tuple[int, int] | None = None) -> Image:
@@ -35,7 +21,7 @@ def read(path: str, size: tuple[int, int] | None = None) -> Image:
     missing, too large, truncated, neither JPEG nor PNG nor an array, or not of the promised size.
     """
     try:
-        image = _array(path) if path.endswith(ARRAY_SUFFIX) else _photograph(path)
+        image = _array(path) if path.endswith(_ARRAY_SUFFIX) else _photograph(path)
     except OSError as error:
         raise BadInput(f"cannot read image {path!r}: {error.strerror or error}") from error
     if size is not None and size != size_of(image):
@@ -45,25 +31,23 @@ def read(path: str, size: tuple[int, int] | None = None) -> Image:
 
 
 def _photograph(path: str) -> Image:
-    file = Path(path)
-    if (length := file.stat().st_size) > _MAX_BYTES:
-        raise BadInput(f"image {path!r} has {length:,} bytes; a file has at most {_MAX_BYTES:,}")
-    data = file.read_bytes()
-    if reason := damage(data):
-        raise BadInput(f"image {path!r} {reason}")
-    promised = header.parse(data)
+    data = content(path)
+    if not data.startswith((imagefile.JPEG, imagefile.PNG)):
+        raise BadInput(f"image {path!r} is neither a JPEG nor a PNG")
+    if kind := imagefile.truncated(data):
+        raise BadInput(f"image {path!r} is a truncated {kind}")
+    promised = imagefile.size(data)
     if promised is None:
-        raise BadInput(f"image {path!r} is neither a JPEG nor a PNG, or its header is damaged")
-    check_size(f"image {path!r}", promised.width, promised.height)
+        raise BadInput(f"image {path!r} has a damaged header")
+    check_size(f"image {path!r}", *promised)
     try:
-        # With every other flag OpenCV drops the alpha channel; with this one it leaves the orientation to us.
+        # With any other flag OpenCV drops the alpha channel; with this one it leaves the turning to us.
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise BadInput(f"image {path!r} cannot be decoded: {error.err}") from error
     if image is None:
-        raise BadInput(f"image {path!r} cannot be decoded")
-    turn = _TO_UPRIGHT.get(promised.orientation)
-    return turn(image) if turn else image
+        raise BadInput(f"image {path!r} cannot be decoded: it is truncated or damaged")
+    return upright(image, imagefile.exif(data))
 
 
 def _array(path: str) -> Image:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from steps.imaging.image import OPAQUE, Image, has_alpha
+from steps.imaging.image import ALPHA, Image, has_alpha
 from steps.stepkit.loop import BadInput
 
 Writer = Callable[[Image, Path], Path]
@@ -62,7 +62,9 @@ def _in_8_bit(image: Image) -> Image:
 def _without_alpha(image: Image) -> Image:
     if not has_alpha(image):
         return image
-    alpha = image[..., OPAQUE:].astype(np.uint16)
-    # At most 255 * 255 + 127, so 16 bit hold it.
-    over_white = image[..., :OPAQUE] * alpha + 255 * (255 - alpha)
-    return ((over_white + 127) // 255).astype(np.uint8)
+    alpha = image[..., ALPHA:].astype(np.uint16)
+    # 255 * 255 + 127 at most, which 16 bit hold. In place, as copies of large images are what memory goes to.
+    shown = image[..., :ALPHA] * alpha
+    shown += 255 * (255 - alpha) + 127
+    shown //= 255
+    return shown.astype(np.uint8)

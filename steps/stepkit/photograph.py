@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from steps.stepkit import imagefile
 from steps.stepkit.loop import BadInput
 
 Image = NDArray[np.uint8]
 """BGR, shape (height, width, 3)."""
 
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
+MAX_PIXELS = 250_000_000
+"""A header that promises more is refused before anything is decoded. It is more than the largest panoramas have
+(22,000 x 11,000), and at 3 bytes a pixel what still goes into a step's usual memory of 1 GiB."""
+MAX_BYTES = 1024**3
+"""A larger file is not read into memory."""
 
 
 def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
     """The photograph at ``path``, 8 bit BGR, turned upright by its EXIF orientation.
 
-    16-bit, grey, alpha and CMYK files are converted. ``size`` is the (width, height) the batch promises.
-    Raises BadInput, with the reason, for a file that is missing, empty, truncated, not an image or not of
-    the promised size.
+    16-bit, grey, alpha and CMYK files are converted; of several images in a file the first is taken. ``size`` is the
+    (width, height) the batch promises. Raises BadInput, with the reason, for a file that is missing, empty, truncated,
+    larger than this module's limits, not an image or not of the promised size.
     """
     try:
-        data = Path(path).read_bytes()
+        data = content(path)
     except OSError as error:
         raise BadInput(f"cannot read image {str(path)!r}: {error.strerror}") from error
     if reason := damage(data):
@@ -35,40 +41,45 @@ def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
     except cv2.error as error:
         raise BadInput(f"image {str(path)!r} cannot be decoded: {error.err}") from error
     if image is None:
-        raise BadInput(f"image {str(path)!r} cannot be decoded")
+        raise BadInput(f"image {str(path)!r} cannot be decoded: it is truncated or damaged")
     height, width = image.shape[:2]
     if size is not None and size != (width, height):
-        raise BadInput(
-            f"image {str(path)!r} is {width}x{height}, the batch says {size[0]}x{size[1]}; "
-            "correct the table, or leave the size out to take the file's own"
-        )
+        raise BadInput(f"image {str(path)!r} {_unlike(size, (width, height))}")
     return np.asarray(image, dtype=np.uint8)
 
 
 def damage(data: bytes) -> str | None:
-    """Why an image file's bytes are not a whole image, or None. OpenCV pads truncated files silently."""
+    """Why an image file's bytes are not to be decoded, or None. OpenCV pads truncated JPEGs silently."""
     if not data:
         return "is empty"
-    if data.startswith(_JPEG):
-        return None if _jpeg_is_whole(data) else "is a truncated JPEG"
-    if data.startswith(_PNG):
-        return None if b"IEND" in data[-64:] else "is a truncated PNG"
+    if kind := imagefile.truncated(data):
+        return f"is a truncated {kind}"
+    promised = imagefile.size(data)
+    if promised is None:
+        return "is not a JPEG, PNG, TIFF, BMP or WebP image"
+    width, height = promised
+    if width * height > MAX_PIXELS:
+        return f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}"
     return None
 
 
-def _jpeg_is_whole(data: bytes) -> bool:
-    """Whether an end-of-image marker follows the start of scan (a thumbnail's own marker comes before it)."""
-    at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            return False
-        marker = data[at + 1]
-        if marker == 0xDA:
-            return data.rfind(b"\xff\xd9", at) > 0
-        if marker == 0xFF:
-            at += 1
-        elif marker in _WITHOUT_LENGTH:
-            at += 2
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
+def content(path: str | Path) -> bytes:
+    """A file's bytes. Raises OSError, and BadInput for what is no file or too large to be read."""
+    # Not blocking, because the opening of a named pipe waits for somebody to write to it.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise BadInput(f"image {str(path)!r} is not a regular file")
+        if state.st_size > MAX_BYTES:
+            raise BadInput(f"image {str(path)!r} has {state.st_size:,} bytes, more than {MAX_BYTES:,}")
+        return file.read()
+
+
+def _unlike(promised: tuple[int, int], found: tuple[int, int]) -> str:
+    told = f"is {found[0]}x{found[1]}, the batch says {promised[0]}x{promised[1]}; "
+    if promised == found[::-1]:
+        return (
+            told
+            + "the size to give is that of the image turned upright, and its EXIF must say one orientation"
+        )
+    return told + "correct the table, or leave the size out to take the file's own"

@@ -6,16 +6,33 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from coordinator.runners.engine import Engine
-from tests.integration.conftest import chaos_image, client, echo_image, engine, left_behind, shell_image
+from tests.integration.conftest import (
+    chaos_image,
+    client,
+    echo_image,
+    engine,
+    left_behind,
+    nothing_lost,
+    shell_image,
+    survey_image,
+)
 
-__all__ = ["chaos_image", "client", "echo_image", "engine", "left_behind", "shell_image"]
+__all__ = [
+    "chaos_image",
+    "client",
+    "echo_image",
+    "engine",
+    "left_behind",
+    "nothing_lost",
+    "shell_image",
+    "survey_image",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +53,7 @@ def coordinator(*arguments: str | Path, timeout: float = 300) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def _as_from_a_terminal() -> None:
+def as_from_a_terminal() -> None:
     """A shell ignores SIGINT for what it starts in the background, a CI job perhaps; a terminal does not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -50,16 +67,14 @@ def start_coordinator(*arguments: str | Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_as_from_a_terminal,
+        preexec_fn=as_from_a_terminal,
     )
 
 
 @pytest.fixture
-def clean_engine(engine: Engine, tmp_path: Path) -> Iterator[Engine]:
-    """The engine, which must have no container of the test's runs after it."""
-    yield engine
-    left = left_behind(engine, tmp_path)
-    assert not left, f"{len(left)} containers were left behind"
+def clean_engine(engine: Engine) -> Engine:
+    """The engine, which must have no container of the test's runs after it (``nothing_lost`` sees to it)."""
+    return engine
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from coordinator.runners.engine import FOLDER_LABEL, Engine
 from steps.setup.builder import build_image, has_inputs
 from steps.setup.context import read_context
 from steps.setup.images import ensure_base, ensure_step
+from tests.integration.invariants import violations
 
 STEPS = Path(__file__).parent / "steps"
 
@@ -71,6 +72,18 @@ def chaos_loop_image(client: docker.DockerClient) -> str:
     return _test_image(client, "chaos", "loop.Dockerfile")
 
 
+@pytest.fixture(scope="session")
+def stub_image(client: docker.DockerClient) -> str:
+    """The static C step that floods, waits or forks on demand."""
+    return _test_image(client, "stub")
+
+
+@pytest.fixture(scope="session")
+def survey_image(client: docker.DockerClient) -> str:
+    """Three quick steps that write files; it loops."""
+    return _test_image(client, "survey")
+
+
 def _test_image(client: docker.DockerClient, name: str, dockerfile: str = "Dockerfile") -> str:
     ensure_base(client, print)
     image_ref = f"coordinator-test/{name}-{dockerfile.removesuffix('Dockerfile')}".rstrip("-.")
@@ -94,12 +107,17 @@ def left_behind(engine: Engine, folder: Path) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Every test on the engine must leave it without a container of its runs."""
+def nothing_lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """After every test its run folders are sound (invariants.py), and the engine has no container of theirs.
+
+    A test that kills a run on purpose cleans up or resumes it itself.
+    """
     yield
     if "engine" in request.fixturenames:
         left = left_behind(request.getfixturevalue("engine"), tmp_path)
         assert not left, f"{len(left)} containers were left behind"
+    found = [violation for path in tmp_path.rglob("journal.db") for violation in violations(path.parent)]
+    assert not found, "\n".join(found)
 
 
 class Workshop:

@@ -13,6 +13,7 @@ from coordinator.checkstep.findings import Report, Verdict
 from coordinator.checkstep.subject import Limits
 from coordinator.cli import main
 from coordinator.errors import EngineError, ExitCode, UsageError
+from coordinator.resources import Gpu, Inventory
 from steps.setup.builder import build_image, has_inputs
 from steps.setup.context import read_context
 from steps.setup.images import ensure_base, ensure_step
@@ -168,6 +169,21 @@ def test_an_image_that_is_not_there_cannot_be_checked(tmp_path: Path) -> None:
 def test_a_request_must_name_images_of_the_batch(echo_image: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not in the batch"):
         check(echo_image, tmp_path, item='{"id": "a", "image": "absent.jpg"}')
+
+
+def test_the_gpu_that_is_asked_for_is_asked_of_the_engine(
+    echo_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(*gpus: Gpu) -> None:
+        machine = Inventory(cpus=2, memory=8 * 1024**3, gpus=gpus)
+        monkeypatch.setattr("coordinator.checkstep.command.host_inventory", lambda: machine)
+
+    seen()
+    with pytest.raises(UsageError, match="no GPU is seen"):
+        check(echo_image, tmp_path, gpu=True)
+    seen(Gpu(uuid="GPU-no-such", memory=8 * 1024**3))
+    with pytest.raises(EngineError, match=r"(?i)gpu"):  # no engine has this one to give
+        check(echo_image, tmp_path, gpu=True)
 
 
 def test_the_command_prints_a_table_or_json(

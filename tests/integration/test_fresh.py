@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 
 import docker
-import pytest
 
 from coordinator.errors import ExitCode
 from coordinator.journal import Status
@@ -75,41 +74,6 @@ def test_a_step_is_isolated_and_what_it_writes_belongs_to_the_invoking_user(
     written = workshop.out / "work" / "look" / "a.jpg" / "note.txt"
     assert written.read_text() == "written by the step"
     assert written.stat().st_uid == os.getuid()
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind", "says"),
-    [
-        ("crash", "crash", "exit code 3: about to crash"),
-        ("eat_memory", "crash", "exit code 137"),
-        ("junk", "protocol", "byte 0"),
-        ("two_documents", "protocol", "two documents"),
-        ("silent", "protocol", "without a response"),
-        ("answer_and_fail", "crash", "exit code 5"),
-    ],
-)
-def test_a_fault_fails_its_own_task_with_evidence(
-    workshop: Workshop, chaos_image: str, fault: str, kind: str, says: str
-) -> None:
-    workshop.photographs("bad.jpg", "good.jpg")
-    params = {"fault": fault, "only": ["bad.jpg"]}
-    summary = workshop.run({"name": "step", "image_ref": chaos_image, "params": params})
-    assert summary.exit_code is ExitCode.SOME_FAILED
-    assert [item["id"] for item in workshop.items("step")] == ["good.jpg"]
-    report = workshop.failure("step%2Fbad.jpg")
-    assert report["error"]["kind"] == kind
-    assert says in report["error"]["message"]
-    evidence = workshop.out / "failures" / "step%2Fbad.jpg"
-    assert (evidence / "request.json").read_bytes().startswith(b'{"protocol":1,"task":"step/bad.jpg"')
-    assert (evidence / "docker-run.sh").read_text().startswith("docker run --rm")
-
-
-def test_a_step_that_hangs_is_killed_at_its_timeout(workshop: Workshop, chaos_image: str) -> None:
-    workshop.photographs("a.jpg")
-    workshop.run({"name": "step", "image_ref": chaos_image, "timeout": 3, "params": {"fault": "hang"}})
-    report = workshop.failure("step%2Fa.jpg")
-    assert report["error"]["kind"] == "timeout"
-    assert "3 s" in report["error"]["message"]
 
 
 def test_running_again_runs_only_what_is_new(

@@ -20,7 +20,7 @@ from coordinator.runners.process import _Paths, open_process
 from coordinator.tasks import Outcome, StepTask
 
 PROGRAM = """
-import json, sys, time
+import json, subprocess, sys, time
 for line in sys.stdin:
     request = json.loads(line)
     item = request["items"][0]
@@ -32,6 +32,16 @@ for line in sys.stdin:
     if do == "junk":
         print("no JSON", flush=True)
         continue
+    if do == "endless junk":
+        while True:
+            print("log, " * 1000, end="")
+    if do == "mutter":
+        print('{"task": "half an ans', end="", flush=True)
+        print("still at it", file=sys.stderr)
+        time.sleep(60)
+    if do == "fork":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        item = {**item, "child": child.pid}
     if do == "other":
         request["task"] = "somebody else's"
     if do == "twice":
@@ -44,6 +54,8 @@ for line in sys.stdin:
         continue
     seen = open(item["image"]).read() if do == "read" else None
     print(json.dumps({"task": request["task"], "items": [{**item, "seen": seen}]}), flush=True)
+    if do == "babble":
+        print("\\n".join(["so, what next?"] * 10_000), flush=True)
 """
 
 
@@ -79,11 +91,15 @@ class Bench:
             self.runner.submit(StepTask(request=request, step=step, image_id="none", grant=grant, lane=1))
 
     def outcomes(self, count: int) -> dict[str, Success | TaskError]:
+        """The results of so many outcomes by the id of their item."""
+        return {name: outcome.result for name, outcome in self.full_outcomes(count).items()}
+
+    def full_outcomes(self, count: int) -> dict[str, Outcome]:
         """So many outcomes by the id of their item."""
-        found: dict[str, Success | TaskError] = {}
+        found: dict[str, Outcome] = {}
         while len(found) < count:
             for outcome in self._outcomes.get(timeout=30):
-                found[outcome.task.id.removeprefix("step/")] = outcome.result
+                found[outcome.task.id.removeprefix("step/")] = outcome
         return found
 
 
@@ -140,6 +156,40 @@ def test_a_second_answer_is_charged_to_the_task_it_disturbs(bench: Bench) -> Non
     bench.submit({"id": "twice", "do": "twice"}, {"id": "behind"})
     kinds = _kinds(bench.outcomes(2))
     assert kinds == {"twice": "ok", "behind": ErrorKind.PROTOCOL}
+
+
+def test_junk_without_an_end_is_not_waited_for(bench: Bench) -> None:
+    bench.submit({"id": "flood", "do": "endless junk"})
+    outcome = bench.full_outcomes(1)["flood"]
+    assert isinstance(outcome.result, TaskError)
+    assert outcome.result.kind is ErrorKind.PROTOCOL
+    assert "byte 0: it begins with 'log, log," in outcome.result.message
+    assert outcome.evidence.stdout.startswith(b"log, log, ")
+
+
+def test_half_an_answer_is_evidence_of_a_timeout(bench: Bench) -> None:
+    bench.submit({"id": "slow", "do": "mutter"}, timeout=0.5)
+    evidence = bench.full_outcomes(1)["slow"].evidence
+    assert (evidence.stdout, evidence.stderr) == (b'{"task": "half an ans', b"still at it\n")
+
+
+def test_who_babbles_out_of_turn_is_ended_and_no_later_task_pays(bench: Bench) -> None:
+    bench.submit({"id": "chatty", "do": "babble"})
+    assert _kinds(bench.outcomes(1)) == {"chatty": "ok"}
+    time.sleep(0.5)
+    bench.submit({"id": "next"})
+    assert _kinds(bench.outcomes(1)) == {"next": "ok"}
+
+
+def test_what_a_program_has_started_ends_with_it(bench: Bench) -> None:
+    bench.submit({"id": "parent", "do": "fork"})
+    result = bench.outcomes(1)["parent"]
+    assert isinstance(result, Success)
+    child = Path(f"/proc/{result.items[0]['child']}/cmdline")
+    assert b"time.sleep(60)" in child.read_bytes()
+    bench.runner.cancel()
+    bench.runner.close()
+    assert not child.exists() or child.read_bytes() == b""  # a zombie, if nobody reaps it here
 
 
 def test_a_program_that_ends_well_after_an_answer_is_to_blame_for_nothing(bench: Bench) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from coordinator.errors import ExitCode
 from coordinator.journal import Status
 from coordinator.pipeline import Rung
 from coordinator.preflight import PreflightError
@@ -45,30 +44,6 @@ def test_a_program_that_answers_once_and_ends_works_on_the_process_rung(
     params: dict[str, Any] = {"fault": "crash", "only": []}
     step = {"name": "once", "image_ref": chaos_image, "params": params, **PYTHON}
     assert workshop.run(step, rung=Rung.PROCESS).counts == {("once", Status.SUCCEEDED): 3}
-
-
-FAULTS = [
-    ("crash", "crash", "exit code 3"),
-    ("junk", "protocol", "not one JSON document"),
-    ("hang", "timeout", "no answer within 3 s"),
-]
-
-
-@pytest.mark.parametrize("rung", [Rung.EXEC, Rung.RESIDENT, Rung.PROCESS])
-@pytest.mark.parametrize(("fault", "kind", "says"), FAULTS)
-def test_only_the_task_at_fault_pays(
-    workshop: Workshop, chaos_loop_image: str, rung: Rung, fault: str, kind: str, says: str
-) -> None:
-    workshop.photographs(*(f"{number}.jpg" for number in range(6)))
-    params = {"fault": fault, "only": ["3.jpg"], "loop": True}
-    step = {"name": "step", "image_ref": chaos_loop_image, "timeout": 3, "params": params, **PYTHON}
-    summary = workshop.run(step, rung=rung)
-    assert summary.exit_code is ExitCode.SOME_FAILED
-    assert [item["id"] for item in workshop.items("step")] == ["0.jpg", "1.jpg", "2.jpg", "4.jpg", "5.jpg"]
-    report = workshop.failure("step%2F3.jpg")
-    assert report["error"]["kind"] == kind
-    assert says in report["error"]["message"]
-    assert report["attempt"] == 1
 
 
 @pytest.mark.parametrize("rung", [Rung.EXEC, Rung.RESIDENT, Rung.PROCESS])

@@ -15,7 +15,7 @@ LAYERS = (
     ("messages",),
     ("pipeline", "crs", "regions", "imageheader"),
     ("resources", "dataflow", "batch"),
-    ("admission", "lanes", "inventory", "tasks"),
+    ("admission", "lanes", "inventory", "tasks", "program"),
     ("threads", "runfolder", "journal"),
     ("history",),
     ("runners",),

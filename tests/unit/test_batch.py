@@ -18,6 +18,7 @@ from PIL import Image
 from coordinator.batch import BadRecording, Batch, Recording, open_batch, unit_folder
 from coordinator.crs import Projection
 from coordinator.errors import BatchError
+from coordinator.imageheader import NO_FILE
 from coordinator.regions import Grid, Polygons, Undivided
 from tests.unit.builders import PROPERTY, collection, feature, square, write_png
 
@@ -109,13 +110,24 @@ class TestFolderWithoutTable:
             write_png(tmp_path / name)
         assert list(batch(tmp_path).recordings()) == []
 
+    def test_a_batch_without_any_recording_is_refused_before_a_run(self, tmp_path: Path) -> None:
+        (tmp_path / "notes.txt").touch()
+        with pytest.raises(
+            BatchError, match=r"holds no recording: no image \(.bmp, .jpeg, .*no recordings.csv"
+        ):
+            batch(tmp_path).check()
+        with pytest.raises(BatchError, match=r"holds no recording: recordings.csv has no row"):
+            batch(tmp_path, csv="image\n").check()
+        (tmp_path / "recordings.csv").write_text("image\nabsent.jpg\n")
+        open_batch(tmp_path).check()
+
     def test_suffixes_in_capitals_are_images_too(self, tmp_path: Path) -> None:
         write_png(tmp_path / "DSC001.JPG")
         assert only(batch(tmp_path)).id == "DSC001.JPG"
 
     def test_a_file_that_is_no_image_is_a_value(self, tmp_path: Path) -> None:
         (tmp_path / "a.jpg").write_text("hello")
-        assert fault(batch(tmp_path)) == "image 'a.jpg' is not an image file"
+        assert fault(batch(tmp_path)) == "image 'a.jpg' is not a JPEG, PNG, TIFF, BMP or WebP image"
 
     def test_links(self, tmp_path: Path) -> None:
         (folder := tmp_path / "batch").mkdir()
@@ -133,6 +145,56 @@ class TestFolderWithoutTable:
         write_png(tmp_path / "a" / "1.png")
         (tmp_path / "a" / "up").symlink_to(tmp_path)
         assert only(batch(tmp_path)).id == "a/1.png"
+
+    def test_what_is_no_file_is_a_value_and_never_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.jpg")
+        assert fault(batch(tmp_path)) == f"image 'pipe.jpg' {NO_FILE}"
+
+    def test_a_folder_with_a_name_like_an_images_is_a_folder(self, tmp_path: Path) -> None:
+        write_png(tmp_path / "street.jpg" / "a.png")
+        assert only(batch(tmp_path)).id == "street.jpg/a.png"
+
+    def test_a_folder_that_cannot_be_read_is_a_value(self, tmp_path: Path) -> None:
+        """Nested so deeply that no path leads there; everybody may read the files above, root too."""
+        write_png(tmp_path / "a.png")
+        descend(tmp_path, ["d" * 250] * 20)
+        good, bad = batch(tmp_path).recordings()
+        assert good.id == "a.png"
+        assert isinstance(bad, BadRecording)
+        assert bad.reason == "the folder cannot be read: File name too long"
+
+    def test_a_hundred_folders_in_each_other(self, tmp_path: Path) -> None:
+        write_png(tmp_path.joinpath(*["d"] * 100, "a.png"))
+        assert only(batch(tmp_path)).item["width"] == 8
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("a.png", "A.png"),
+            ("a.png", "a.PNG", "a.jpg"),
+            ("stra\u00dfe\u00e9.png", "stra\u00dfee\u0301.png"),
+            ("a/b.png", "a%2Fb.png"),
+            ("x" * 251 + ".png", "x" * 250 + "y.png"),
+            ("ü" * 125 + ".png", "ü" * 124 + "u.png"),
+        ],
+        ids=["case", "kind", "composed or not", "quoted or not", "long", "long in bytes"],
+    )
+    def test_twins_are_two_and_so_are_their_folders(self, tmp_path: Path, names: tuple[str, ...]) -> None:
+        for name in names:
+            write_png(tmp_path / name)
+        found = [recording.id for recording in batch(tmp_path).recordings()]
+        assert sorted(found) == sorted(names)
+        assert len({unit_folder(one) for one in found}) == len(names)
+
+
+def descend(folder: Path, names: Iterable[str]) -> None:
+    """Makes folders in each other, however long their path becomes."""
+    inner = os.open(folder, os.O_RDONLY)
+    for name in names:
+        os.mkdir(name, dir_fd=inner)
+        outer, inner = inner, os.open(name, os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
 
 
 class TestPhotographsWithGps:
@@ -254,7 +316,7 @@ class TestCsv:
     @pytest.mark.parametrize(
         ("content", "told"),
         [
-            (b"name,x\na,1\n", "no column 'image'; its columns are name, x"),
+            (b"name,x\na,1\n", r"no column 'image' \(between commas\); its columns are name, x"),
             (b"image\ncaf\xe9.jpg\n", "must be UTF-8"),
         ],
     )
@@ -264,6 +326,25 @@ class TestCsv:
         (tmp_path / "recordings.csv").write_bytes(content)
         with pytest.raises(BatchError, match=told):
             list(open_batch(tmp_path).recordings())
+
+    @pytest.mark.parametrize("name", ["recordings.csv", "recordings.jsonl"])
+    def test_a_line_without_end_is_not_read_into_memory(self, tmp_path: Path, name: str) -> None:
+        with (tmp_path / name).open("wb") as table:
+            table.write(b"image\n" if name.endswith("csv") else b"{}\n")
+            table.truncate(2_000_000_000)  # a hole: it takes no disk
+        tracemalloc.start()
+        try:
+            with pytest.raises(BatchError, match="line 2 is longer than 16,777,216 characters"):
+                list(open_batch(tmp_path).recordings())
+            assert tracemalloc.get_traced_memory()[1] < 200_000_000
+        finally:
+            tracemalloc.stop()
+
+    def test_semicolons_are_told_by_the_columns_that_they_make(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            BatchError, match=r"no column 'image' \(between commas\); its columns are id;image$"
+        ):
+            list(batch(tmp_path, csv="id;image\nr;a.jpg\n").recordings())
 
     def test_a_comma_at_the_end_of_every_line(self, tmp_path: Path) -> None:
         assert only(batch(tmp_path, csv="image,width,height,\na.jpg,8,4,\n")).id == "a.jpg"
@@ -357,6 +438,24 @@ class TestPaths:
         (folder / "a.png").symlink_to("../elsewhere.png")
         assert "leaves the batch" in fault(batch(folder, csv="image\na.png\n"))
 
+    @pytest.mark.parametrize("image", ["link.jpg", "linked/a.png"], ids=["file", "folder"])
+    def test_even_if_the_table_gives_the_size_so_that_the_file_need_not_be_read(
+        self, tmp_path: Path, image: str
+    ) -> None:
+        (folder := tmp_path / "batch").mkdir()
+        write_png(tmp_path / "a.png")
+        (folder / "link.jpg").symlink_to("../a.png")
+        (folder / "linked").symlink_to("..")
+        assert "leaves the batch" in fault(row(folder, image=image))
+
+    def test_a_pipe_that_a_table_names(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "a.jpg")
+        assert fault(row(tmp_path)).endswith(NO_FILE)
+
+    def test_a_name_no_file_can_have(self, tmp_path: Path) -> None:
+        assert "File name too long" in fault(row(tmp_path, image="x" * 300))
+        assert len(fault(row(tmp_path, image="x" * 100_000))) == 1000
+
     @pytest.mark.parametrize(
         ("url", "name"),
         [
@@ -426,12 +525,24 @@ class TestBatchYaml:
                 "camera.pinhole.fx: Input should be greater",
             ),
             ("crs: 28992", "crs: Input should be a valid string"),
+            ("name: &a [*a]", "aliases (*name) are not allowed here"),
+            ("name: " + "[" * 100_000, "nested more than 20 levels deep"),
+            ("name: 2001-99-99", "not valid YAML: month must be in 1..12"),
+            ("name: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
+            ("name: " + "x" * 2_000_000, "is larger than 1,048,576 bytes"),
         ],
     )
     def test_faults_are_told_with_their_place(self, tmp_path: Path, text: str, told: str) -> None:
         with pytest.raises(BatchError) as refused:
             batch(tmp_path, yaml=text)
         assert told in str(refused.value)
+
+    @pytest.mark.parametrize("key", ["name: {}", "camera: {}", "camera: {{model: {}}}"])
+    def test_a_billion_laughs(self, tmp_path: Path, key: str) -> None:
+        lines = ["a0: &a0 [ha]"]
+        lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+        with pytest.raises(BatchError, match="aliases"):
+            batch(tmp_path, yaml="\n".join([*lines, key.format("*a9")]))
 
     def test_without_one_or_with_an_empty_one_there_are_defaults(self, tmp_path: Path) -> None:
         assert batch(tmp_path).config == batch(tmp_path, yaml="# nothing yet\n").config

@@ -108,7 +108,10 @@ class TestValidate:
         (batch.parent / "p.yaml").write_text(ONE_STEP.replace("}]", ", resources: {cpus: 9999}}]"))
         assert run("validate", batch, "--pipeline", batch.parent / "p.yaml") == 1
         problems = [line for line in said()[0].splitlines() if "problem: " in line]
-        assert problems[0] == "  problem: 'broken.jpg': image 'broken.jpg' is not an image file"
+        assert (
+            problems[0]
+            == "  problem: 'broken.jpg': image 'broken.jpg' is not a JPEG, PNG, TIFF, BMP or WebP image"
+        )
         assert "step 'detect' asks for 9999 CPUs" in problems[1]
 
     def test_an_empty_batch_ends_with_2(self, tmp_path: Path, said: Said) -> None:

@@ -15,7 +15,7 @@ from coordinator.resources import Grant
 from coordinator.runfolder import RunFolder
 from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.isolation import container_spec
-from coordinator.runners.stream import Exchange
+from coordinator.runners.stream import Cut, Exchange
 from coordinator.runners.verdict import judge
 from tests.unit.builders import PROPERTY, step, task
 
@@ -42,7 +42,7 @@ def parse_command(words: list[str]) -> dict[str, Any]:
     for name in ("pids-limit", "memory", "memory-swap"):
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--cpus", type=float)
-    for name in ("cap-drop", "security-opt", "tmpfs", "env", "label", "mount"):
+    for name in ("cap-drop", "security-opt", "ulimit", "tmpfs", "env", "label", "mount"):
         parser.add_argument(f"--{name}", action="append", default=[])
     parser.add_argument("image")
     found = parser.parse_args(words[2:])
@@ -56,6 +56,7 @@ def parse_command(words: list[str]) -> dict[str, Any]:
         "Memory": found.memory,
         "MemorySwap": found.memory_swap,
         "NanoCpus": round(found.cpus * 1e9),
+        "Ulimits": [parse_ulimit(text) for text in found.ulimit],
         "Tmpfs": dict(entry.split(":", 1) for entry in found.tmpfs),
         "LogConfig": {"Type": found.log_driver},
         "Mounts": [parse_mount(text) for text in found.mount],
@@ -76,6 +77,12 @@ def parse_command(words: list[str]) -> dict[str, Any]:
         "AttachStderr": True,
         "HostConfig": host,
     }
+
+
+def parse_ulimit(text: str) -> dict[str, Any]:
+    name, _, limits = text.partition("=")
+    soft, hard = (int(limit) for limit in limits.split(":"))
+    return {"Name": name, "Soft": soft, "Hard": hard}
 
 
 def parse_mount(text: str) -> dict[str, Any]:
@@ -194,21 +201,27 @@ class TestVerdict:
     @pytest.mark.parametrize(
         ("answer", "exit_code", "kind", "told"),
         [
-            (Exchange(stdout=bytearray(OWN_ERROR)), 0, "bad_input", "is dark"),
-            (Exchange(stdout=bytearray(OWN_ERROR)), 1, "bad_input", "is dark"),
-            (Exchange(stdout=bytearray(b"junk")), 0, "protocol", "not one JSON document"),
+            (Exchange(stdout=OWN_ERROR), 0, "bad_input", "is dark"),
+            (Exchange(stdout=OWN_ERROR), 1, "bad_input", "is dark"),
+            (Exchange(stdout=b"junk"), 0, "protocol", "not one JSON document"),
             (Exchange(), 0, "protocol", "without a response"),
-            (Exchange(stdout=bytearray(ANSWER)), 3, "crash", "exit code 3, and nothing on stderr"),
+            (Exchange(stdout=ANSWER), 3, "crash", "exit code 3, and nothing on stderr"),
             (
-                Exchange(stderr_head=bytearray(b"a\nKeyError: 'x'\n"), stderr_size=16),
+                Exchange(stderr=b"a\nKeyError: 'x'\n"),
                 1,
                 "crash",
                 "1: KeyError: 'x'",
             ),
             (Exchange(), 137, "crash", "exit code 137 (killed; by whom is not known)"),
-            (Exchange(stdout=bytearray(ANSWER), timed_out=True), 137, "timeout", "no answer within 600 s"),
-            (Exchange(overflow=True), 137, "protocol", "larger than 268435456 bytes"),
-            (Exchange(broken="the stream ended"), 0, "engine", "the stream ended"),
+            (Exchange(stdout=ANSWER, cut=Cut.TIME), 137, "timeout", "no answer within 600 s"),
+            (
+                Exchange(stdout=b"\nlog, log", cut=Cut.JUNK),
+                137,
+                "protocol",
+                "byte 0: it begins with 'log, log'; the step was killed",
+            ),
+            (Exchange(cut=Cut.SIZE), 137, "protocol", "larger than 268435456 bytes"),
+            (Exchange(cut=Cut.BROKEN, broken="the stream ended"), 0, "engine", "the stream ended"),
         ],
     )
     def test_failures(self, answer: Exchange, exit_code: int, kind: str, told: str) -> None:
@@ -221,5 +234,5 @@ class TestVerdict:
         assert "out of memory (its limit is 7 bytes)" in getattr(result, "message", "")
 
     def test_a_good_answer_and_a_good_end(self) -> None:
-        result = judge(task(), Exchange(stdout=bytearray(ANSWER)), 0, out_of_memory=None)
+        result = judge(task(), Exchange(stdout=ANSWER), 0, out_of_memory=None)
         assert getattr(result, "items", None) == [{"id": "a"}]

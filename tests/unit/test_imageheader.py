@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import os
+import socket
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from coordinator.imageheader import Header, read
-from tests.unit.builders import write_png
+from coordinator.imageheader import MAX_BYTES, NO_FILE, Header, read
+from tests.unit.builders import PROPERTY, write_png
 
 GPANO = "<rdf:Description {attributes}>{elements}</rdf:Description>"
 
@@ -133,14 +139,14 @@ class TestRefusals:
         (tmp_path / "cut.jpg").write_bytes(write_jpeg(tmp_path / "a.jpg", (64, 64)).read_bytes()[:15])
         assert read(tmp_path / "absent.jpg") == "does not exist"
         assert read(tmp_path / "empty.jpg") == "is empty"
-        assert read(tmp_path / "text.jpg") == "is not an image file"
+        assert read(tmp_path / "text.jpg") == "is not a JPEG, PNG, TIFF, BMP or WebP image"
         assert "directory" in str(read(tmp_path / "folder.jpg"))
         assert isinstance(read(tmp_path / "cut.jpg"), str)
 
     def test_a_header_that_promises_too_much(self, tmp_path: Path) -> None:
         told = str(read(write_png(tmp_path / "bomb.png", 100_000, 100_000, pixels=b"")))
         assert told.startswith("promises ")
-        assert "1,000,000,000" in told
+        assert "250,000,000" in told
 
     @pytest.mark.parametrize("size", [(12_000, 8_000), (20_000, 10_000)], ids=["96 MP", "200 MP"])
     def test_a_large_panorama_is_read_without_a_warning(self, tmp_path: Path, size: tuple[int, int]) -> None:
@@ -152,6 +158,38 @@ class TestRefusals:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert header(tmp_path / "a.bmp").width == size[0]
+
+    def test_a_file_too_large_for_any_step(self, tmp_path: Path) -> None:
+        with (tmp_path / "a.jpg").open("wb") as file:
+            file.truncate(MAX_BYTES + 1)  # a hole: it takes no disk
+        assert read(tmp_path / "a.jpg") == "has 1,073,741,825 bytes, more than 1,073,741,824"
+
+    def test_a_pipe_a_socket_and_a_device_are_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.jpg")
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(tmp_path / "socket.jpg"))
+            for path in (tmp_path / "pipe.jpg", tmp_path / "socket.jpg", Path("/dev/zero"), tmp_path):
+                assert read(path) == NO_FILE
+
+    @pytest.mark.parametrize("kind", ["GIF", "ICO", "PPM", "PDF", "EPS"])
+    def test_what_pillow_knows_and_steps_do_not(self, tmp_path: Path, kind: str) -> None:
+        Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg", kind)
+        assert read(tmp_path / "a.jpg") == "is not a JPEG, PNG, TIFF, BMP or WebP image"
+
+    @PROPERTY
+    @given(st.sampled_from(["JPEG", "PNG", "TIFF", "BMP", "WEBP"]), st.data())
+    def test_a_damaged_header_is_a_value_never_an_exception(self, kind: str, data: st.DataObject) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        whole = io.BytesIO()
+        Image.new("L", (8, 4)).save(whole, kind, **({} if kind == "BMP" else {"exif": exif}))
+        content = bytearray(whole.getvalue())
+        for _ in range(data.draw(st.integers(1, 4))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+            file.write(content[: data.draw(st.integers(1, len(content)))])
+            file.flush()
+            assert isinstance(read(Path(file.name)), Header | str)
 
     def test_no_pixel_of_a_png_is_decoded(self, tmp_path: Path) -> None:
         assert header(write_png(tmp_path / "a.png", 16, 16, pixels=b"not to be looked at")).width == 16

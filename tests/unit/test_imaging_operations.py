@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[tuple[int, ...], Any]] = {
     "colour, 16 bit": ((3,), np.uint16),
     "alpha, 16 bit": ((4,), np.uint16),
 }
-SIZES = [(64, 48), (45, 33), (7, 2), (1, 5), (1, 1)]
+SIZES = [(64, 48), (45, 33), (7, 2), (5, 1), (1, 5), (1, 1)]
 """Width and height."""
 
 

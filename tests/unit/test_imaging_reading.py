@@ -15,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from steps.imaging import header, reading
+from steps.imaging import reading
 from steps.imaging.image import Image
-from steps.stepkit import BadInput
+from steps.imaging.orientation import upright
+from steps.stepkit import BadInput, imagefile
 from tests.unit.builders import PROPERTY
 
+XMP = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Orientation="6"/>'
 PICTURE = np.random.default_rng(3).integers(0, 256, (10, 16, 3), np.uint8)
 
 
@@ -66,9 +68,6 @@ class TestOrientation:
         assert expected is not None
         found = read(path, data, (expected.shape[1], expected.shape[0]))
         assert np.array_equal(found, expected)
-        upright = header.parse(data)
-        assert upright is not None
-        assert upright.upright == (expected.shape[1], expected.shape[0])
 
     def test_with_alpha_too(self, path: Path) -> None:
         image = np.dstack([PICTURE, PICTURE[..., 0]])
@@ -76,12 +75,33 @@ class TestOrientation:
         assert np.array_equal(found, cv2.rotate(image[..., [2, 1, 0, 3]], cv2.ROTATE_90_CLOCKWISE))
 
     @pytest.mark.parametrize("order", ["<", ">"])
-    def test_in_both_byte_orders(self, order: str) -> None:
+    def test_in_both_byte_orders(self, path: Path, order: str) -> None:
         signature = b"II*\0" if order == "<" else b"MM\0*"
         block = signature + struct.pack(f"{order}IHHHIHH", 8, 1, 0x0112, 3, 1, 8, 0)
-        found = header.parse(encoded("JPEG", exif=b"Exif\0\0" + block))
-        assert found is not None
-        assert found.orientation == 8
+        found = read(path, encoded("PNG", exif=b"Exif\0\0" + block))
+        assert np.array_equal(found, cv2.rotate(PICTURE[..., ::-1], cv2.ROTATE_90_COUNTERCLOCKWISE))
+
+    @pytest.mark.parametrize(
+        "blocks",
+        [(XMP, exif(6)), (exif(6), exif(1)), (exif(1), exif(6)), (exif(9), exif(6)), (XMP,)],
+        ids=["behind XMP", "6 then 1", "1 then 6", "9 then 6", "in XMP alone"],
+    )
+    def test_of_several_blocks_the_one_that_opencv_takes(
+        self, path: Path, blocks: tuple[bytes | Pillow.Exif, ...]
+    ) -> None:
+        contents = [block if isinstance(block, bytes) else block.tobytes() for block in blocks]
+        segments = [b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content for content in contents]
+        whole = encoded("JPEG")
+        data = whole[:2] + b"".join(segments) + whole[2:]
+        expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        assert np.array_equal(read(path, data), np.asarray(expected))
+
+    def test_in_a_png_it_may_stand_behind_the_pixels(self, path: Path) -> None:
+        data = encoded("PNG", exif=exif(6))
+        begin = data.index(b"eXIf") - 4
+        end = begin + 12 + int.from_bytes(data[begin : begin + 4], "big")
+        moved = data[:begin] + data[end:-12] + data[begin:end] + data[-12:]
+        assert read(path, moved).shape == (16, 10, 3)
 
     @pytest.mark.parametrize(
         "block",
@@ -133,15 +153,16 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("data", "message"),
         [
-            (b"", "is empty"),
+            (b"", "neither a JPEG nor a PNG"),
             (b"text", "neither a JPEG nor a PNG"),
             (encoded("GIF"), "neither a JPEG nor a PNG"),
             (encoded("TIFF"), "neither a JPEG nor a PNG"),
             (encoded("JPEG")[:-2], "is a truncated JPEG"),
             (encoded("PNG")[:-12], "is a truncated PNG"),
-            (encoded("PNG")[:16] + encoded("PNG")[-12:], "header is damaged"),
-            (promising("JPEG", 0, 10), "header is damaged"),
-            (promising("PNG", 16, 0), "header is damaged"),
+            (b"\x89PNG\r\n\x1a\n IEND", "has a damaged header"),
+            (b"\xff\xd8\xff\xda\0\2\xff\xd9", "has a damaged header"),
+            (promising("JPEG", 0, 10), "cannot be decoded"),
+            (promising("PNG", 16, 0), "cannot be decoded"),
             (promising("PNG", 17, 10), "cannot be decoded"),
             (encoded("PNG").replace(b"IDAT", b"JDAT"), "cannot be decoded"),
         ],
@@ -166,12 +187,10 @@ class TestDamage:
                 assert read(path, data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]).size
 
     @PROPERTY
-    @given(
-        st.binary(max_size=60), st.sampled_from([b"\xff\xd8\xff", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n"])
-    )
-    def test_no_header_breaks_the_parser(self, data: bytes, signature: bytes) -> None:
-        found = header.parse(signature + data)
-        assert found is None or (found.width > 0 and found.height > 0)
+    @given(st.binary(max_size=60), st.sampled_from([imagefile.JPEG + b"\xff\xe1", imagefile.PNG]))
+    def test_no_exif_breaks_its_reader(self, data: bytes, signature: bytes) -> None:
+        assert imagefile.exif(signature + data) in data
+        assert upright(PICTURE, b"II*\0" + data).size == PICTURE.size
 
 
 class TestBombs:
@@ -199,7 +218,7 @@ class TestBombs:
     def test_a_file_that_is_larger_than_any_image(self, path: Path) -> None:
         with path.open("wb") as file:
             file.truncate((1 << 30) + 1)
-        with pytest.raises(BadInput, match="has 1,073,741,825 bytes; a file has at most"):
+        with pytest.raises(BadInput, match="has 1,073,741,825 bytes, more than"):
             reading.read(str(path))
 
 
@@ -219,6 +238,7 @@ class TestArrays:
             (np.zeros((4,), np.uint8), "which is no image"),
             (np.zeros((), np.uint8), "which is no image"),
             (np.zeros((4, 4, 3, 1), np.uint8), "which is no image"),
+            (np.zeros((0, 4), np.uint8), "no image|not a whole array"),
             (np.zeros((1, 32_768), np.uint8), "a side has at most"),
         ],
     )

@@ -21,6 +21,7 @@ from coordinator.messages import (
     TaskError,
     encode_line,
     parse_response,
+    readable,
     schema,
 )
 from tests.unit.builders import PROPERTY, item, request, square
@@ -178,6 +179,36 @@ class TestRefusedResponses:
         at = data.draw(st.integers(0, len(raw) - 1))
         raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
         assert isinstance(parse_response(bytes(raw), TASK), Success | TaskError)
+
+
+class TestErrorMessages:
+    """What a step says of its failure ends up in the journal and on terminals."""
+
+    @pytest.mark.parametrize(
+        ("said", "shown"),
+        [
+            ("\x1b[2J\x1b]0;pwned\x07", r"\x1b[2J\x1b]0;pwned\x07"),
+            ("two\nlines\r", r"two\nlines\r"),
+            ("\u202egpj.exe", r"\u202egpj.exe"),
+            ("half \ud800", r"half \ud800"),
+            ("Straße 標識 🚏", "Straße 標識 🚏"),
+        ],
+    )
+    def test_what_would_steer_a_terminal_is_written_out(self, said: str, shown: str) -> None:
+        assert TaskError(kind=ErrorKind.INTERNAL, message=said).message == shown
+
+    @pytest.mark.parametrize("sign", ["x", "\x1b"])
+    def test_a_message_of_10_mb_is_cut_and_says_so(self, sign: str) -> None:
+        message = TaskError(kind=ErrorKind.INTERNAL, message=sign * 10_000_000).message
+        assert len(message) == 1000
+        assert message.endswith(" ... (cut; 10000000 characters in all)")
+
+    @PROPERTY
+    @given(st.text(st.characters(), max_size=1200))
+    def test_what_comes_back_from_the_journal_is_what_went_there(self, said: str) -> None:
+        once = readable(said)
+        assert once.isprintable()
+        assert readable(once) == once
 
 
 JSON = st.recursive(

@@ -106,6 +106,17 @@ class TestPaths:
             stamps.append(folder.stamp("/batch/a.jpg"))
         assert len(set(stamps)) == 4
 
+    def test_a_content_stamp_changes_with_the_content_alone(self, folder: RunFolder) -> None:
+        path = folder.batch / "a.jpg"
+        stamps = [folder.content_stamp("/batch/a.jpg")]
+        for content, time in (("a", 1), ("a", 2), ("b", 2), ("a", 3)):
+            path.write_text(content)
+            os.utime(path, ns=(time, time))
+            stamps.append(folder.content_stamp("/batch/a.jpg"))
+        absent, *rest = stamps
+        assert absent == "/batch/a.jpg absent"
+        assert [stamp == rest[0] for stamp in rest] == [True, True, False, True]
+
 
 class TestEvidence:
     def test_everything_needed_to_repeat_a_failure(self, folder: RunFolder) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
+from coordinator import imageheader
 from coordinator.messages import Success, parse_response
-from steps.stepkit import BadInput, Json, Task, camera, photograph
+from steps.stepkit import BadInput, Json, Task, camera, imagefile, photograph
 from steps.stepkit.loop import answer
-from tests.unit.builders import PROPERTY, item, request
+from tests.unit.builders import PROPERTY, item, request, write_png
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = request(items=[item("r1")], params={"k": 1}).line()
@@ -192,6 +196,13 @@ def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (16, 8), **opt
     return data.getvalue()
 
 
+def exif_last(png: bytes) -> bytes:
+    """The PNG with its eXIf chunk behind the pixels, where some programs write it."""
+    start = png.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(png[start : start + 4], "big")
+    return png[:start] + png[end:-12] + png[start:end] + png[-12:]
+
+
 class TestPhotograph:
     @pytest.mark.parametrize(
         ("kind", "mode"),
@@ -211,6 +222,38 @@ class TestPhotograph:
         assert image.shape == (8, 16, 3)
         assert image.dtype == np.uint8
 
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "PNG, EXIF behind the pixels", "WEBP", "TIFF"])
+    def test_batch_and_steps_turn_it_the_same_way(self, tmp_path: Path, kind: str, orientation: int) -> None:
+        """The batch knows an image through Pillow, the steps through OpenCV."""
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        quarters = np.repeat(np.repeat(np.array([[0, 80, 160], [240, 40, 120]], np.uint8), 8, 0), 8, 1)
+        stored = io.BytesIO()
+        Image.fromarray(quarters).convert("RGB").save(stored, kind.split(",")[0], exif=exif)
+        upright = np.asarray(ImageOps.exif_transpose(Image.open(stored)).convert("L"))
+        (tmp_path / "a").write_bytes(exif_last(stored.getvalue()) if "behind" in kind else stored.getvalue())
+        image = photograph.read(tmp_path / "a")
+        assert np.abs(image[..., 0].astype(int) - upright).max() < 16
+        header = imageheader.read(tmp_path / "a")
+        assert isinstance(header, imageheader.Header)
+        assert (header.height, header.width) == image.shape[:2]
+
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+    def test_an_orientation_in_xmp_alone_turns_nothing(self, tmp_path: Path, kind: str) -> None:
+        xmp = b'<rdf:Description tiff:Orientation="6"/>'
+        extra: dict[str, Any] = {"xmp": xmp}
+        if kind == "PNG":
+            extra = {"pnginfo": PngInfo()}
+            extra["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode())
+        elif kind == "TIFF":
+            extra = {"tiffinfo": {700: xmp}}
+        (tmp_path / "a").write_bytes(encoded(kind, **extra))
+        header = imageheader.read(tmp_path / "a")
+        assert isinstance(header, imageheader.Header)
+        assert (header.width, header.height) == (16, 8)
+        assert photograph.read(tmp_path / "a").shape == (8, 16, 3)
+
     def test_it_is_upright(self, tmp_path: Path) -> None:
         exif = Image.Exif()
         exif[0x0112] = 6
@@ -221,7 +264,7 @@ class TestPhotograph:
         ("data", "told"),
         [
             (b"", "is empty"),
-            (b"text", "cannot be decoded"),
+            (b"text", "is not a JPEG, PNG, TIFF, BMP or WebP image"),
             (encoded("JPEG")[:-2], "is a truncated JPEG"),
             (encoded("JPEG")[:300], "is a truncated JPEG"),
             (encoded("JPEG")[:3], "is a truncated JPEG"),
@@ -232,6 +275,60 @@ class TestPhotograph:
         (tmp_path / "a").write_bytes(data)
         with pytest.raises(BadInput, match=told):
             photograph.read(tmp_path / "a")
+
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "WEBP"])
+    @pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+    def test_no_truncated_file_of_any_kind_passes(self, tmp_path: Path, kind: str, part: float) -> None:
+        noise = np.random.default_rng(1).integers(0, 255, (48, 64, 3), np.uint8)
+        whole = io.BytesIO()
+        Image.fromarray(noise).save(whole, kind)
+        (tmp_path / "a").write_bytes(whole.getvalue()[: int(len(whole.getvalue()) * part)])
+        with pytest.raises(BadInput, match="truncated"):
+            photograph.read(tmp_path / "a")
+
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            ("JPEG", {}),
+            ("JPEG", {"progressive": True}),
+            ("PNG", {}),
+            ("BMP", {}),
+            ("TIFF", {}),
+            ("TIFF", {"big_tiff": True}),
+            ("WEBP", {"quality": 80}),
+            ("WEBP", {"lossless": True}),
+            ("WEBP", {"icc_profile": b"any"}),
+        ],
+    )
+    def test_the_size_is_known_before_anything_is_decoded(self, kind: str, options: Json) -> None:
+        assert imagefile.size(encoded(kind, size=(300, 200), **options)) == (300, 200)
+
+    @PROPERTY
+    @given(
+        st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0+", b"BM", b"RIFF"]),
+        st.binary(),
+    )
+    def test_a_header_of_junk_has_a_size_or_none(self, signature: bytes, junk: bytes) -> None:
+        assert imagefile.size(signature + junk) is None or len(junk) > 8
+
+    def test_a_bomb_is_refused_by_its_header(self, tmp_path: Path) -> None:
+        write_png(tmp_path / "a", 50_000, 50_000, pixels=zlib.compress(bytes(1_000_000)))
+        with pytest.raises(BadInput, match="promises 50000x50000 pixels, more than 250,000,000"):
+            photograph.read(tmp_path / "a")
+
+    def test_the_batch_and_the_steps_have_the_same_limits(self) -> None:
+        assert (photograph.MAX_PIXELS, photograph.MAX_BYTES) == (
+            imageheader.MAX_PIXELS,
+            imageheader.MAX_BYTES,
+        )
+
+    def test_a_pipe_is_not_waited_for_nor_a_hole_read(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with (tmp_path / "hole").open("wb") as file:
+            file.truncate(photograph.MAX_BYTES + 1)
+        for name, told in (("pipe", "is not a regular file"), ("hole", "has 1,073,741,825 bytes")):
+            with pytest.raises(BadInput, match=told):
+                photograph.read(tmp_path / name)
 
     def test_junk_behind_a_whole_jpeg_is_no_damage(self) -> None:
         assert photograph.damage(encoded("JPEG") + b"\0" * 100) is None

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.runners.stream import Exchange, exchange
+from coordinator.runners.stream import Cut, Exchange, exchange
 from tests.unit.builders import PROPERTY
 
 STDOUT, STDERR = 1, 2
@@ -43,7 +43,7 @@ def talk(
     play: Peer, request: bytes = b"{}\n", *, received: bytes = b"", seconds: float = 5, cap: int = 10**6
 ) -> Exchange:
     with engine(play) as connection:
-        return exchange(connection, received, request, deadline=time.monotonic() + seconds, stdout_cap=cap)
+        return exchange(connection, received, request, deadline=time.monotonic() + seconds, cap=cap)
 
 
 def says(*pieces: bytes) -> Peer:
@@ -71,12 +71,12 @@ class TestFrames:
     @pytest.mark.parametrize("cut", range(len(TALK) + 1))
     def test_they_may_be_cut_anywhere(self, cut: int) -> None:
         result = talk(says(TALK[cut:]), received=TALK[:cut])
-        assert (bytes(result.stdout), result.stderr) == (b'{"task": "t"}\n', b"loading")
-        assert result.ended_well
+        assert (result.stdout, result.stderr) == (b'{"task": "t"}\n', b"loading")
+        assert result.cut is None
 
     def test_they_may_come_byte_by_byte(self) -> None:
         result = talk(says(*(TALK[at : at + 1] for at in range(len(TALK)))))
-        assert (bytes(result.stdout), result.stderr) == (b'{"task": "t"}\n', b"loading")
+        assert (result.stdout, result.stderr) == (b'{"task": "t"}\n', b"loading")
 
     @PROPERTY
     @given(
@@ -88,19 +88,19 @@ class TestFrames:
         stream = b"".join(frame(*one) for one in written)
         cut = data.draw(st.integers(0, len(stream)))
         result = talk(says(stream[cut:]), received=stream[:cut])
-        assert bytes(result.stdout) == b"".join(body for kind, body in written if kind == STDOUT)
+        assert result.stdout == b"".join(body for kind, body in written if kind == STDOUT)
         assert result.stderr == b"".join(body for kind, body in written if kind == STDERR)
 
     def test_silence_is_an_end_like_another(self) -> None:
         result = talk(says())
-        assert result.ended_well
-        assert (bytes(result.stdout), result.stderr) == (b"", b"")
+        assert result.cut is None
+        assert (result.stdout, result.stderr) == (b"", b"")
 
     @pytest.mark.parametrize("cut", [3, 8, 12])
     def test_an_end_in_the_middle_of_a_frame_is_told(self, cut: int) -> None:
         result = talk(says(frame(STDOUT, b"12345678")[:cut]))
         assert result.broken == "the stream ended in the middle of a frame"
-        assert not result.ended_well
+        assert result.cut is Cut.BROKEN
 
     def test_a_connection_that_breaks_is_told(self) -> None:
         def play(connection: socket.socket) -> None:
@@ -112,9 +112,12 @@ class TestFrames:
             theirs, _ = server.accept()
         play(theirs)
         with ours:
-            result = exchange(ours, b"", b"{}\n", deadline=time.monotonic() + 5, stdout_cap=100)
-        assert result.broken is not None
+            result = exchange(ours, b"", b"{}\n", deadline=time.monotonic() + 5, cap=100)
         assert result.broken.startswith("the connection to the engine broke")
+
+    def test_what_the_engine_itself_says_is_told(self) -> None:
+        result = talk(says(frame(3, b"runtime failed")))
+        assert (result.cut, result.broken) == (Cut.BROKEN, "the engine said: runtime failed")
 
 
 class TestStderr:
@@ -132,13 +135,13 @@ class TestStderr:
         assert result.stderr.endswith(tail)
         assert f"\n... {len(flood) - 2 * KEPT} bytes left out ...\n".encode() in result.stderr
         assert len(result.stderr) < 2 * KEPT + 100
-        assert bytes(result.stdout) == b"ok"
+        assert result.stdout == b"ok"
 
 
 class TestLimits:
     def test_exactly_the_cap_is_allowed(self) -> None:
         result = talk(says(frame(STDOUT, b"12345"), frame(STDOUT, b"678")), cap=8)
-        assert (bytes(result.stdout), result.ended_well) == (b"12345678", True)
+        assert (result.stdout, result.cut) == (b"12345678", None)
 
     def test_a_byte_more_ends_the_exchange_at_once(self) -> None:
         def play(connection: socket.socket) -> None:
@@ -147,13 +150,22 @@ class TestLimits:
             read_to_end(connection)  # the connection stays open: the exchange must not wait for its end
 
         result = talk(play, cap=8, request=b"{}\n")
-        assert (result.overflow, result.timed_out, result.broken) == (True, False, None)
-        assert len(result.stdout) <= 8
+        assert result.cut is Cut.SIZE
+
+    def test_junk_without_an_end_is_given_up_soon(self) -> None:
+        def play(connection: socket.socket) -> None:
+            connection.sendall(frame(STDERR, b"why") + frame(STDOUT, b"log, log " * 10_000))
+            connection.settimeout(5)
+            read_to_end(connection)
+
+        result = talk(play)
+        assert (result.cut, result.stderr) == (Cut.JUNK, b"why")
+        assert result.stdout.startswith(b"log, log ")
 
     def test_a_step_that_says_nothing_is_given_up_at_the_deadline(self) -> None:
         started = time.monotonic()
         result = talk(lambda connection: None, seconds=0.05)
-        assert (result.timed_out, result.overflow, result.broken) == (True, False, None)
+        assert result.cut is Cut.TIME
         assert 0.05 <= time.monotonic() - started < 1
 
     def test_one_that_talks_for_ever_too_and_its_words_are_kept(self) -> None:
@@ -164,9 +176,9 @@ class TestLimits:
                 connection.sendall(frame(STDERR, b"still here\n"))
 
         with engine(play) as connection:
-            result = exchange(connection, b"", b"{}\n", deadline=time.monotonic() + 0.05, stdout_cap=10)
+            result = exchange(connection, b"", b"{}\n", deadline=time.monotonic() + 0.05, cap=10)
             stop.set()
-        assert result.timed_out
+        assert result.cut is Cut.TIME
         assert result.stderr.startswith(b"still here\n")
 
 
@@ -182,21 +194,21 @@ class TestRequest:
 
         result = talk(play, request)
         assert seen == [request]
-        assert (bytes(result.stdout), result.ended_well) == (b"done", True)
+        assert (result.stdout, result.cut) == (b"done", None)
 
     def test_a_step_that_answers_before_it_has_read_everything(self) -> None:
         def play(connection: socket.socket) -> None:
-            connection.sendall(frame(STDOUT, b"early" * 200_000))
+            connection.sendall(frame(STDOUT, b"{arly" * 200_000))
             read_to_end(connection)
             connection.shutdown(socket.SHUT_RDWR)
 
         result = talk(play, b"x" * 3_000_000)
-        assert (len(result.stdout), result.ended_well) == (1_000_000, True)
+        assert (len(result.stdout), result.cut) == (1_000_000, None)
 
     def test_a_step_that_never_reads_and_never_answers_does_not_hang_the_run(self) -> None:
         result = talk(lambda connection: None, b"x" * 10_000_000, seconds=0.05)
-        assert result.timed_out
+        assert result.cut is Cut.TIME
 
     def test_a_step_that_answers_and_ends_without_reading_is_no_error(self) -> None:
         result = talk(says(frame(STDOUT, b"done")), b"x" * 10_000_000)
-        assert bytes(result.stdout) == b"done"
+        assert result.stdout == b"done"

@@ -1,73 +1,223 @@
-"""A step that misbehaves as ``params["fault"]`` says, for the items that ``params["only"]`` names (or all).
+"""A step that misbehaves as its parameters say.
 
+``params["fault"]`` for the items that ``params["only"]`` names (or all), or ``params["faults"]`` by the id of the item.
 It answers one request and ends, unless ``params["loop"]`` says to go on.
 """
 
+import ctypes
 import json
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+Request = dict[str, Any]
 
 
 def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
-        answer(request)
+        fault = wanted(request["params"], request["items"][0]["id"])
+        act = FAULTS[fault] if fault else respond
+        act(request)
         if not request["params"].get("loop"):
             return
 
 
-def answer(request: dict[str, Any]) -> None:
-    params = request["params"]
+def wanted(params: dict[str, Any], item_id: str) -> str | None:
+    """The name of the item's fault, if it is to have one."""
+    if "faults" in params:
+        found: str | None = params["faults"].get(item_id)
+        return found
     only = params.get("only")
-    if only is not None and request["items"][0]["id"] not in only:
-        respond(request)
-        return
-    FAULTS[params["fault"]](request)
+    return params["fault"] if only is None or item_id in only else None
 
 
-def respond(request: dict[str, Any]) -> None:
-    print(json.dumps({"task": request["task"], "items": request["items"]}), flush=True)
+def respond(request: Request, **fields: Any) -> None:
+    """The answer of a step that does nothing, or one whose items are said to have further fields."""
+    items = [{**item, **fields} for item in request["items"]]
+    say(json.dumps({"task": request["task"], "items": items}))
 
 
-def crash(request: dict[str, Any]) -> None:
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def with_value(value: str) -> Callable[[Request], None]:
+    """A response in which a value is written as ``value``."""
+
+    def answer(request: Request) -> None:
+        say(f'{{"task": {json.dumps(request["task"])}, "items": [{{"id": "a", "value": {value}}}]}}')
+
+    return answer
+
+
+# -- how it ends ---------------------------------------------------------------------------------------------
+
+
+def exit_with(code: int) -> Callable[[Request], NoReturn]:
+    def end(request: Request) -> NoReturn:
+        print(f"about to end with {code}", file=sys.stderr)
+        sys.exit(code)
+
+    return end
+
+
+def crash(request: Request) -> None:
     print("about to crash", file=sys.stderr)
     sys.exit(3)
 
 
-def eat_memory(request: dict[str, Any]) -> None:
+def segfault(request: Request) -> None:
+    ctypes.string_at(0)
+
+
+def answer_and_fail(request: Request) -> None:
+    respond(request)
+    sys.exit(5)
+
+
+def crash_rudely(request: Request) -> None:
+    """Its last words would clear the terminal, rename its window, and are no UTF-8."""
+    sys.stderr.buffer.write(b"\x1b[2J\x1b]0;mine\x07 caf\xe9 \x00 end\n")
+    sys.exit(4)
+
+
+def hang(request: Request) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(3600)
+
+
+def mutter(request: Request) -> None:
+    print("still at it", file=sys.stderr, flush=True)
+    time.sleep(3600)
+
+
+def answer_late(request: Request) -> None:
+    time.sleep(request["params"]["late"])
+    respond(request, late=True)
+
+
+# -- what it says --------------------------------------------------------------------------------------------
+
+
+def junk(request: Request) -> None:
+    say("this is no JSON")
+
+
+def part(request: Request) -> None:
+    say(json.dumps({"task": request["task"], "items": request["items"]})[:-9])
+
+
+def two_documents(request: Request) -> None:
+    respond(request)
+    respond(request)
+
+
+def silent(request: Request) -> None:
+    return
+
+
+def not_utf_8(request: Request) -> None:
+    sys.stdout.buffer.write(b'{"task": "caf\xe9", "items": []}\n')
+
+
+def wrong_task(request: Request) -> None:
+    respond({**request, "task": "step/nobody.jpg"})
+
+
+def no_task(request: Request) -> None:
+    say('{"items": []}')
+
+
+def no_id(request: Request) -> None:
+    say(json.dumps({"task": request["task"], "items": [{"note": "who am I?"}]}))
+
+
+def twin_ids(request: Request) -> None:
+    respond({**request, "items": request["items"] * 2})
+
+
+def long_error(request: Request) -> None:
+    """Ten megabytes of reasons, which begin with what would colour the terminal."""
+    message = "\x1b[31m" + "because " * 1_250_000
+    say(json.dumps({"task": request["task"], "error": {"kind": "internal", "message": message}}))
+
+
+def name_image(path: str) -> Callable[[Request], None]:
+    def answer(request: Request) -> None:
+        respond(request, image=path)
+
+    return answer
+
+
+# -- what it takes -------------------------------------------------------------------------------------------
+
+
+def eat_memory(request: Request) -> None:
     hoard = []
     while True:
         hoard.append(bytearray(16 * 1024 * 1024))
 
 
-def hang(request: dict[str, Any]) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    time.sleep(3600)
+def fork_without_end(request: Request) -> None:
+    while True:
+        if os.fork() == 0:
+            time.sleep(3600)
 
 
-def mutter(request: dict[str, Any]) -> None:
-    print("still at it", file=sys.stderr, flush=True)
-    time.sleep(3600)
-
-
-def junk(request: dict[str, Any]) -> None:
-    print("this is no JSON", flush=True)
-
-
-def two_documents(request: dict[str, Any]) -> None:
-    respond(request)
+def leave_children(request: Request) -> None:
+    """One that lives on with the step's stdout in its hand, and one that has died unnoticed."""
+    if os.fork() == 0:
+        time.sleep(3600)
+    if os.fork() == 0:
+        os._exit(0)
     respond(request)
 
 
-def silent(request: dict[str, Any]) -> None:
-    return
+def fill_tmp(request: Request) -> None:
+    with Path("/tmp/full").open("wb") as file:
+        while True:
+            file.write(bytes(16 * 1024 * 1024))
 
 
-def report_isolation(request: dict[str, Any]) -> None:
+# -- what it writes ------------------------------------------------------------------------------------------
+
+
+def write(request: Request) -> None:
+    note = Path(request["work_dir"]) / "note.txt"
+    note.write_text(f"written for {request['task']}")
+    respond(request, image=str(note))
+
+
+def write_without_end(request: Request) -> None:
+    """One file that grows and grows; a hole stands for what it has written so far."""
+    with (Path(request["work_dir"]) / "large").open("wb") as file:
+        file.seek(4 * 1024**3 - 4096)
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+
+
+def write_much(request: Request) -> None:
+    for number in range(8):
+        (Path(request["work_dir"]) / f"{number}.bin").write_bytes(os.urandom(1024 * 1024))
+    respond(request)
+
+
+def leave_link(request: Request) -> None:
+    link = Path(request["work_dir"]) / "image.jpg"
+    link.symlink_to("/etc/passwd")
+    respond(request, image=str(link))
+
+
+# -- what it sees --------------------------------------------------------------------------------------------
+
+
+def report_isolation(request: Request) -> None:
     """Tells what the step may and may not do here."""
     work = Path(request["work_dir"])
     (work / "note.txt").write_text("written by the step")
@@ -81,17 +231,7 @@ def report_isolation(request: dict[str, Any]) -> None:
             path for path in ("/", "/batch", "/work", str(work.parent), str(work), "/tmp") if writable(path)
         ],
     }
-    item = {**request["items"][0], "facts": facts, "image": str(work / "note.txt")}
-    print(json.dumps({"task": request["task"], "items": [item]}))
-
-
-def write(request: dict[str, Any]) -> None:
-    note = Path(request["work_dir"]) / "note.txt"
-    note.write_text(f"written for {request['task']}")
-    print(
-        json.dumps({"task": request["task"], "items": [{**request["items"][0], "image": str(note)}]}),
-        flush=True,
-    )
+    respond(request, facts=facts, image=str(work / "note.txt"))
 
 
 def writable(folder: str) -> bool:
@@ -104,22 +244,42 @@ def writable(folder: str) -> bool:
     return True
 
 
-def answer_and_fail(request: dict[str, Any]) -> None:
-    respond(request)
-    sys.exit(5)
-
-
-FAULTS = {
+FAULTS: dict[str, Callable[[Request], None]] = {
+    "exit_1": exit_with(1),
+    "exit_125": exit_with(125),
+    "exit_137": exit_with(137),
     "crash": crash,
-    "eat_memory": eat_memory,
+    "segfault": segfault,
+    "answer_and_fail": answer_and_fail,
+    "crash_rudely": crash_rudely,
     "hang": hang,
     "mutter": mutter,
+    "answer_late": answer_late,
     "junk": junk,
+    "part": part,
     "two_documents": two_documents,
     "silent": silent,
-    "report_isolation": report_isolation,
-    "answer_and_fail": answer_and_fail,
+    "not_utf_8": not_utf_8,
+    "not_a_number": with_value("NaN"),
+    "infinite": with_value("1e400"),
+    "deep": with_value("[" * 100_000 + "]" * 100_000),
+    "digits": with_value("9" * 5_000),
+    "wrong_task": wrong_task,
+    "no_task": no_task,
+    "no_id": no_id,
+    "twin_ids": twin_ids,
+    "long_error": long_error,
+    "image_above": name_image("/work/../../etc/passwd"),
+    "image_outside": name_image("/etc/passwd"),
+    "eat_memory": eat_memory,
+    "fork_without_end": fork_without_end,
+    "leave_children": leave_children,
+    "fill_tmp": fill_tmp,
     "write": write,
+    "write_without_end": write_without_end,
+    "write_much": write_much,
+    "leave_link": leave_link,
+    "report_isolation": report_isolation,
 }
 
 main()

@@ -1,0 +1,152 @@
+"""What an image file's bytes tell before any pixel is decoded: the size they promise, and whether they are all there.
+
+Read here and not by OpenCV, which makes room for the whole image as soon as it has seen the header.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+
+Size = tuple[int, int]
+"""(width, height) in pixels as stored, before any EXIF orientation."""
+
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+"""What the files begin with."""
+_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_SCAN, _END_OF_IMAGE = 0xDA, b"\xff\xd9"
+_APP1, _EXIF = 0xE1, b"Exif\0\0"
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_TIFF_NUMBERS = {3: "H", 4: "L", 16: "Q"}
+
+
+def size(data: bytes) -> Size | None:
+    """The size that a JPEG, PNG, TIFF, BMP or WebP file promises; None for other files and headers that are cut off."""
+    for signature, read in _READERS.items():
+        if data.startswith(signature):
+            try:
+                return read(data)
+            except struct.error:  # the header is cut off
+                return None
+    return None
+
+
+def truncated(data: bytes) -> str | None:
+    """The kind of file that the bytes are without its end, if so. OpenCV fills what a JPEG lacks with grey."""
+    if data.startswith(JPEG) and not _jpeg_has_end(data):
+        return "JPEG"
+    if data.startswith(PNG) and b"IEND" not in data[-64:]:
+        return "PNG"
+    return None
+
+
+def exif(data: bytes) -> bytes:
+    """The EXIF of a JPEG or PNG, as TIFF bytes; none if there is none. Of several, OpenCV turns by the first one."""
+    if data.startswith(JPEG):
+        return _jpeg_exif(data)
+    return _png_exif(data) if data.startswith(PNG) else b""
+
+
+def _jpeg_exif(data: bytes) -> bytes:
+    for marker, at in _segments(data):
+        if marker == _APP1 and data.startswith(_EXIF, at + 2):
+            return data[at + 2 + len(_EXIF) : at + int.from_bytes(data[at : at + 2], "big")]
+    return b""
+
+
+def _png_exif(data: bytes) -> bytes:
+    """Of the eXIf chunk, which may also stand behind the pixels."""
+    at = len(PNG)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"eXIf":
+            return data[at + 8 : at + 8 + length]
+        at += 12 + length
+    return b""
+
+
+def _jpeg_has_end(data: bytes) -> bool:
+    # Looked for behind the start of scan: a thumbnail in the header has an end marker of its own.
+    scan = next((at for marker, at in _segments(data) if marker == _SCAN), None)
+    return scan is not None and data.rfind(_END_OF_IMAGE, scan) > 0
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """The markers of a JPEG's header up to the first scan, and where their lengths stand."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif marker in _WITHOUT_LENGTH:
+            at += 2
+        else:
+            yield marker, at + 2
+            if marker == _SCAN:
+                return
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+
+
+def _jpeg(data: bytes) -> Size | None:
+    for marker, at in _segments(data):
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 3)
+            return width, height
+    return None
+
+
+def _png(data: bytes) -> Size:
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
+
+
+def _bmp(data: bytes) -> Size:
+    (header,) = struct.unpack_from("<I", data, 14)
+    width, height = struct.unpack_from("<HH" if header == 12 else "<ii", data, 18)
+    return abs(width), abs(height)  # rows from top to bottom are told by a negative height
+
+
+def _webp(data: bytes) -> Size | None:
+    if data[8:12] != b"WEBP":
+        return None
+    kind = data[12:16]
+    if kind == b"VP8X":
+        low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", data, 24)
+        return 1 + low_width + (high_width << 16), 1 + low_height + (high_height << 16)
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _tiff(data: bytes) -> Size | None:
+    """Of the first image in the file, classic or BigTIFF."""
+    order = "<" if data.startswith(b"II") else ">"
+    is_big = data[2:4] in (b"+\0", b"\0+")
+    (directory,) = struct.unpack_from(order + ("Q" if is_big else "L"), data, 8 if is_big else 4)
+    (entries,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, directory)
+    first, length, value_at = directory + (8 if is_big else 2), 20 if is_big else 12, 12 if is_big else 8
+    found = {}
+    for at in range(first, first + min(entries, 65_535) * length, length):
+        tag, kind = struct.unpack_from(order + "HH", data, at)
+        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT) and kind in _TIFF_NUMBERS:
+            (found[tag],) = struct.unpack_from(order + _TIFF_NUMBERS[kind], data, at + value_at)
+        if len(found) == 2:
+            return found[_TIFF_WIDTH], found[_TIFF_HEIGHT]
+    return None
+
+
+_READERS: dict[bytes, Callable[[bytes], Size | None]] = {
+    JPEG: _jpeg,
+    PNG: _png,
+    b"II*\0": _tiff,
+    b"MM\0*": _tiff,
+    b"II+\0": _tiff,
+    b"MM\0+": _tiff,
+    b"BM": _bmp,
+    b"RIFF": _webp,
+}

@@ -1,0 +1,82 @@
+"""A run started as a user starts it, and what is to hold of each of its failures. For the tests of faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coordinator.batch import unit_folder
+from coordinator.runners.engine import Engine
+from tests.integration.conftest import Workshop, left_behind
+from tests.integration.invariants import violations
+
+ROOT = Path(__file__).resolve().parents[2]
+EVIDENCE = {"request.json", "stdout", "stderr", "error.json", "docker-run.sh"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A run that has ended, and what its user saw. ``memory`` is the coordinator's peak in bytes."""
+
+    workshop: Workshop
+    code: int
+    seen: str
+    memory: int
+
+    def failure(self, task: str, kind: str, *says: str) -> dict[str, Any]:
+        """The report of a failed task, after all has been checked that holds for every failed task of a step."""
+        report = self.refusal(task, kind, *says)
+        evidence = self.evidence(task)
+        assert {path.name for path in evidence.iterdir()} == EVIDENCE
+        assert json.loads((evidence / "request.json").read_bytes())["task"] == task
+        assert (evidence / "docker-run.sh").read_text().startswith("docker run --rm")
+        step, _, unit = task.partition("/")
+        assert not (self.workshop.out / "work" / step / unit_folder(unit)).exists()
+        return report
+
+    def refusal(self, task: str, kind: str, *says: str) -> dict[str, Any]:
+        """The report of what failed without a step's having been asked, or in a program that stays."""
+        report: dict[str, Any] = json.loads((self.evidence(task) / "error.json").read_text())
+        assert report["task"] == task
+        assert report["error"]["kind"] == kind
+        message = report["error"]["message"]
+        for part in says:
+            assert part in message
+        assert message.isprintable()
+        assert len(message) <= 1000
+        return report
+
+    def evidence(self, task: str) -> Path:
+        """The folder in failures/ of a task."""
+        return self.workshop.out / "failures" / unit_folder(task)
+
+    def items(self, step: str) -> dict[str, dict[str, Any]]:
+        """The items that a step's tasks gave, by id."""
+        return {item["id"]: item for item in self.workshop.items(step)}
+
+
+def run_by_hand(
+    workshop: Workshop, engine: Engine, *steps: dict[str, Any], options: tuple[str, ...] = ()
+) -> Ran:
+    """``python -m coordinator run`` over the workshop's batch, which leaves nothing behind and its folder sound."""
+    pipeline = workshop.pipeline(*steps)
+    command = [sys.executable, "-m", "coordinator", "run", str(workshop.batch), "--out", str(workshop.out)]
+    with (workshop.folder / "seen").open("w+b") as seen:
+        process = subprocess.Popen(
+            [*command, "--pipeline", str(pipeline), *options], cwd=ROOT, stdout=seen, stderr=seen
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seen.seek(0)
+        shown = seen.read().decode()
+    left = left_behind(engine, workshop.folder)
+    assert not left, f"{len(left)} containers were left behind"
+    if (workshop.out / "journal.db").exists():
+        assert not violations(workshop.out)
+    code = os.waitstatus_to_exitcode(status)
+    process.returncode = code
+    return Ran(workshop=workshop, code=code, seen=shown, memory=usage.ru_maxrss * 1024)

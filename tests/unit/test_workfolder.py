@@ -1,0 +1,112 @@
+"""What a step may leave behind in its work folder, and which images it may name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from coordinator.messages import ErrorKind, Success, TaskError
+from coordinator.runfolder import RunFolder
+from coordinator.runners import workfolder
+from coordinator.runners.workfolder import discard, hand_over, prepare
+from coordinator.tasks import StepTask
+from tests.unit.builders import error, item, request, success, task
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    made = RunFolder(tmp_path / "run", tmp_path / "batch")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def one(run: RunFolder) -> StepTask:
+    found = task(request("detect/r1", [item("r1")]))
+    prepare(found, run)
+    return found
+
+
+def work(one: StepTask, run: RunFolder) -> Path:
+    return run.local(one.request.work_dir)
+
+
+def refused(one: StepTask, run: RunFolder, result: Success | None = None) -> str:
+    found = hand_over(one, run, result or success())
+    assert isinstance(found, TaskError)
+    assert found.kind is ErrorKind.PROTOCOL
+    assert not work(one, run).exists()
+    return found.message
+
+
+def test_files_links_and_folders_of_its_own_are_kept(one: StepTask, run: RunFolder) -> None:
+    (work(one, run) / "inner").mkdir()
+    (work(one, run) / "inner" / "a.png").write_text("an image")
+    (work(one, run) / "latest.png").symlink_to("inner/a.png")
+    kept = success(items=[item("a", image="/work/detect/r1/inner/a.png"), item("b", image="/batch/b.jpg")])
+    assert hand_over(one, run, kept) is kept
+    assert (work(one, run) / "latest.png").read_text() == "an image"
+
+
+def test_an_empty_folder_goes_and_so_does_that_of_a_failure(one: StepTask, run: RunFolder) -> None:
+    hand_over(one, run, success())
+    assert not work(one, run).exists()
+    prepare(one, run)
+    (work(one, run) / "half.png").write_text("half")
+    assert hand_over(one, run, error()) == error()
+    assert not work(one, run).exists()
+    discard(one, run)
+
+
+@pytest.mark.parametrize(
+    "target", ["/etc/passwd", "../../../../etc/passwd", "/work/detect/r2/a.png", "..", "loop.png"]
+)
+def test_a_link_that_leads_out_is_refused(one: StepTask, run: RunFolder, target: str) -> None:
+    (work(one, run) / "loop.png").symlink_to(target)
+    assert refused(one, run) == "the step left the link 'loop.png', which leads out of its work folder"
+
+
+def test_a_pipe_is_refused(one: StepTask, run: RunFolder) -> None:
+    os.mkfifo(work(one, run) / "pipe")
+    assert "'pipe' in its work folder, which is no regular file" in refused(one, run)
+
+
+def test_too_much_is_refused_by_what_it_takes_on_the_disk(
+    one: StepTask, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workfolder, "MAX_WRITTEN", 1_000_000)
+    with (work(one, run) / "hole").open("wb") as file:
+        file.truncate(10_000_000)
+    assert hand_over(one, run, success()) == success()
+    prepare(one, run)
+    for number in range(3):
+        (work(one, run) / str(number)).write_bytes(bytes(500_000))
+    assert refused(one, run) == "the step left more than 1,000,000 bytes in its work folder"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/work/../../etc/passwd",
+        "/etc/passwd",
+        "/batch",
+        "/batchelor/a.jpg",
+        "a.jpg",
+        "../a.jpg",
+        "/batch/a/..",
+    ],
+)
+@pytest.mark.parametrize("deep", [False, True], ids=["of an item", "of an observation"])
+def test_an_image_that_is_not_the_runs_is_refused(
+    one: StepTask, run: RunFolder, path: str, deep: bool
+) -> None:
+    named = {"observations": [{"image": path}]} if deep else {"image": path}
+    told = f"the response names the image {path!r}: images lie below /batch or /work"
+    assert refused(one, run, success(items=[item("a", **named)])) == told
+
+
+def test_dots_in_names_are_no_crime(one: StepTask, run: RunFolder) -> None:
+    fine = success(items=[item("a", image="/batch/..a/b..jpg"), item("b", image=None), item("c", image={})])
+    assert hand_over(one, run, fine) is fine
