@@ -128,8 +128,8 @@ class Routes:
         chunks = _chunks(request.receive, self._metrics)
         try:
             with self._manager.admission():
-                job = await self._intake.take(chunks, request.headers.get("content-type", ""))
-                return await asyncio.to_thread(self._manager.accept, job)
+                content_type = request.headers.get("content-type", "")
+                return await self._intake.take(chunks, content_type, self._manager.accept)
         except Refused:
             if "expect" not in request.headers:
                 await _discard(chunks)

@@ -24,6 +24,7 @@ from coordinator.runners.resident import ResidentContainer
 from coordinator.service.app import Routes, create_app
 from coordinator.service.execution import Program
 from coordinator.service.intake import Intake
+from coordinator.service.jobs import State
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.pool import Pool
@@ -67,6 +68,8 @@ def serve(settings: Settings) -> None:
             grace=settings.grace,
         )
         stack.enter_context(closing(manager))
+        metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(State.QUEUED))
+        metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(State.RUNNING))
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle), store, metrics, workers)
         app = create_app(routes, metrics)
         manager.start()

@@ -70,8 +70,8 @@ class Execution:
 
     def run(self) -> Ended | None:
         """Runs the job to its end; None if it was stopped before. Raises CoordinatorError if it cannot be run."""
-        self._folder.create()
-        with self._folder.locked(), Journal(self._folder.journal, durable=False) as journal:
+        self._folder.path.mkdir(exist_ok=True)  # the lock of the service's folder holds for all of its runs
+        with Journal(self._folder.journal, durable=False) as journal:
             _begin(journal, self.job, self._steps)
             self._scheduler = Scheduler(
                 Plan(

@@ -7,10 +7,12 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from coordinator.service.jobs import File, Job
+from coordinator.service.manager import Live
 from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
 from coordinator.service.photographs import examine
@@ -33,17 +35,21 @@ class Intake:
             request_bytes=settings.max_request_bytes,
         )
 
-    async def take(self, chunks: AsyncIterator[bytes], content_type: str) -> Job:
-        """The job that a body asks for. Raises Refused, and leaves nothing of it behind then."""
+    async def take(
+        self, chunks: AsyncIterator[bytes], content_type: str, accept: Callable[[Job], Live]
+    ) -> Live:
+        """Has the job that a body asks for accepted. Raises Refused, and leaves nothing of it behind then."""
         job_id = secrets.token_hex(8)
         folder = self._store.upload_folder(job_id)
         folder.mkdir()
-        try:
+        with _removed_on_failure(folder):
             form = await receive(chunks, content_type, folder, self._limits)
-            return await asyncio.to_thread(self._make_job, job_id, folder, form)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+
+        def finish() -> Live:  # goes on to its end even if nobody waits for it any more
+            with _removed_on_failure(folder):
+                return accept(self._make_job(job_id, folder, form))
+
+        return await asyncio.to_thread(finish)
 
     def _make_job(self, job_id: str, folder: Path, form: Form) -> Job:
         order = parse_order(form.actions)
@@ -107,6 +113,15 @@ class Intake:
         except (OSError, ValueError) as error:
             raise Refused(field, "names no image that can be read") from error
         return Upload(name=source.name, path=copy)
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _sync(path: Path) -> None:

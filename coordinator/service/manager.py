@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -35,6 +35,8 @@ class Live:
         self.execution = execution
         self.state = State.QUEUED
         self.cancelled = False
+        self.turn: Future[None] | None = None
+        """Its place in the queue for a thread."""
         self.ended: Future[Job] = Future()
 
     @property
@@ -124,7 +126,7 @@ class Manager:
         live = Live(Execution(job, self._store, self._program, self._pool))
         with self._lock:
             self._live[job.id] = live
-        self._threads.submit(self._work, live)
+            live.turn = self._threads.submit(self._work, live)
         return live
 
     # -- looking ------------------------------------------------------------------------------------------
@@ -149,26 +151,41 @@ class Manager:
     # -- a job's own thread -------------------------------------------------------------------------------
 
     def _work(self, live: Live) -> None:
-        left = live.job
         try:
             left = self._run(live)
         except Exception:
-            _LOG.exception("job %s failed in the service itself", left.id)
-            left = self._give_up(live.execution.job)
-        finally:
-            with self._lock:
-                del self._live[left.id]
-                self._admitted -= 1
+            job = live.execution.job
+            _LOG.exception("job %s failed in the service itself", job.id)
+            left = self._give_up(job)
+        self._end(live, left)
+
+    def _end(self, live: Live, left: Job) -> None:
+        """This process is through with the job, and leaves it so."""
+        with self._lock:
+            self._live.pop(left.id, None)
+            self._admitted -= 1
+        try:
             if live.cancelled:
                 self._remove(left.id)
                 left = left.in_state(State.CANCELLED)
             if left.state.is_final:
                 self._metrics.jobs.labels(str(left.state)).inc()
+        finally:
             live.ended.set_result(left)
+
+    def _stop(self, live: Live) -> None:
+        """Ends the job as soon as its running tasks have; at once, if it is not yet running."""
+        with self._lock:
+            waited = live.turn is not None and live.turn.cancel()
+            never_ran = waited and self._live.pop(live.job.id, None) is live
+        if never_ran:
+            self._end(live, live.job)
+        else:
+            live.execution.stop()
 
     def _run(self, live: Live) -> Job:
         """Runs the job; it comes back as it was if it was stopped, or never started."""
-        if live.cancelled or self._draining.is_set():
+        if self._draining.is_set():
             return live.job
         live.state = State.RUNNING
         started = time.time()
@@ -204,7 +221,7 @@ class Manager:
             if live is not None:
                 live.cancelled = True
         if live is not None:
-            live.execution.stop()
+            self._stop(live)
             return live.ended
         job = self._registry.get(job_id)
         if job is None:
@@ -228,20 +245,22 @@ class Manager:
     # -- the end ------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Lets nothing more in and starts nothing that waits; after the grace, stops what runs. Returns at once."""
+        """Lets nothing more in and ends what waits; after the grace, also what runs. Returns at once."""
         if self._draining.is_set():
             return
         self._draining.set()
-        timer = threading.Timer(self._grace, self._stop)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=self._wind_down, name="drain", daemon=True).start()
 
-    def _stop(self) -> None:
+    def _wind_down(self) -> None:
         with self._lock:
             live = list(self._live.values())
         for one in live:
-            one.execution.stop()
-        self._pool.cancel()
+            if one.state is State.QUEUED:
+                self._stop(one)
+        if wait([one.ended for one in live], timeout=self._grace).not_done:
+            self._pool.cancel()
+            for one in live:
+                self._stop(one)
 
     def close(self) -> None:
         """Waits until no job runs any more; what has not ended is resumed at the next start."""

@@ -142,9 +142,10 @@ class JobExecutor:
 
     def submit(self, task: Task) -> None:
         assert isinstance(task, StepTask)  # uploads are files: nothing is fetched
-        self._pool.submit(self._job_id, task, self._ended.put)
         if self._stopped.is_set():
-            self._pool.withdraw(self._job_id)
+            self._ended.put([Outcome(task=task, result=CANCELLED)])
+        else:
+            self._pool.submit(self._job_id, task, self._ended.put)
 
     def close_lane(self, lane: int) -> None:
         """Nothing: the workers stay for other jobs."""

@@ -11,9 +11,9 @@ import urllib.request
 PATIENCE_S = 30.0
 
 
-def main(address: str) -> int:
+def main(address: str, patience_s: float = PATIENCE_S) -> int:
     """The command: 0 when the service answers at `address`, 1 with the reason on stderr when it does not in time."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while reason := _reason(address):
         if time.monotonic() > deadline:
             print(f"the image service does not answer at {address}: {reason}", file=sys.stderr)

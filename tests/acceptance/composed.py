@@ -63,7 +63,7 @@ class Composed:
             preexec_fn=as_from_a_terminal,
         )
         try:
-            assert answers(self.address) == 0
+            assert answers(self.address, 120) == 0
             yield lambda: os.killpg(process.pid, signal.SIGINT)
             process.wait(timeout=60)
         finally:

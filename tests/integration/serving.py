@@ -112,9 +112,9 @@ def noise(seed: int, width: int = 160, height: int = 120) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def directly(image: Image, operations: Operations) -> list[Image]:
+def directly(image: Image, operations: Operations) -> list[Any]:
     """What OpenCV itself makes of the image."""
-    images = [image]
+    images: list[Any] = [image]
     for name, value in operations:
         if name == "resize":
             width, height = map(int, str(value).split("x"))

@@ -22,7 +22,10 @@ COPY steps/imaging /opt/coordinator/steps/imaging
 COPY coordinator /opt/coordinator/coordinator
 WORKDIR /opt/coordinator
 # A new volume takes over the owner of the folder that it covers.
-RUN python3 -m compileall -q . && install -d -o 10001 -g 10001 /data
+RUN python3 -m compileall -q . \
+ && groupadd --gid 10001 service \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /bin/bash service \
+ && install -d -o service -g service /data
 ENV PYTHONPATH=/opt/packages
 USER 10001:10001
 EXPOSE 8000
