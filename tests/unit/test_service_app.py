@@ -135,10 +135,10 @@ def image(body: bytes | None = None, filename: str = "photo.png") -> bytes:
     return part("files", picture() if body is None else body, filename)
 
 
-def lying_header() -> bytes:
-    """A PNG whose header promises 225 million pixels."""
+def lying_header(side: int) -> bytes:
+    """A PNG whose header promises that many pixels squared."""
     with tempfile.TemporaryDirectory() as folder:
-        return write_png(Path(folder) / "bomb.png", 15_000, 15_000, pixels=b"").read_bytes()
+        return write_png(Path(folder) / "bomb.png", side, side, pixels=b"").read_bytes()
 
 
 OVER = bytes(65 * KIB)
@@ -197,7 +197,20 @@ BAD_REQUESTS: dict[str, tuple[tuple[bytes, ...], dict[str, Any], int, str, str]]
     ),
     "half a png": ((actions(), image(picture()[:-60])), {}, 422, "files[0]", "is truncated"),
     "half a jpeg": ((actions(), image(picture(".jpg")[:-60])), {}, 422, "files[0]", "is truncated"),
-    "a header that lies": ((actions(), image(lying_header())), {}, 413, "files[0]", "has 15000x15000 pixels"),
+    "a header that lies": (
+        (actions(), image(lying_header(15_000))),
+        {},
+        413,
+        "files[0]",
+        "has 15000x15000 pixels",
+    ),
+    "a header that lies more": (
+        (actions(), image(lying_header(20_000))),
+        {},
+        413,
+        "files[0]",
+        "promises 20000x20000 pixels",
+    ),
     "too many pixels": (
         (actions(), image(picture(".jpg", 200, 100))),
         {},
