@@ -14,7 +14,8 @@ from coordinator import __version__
 from coordinator.errors import CoordinatorError, ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from coordinator.run import Job, Summary
+    from coordinator.job import Job
+    from coordinator.run import Summary
     from coordinator.scoring import Score
 
 RUNGS = ("fresh", "exec", "resident", "process")
@@ -301,8 +302,8 @@ def _metres(text: str) -> float:
 
 
 def _job(options: argparse.Namespace) -> Job:
+    from coordinator.job import Job
     from coordinator.pipeline import Rung
-    from coordinator.run import Job
 
     out = getattr(options, "out", None) or Path("runs") / (options.batch.resolve().name or "batch")
     return Job(
@@ -369,8 +370,8 @@ def _print_summary(summary: Summary, job: Job) -> None:
 
 def _validate(options: argparse.Namespace) -> ExitCode:
     from coordinator.inventory import host_inventory
+    from coordinator.job import prepare
     from coordinator.preflight import shortages, take_census
-    from coordinator.run import prepare
 
     prepared = prepare(_job(options))
     batch, pipeline = prepared.batch, prepared.pipeline

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from coordinator.batch import WORK_MOUNT, BadRecording, Recording, unit_folder
 from coordinator.inventory import host_inventory
+from coordinator.job import Job, prepare
 from coordinator.messages import Json, Request
 from coordinator.pipeline import Per, Step
 from coordinator.preflight import Census, census_for, fitted
 from coordinator.resources import Grant, Ledger
-from coordinator.run import Job, prepare
 from coordinator.runfolder import RunFolder
 from coordinator.runners.engine import LABEL
 from coordinator.runners.isolation import container_spec

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from coordinator.errors import RunFolderError, UsageError
 from coordinator.history import History
+from coordinator.job import FailedOnly, Job
 from coordinator.journal import SessionState
-from coordinator.run import FailedOnly, Job
 from coordinator.runfolder import RunFolder, read_about
 
 

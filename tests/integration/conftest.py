@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from coordinator.errors import EngineError
-from coordinator.run import Job, Summary, run
+from coordinator.job import Job
+from coordinator.run import Summary, run
 from coordinator.runners.engine import FOLDER_LABEL, Engine
 from steps.setup.builder import build_image, has_inputs
 from steps.setup.context import read_context

@@ -23,7 +23,8 @@ import pytest
 import yaml
 
 from coordinator.errors import ExitCode
-from coordinator.run import Job, run
+from coordinator.job import Job
+from coordinator.run import run
 from coordinator.runners.engine import FOLDER_LABEL, Engine
 from tests.acceptance.conftest import ROOT, coordinator, start_coordinator
 from tests.integration.conftest import left_behind

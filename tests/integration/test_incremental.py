@@ -15,9 +15,10 @@ import pytest
 import yaml
 
 from coordinator.errors import ExitCode
+from coordinator.job import Job
 from coordinator.pipeline import Rung
 from coordinator.regions import Grid
-from coordinator.run import Job, run
+from coordinator.run import run
 from tests.integration.conftest import STEPS
 
 GRID = Grid(size=100, halo=20)

@@ -21,6 +21,7 @@ LAYERS = (
     ("runners",),
     ("executor",),
     ("scheduler", "progress", "results", "scoring", "preflight", "status", "clean"),
+    ("job",),
     ("run", "report"),
     ("dryrun", "bench", "service", "checkstep", "doctor", "retry", "replay"),
     ("cli",),

@@ -11,7 +11,7 @@ import pytest
 
 from coordinator.dryrun import script
 from coordinator.errors import CoordinatorError
-from coordinator.run import Job
+from coordinator.job import Job
 
 PIPELINE = """\
 name: p

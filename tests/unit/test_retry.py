@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import RunFolderError, UsageError
+from coordinator.job import FailedOnly, Job
 from coordinator.journal import Journal, SessionState, Status
 from coordinator.messages import ErrorKind
 from coordinator.pipeline import Per, Rung
 from coordinator.retry import retry_job
-from coordinator.run import FailedOnly, Job
 from coordinator.runfolder import write_json
 from tests.unit.builders import error, recording, step
 from tests.unit.fakes import Run
