@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 Size = tuple[int, int]
 """(width, height) in pixels as stored, before any EXIF orientation."""
 
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+"""What the files begin with."""
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SCAN, _END_OF_IMAGE = 0xDA, b"\xff\xd9"
+_APP1, _EXIF = 0xE1, b"Exif\0\0"
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _TIFF_NUMBERS = {3: "H", 4: "L", 16: "Q"}
 
@@ -32,11 +34,36 @@ def size(data: bytes) -> Size | None:
 
 def truncated(data: bytes) -> str | None:
     """The kind of file that the bytes are without its end, if so. OpenCV fills what a JPEG lacks with grey."""
-    if data.startswith(_JPEG) and not _jpeg_has_end(data):
+    if data.startswith(JPEG) and not _jpeg_has_end(data):
         return "JPEG"
-    if data.startswith(_PNG) and b"IEND" not in data[-64:]:
+    if data.startswith(PNG) and b"IEND" not in data[-64:]:
         return "PNG"
     return None
+
+
+def exif(data: bytes) -> bytes:
+    """The EXIF of a JPEG or PNG, as TIFF bytes; none if there is none. Of several, OpenCV turns by the first one."""
+    if data.startswith(JPEG):
+        return _jpeg_exif(data)
+    return _png_exif(data) if data.startswith(PNG) else b""
+
+
+def _jpeg_exif(data: bytes) -> bytes:
+    for marker, at in _segments(data):
+        if marker == _APP1 and data.startswith(_EXIF, at + 2):
+            return data[at + 2 + len(_EXIF) : at + int.from_bytes(data[at : at + 2], "big")]
+    return b""
+
+
+def _png_exif(data: bytes) -> bytes:
+    """Of the eXIf chunk, which may also stand behind the pixels."""
+    at = len(PNG)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"eXIf":
+            return data[at + 8 : at + 8 + length]
+        at += 12 + length
+    return b""
 
 
 def _jpeg_has_end(data: bytes) -> bool:
@@ -114,8 +141,8 @@ def _tiff(data: bytes) -> Size | None:
 
 
 _READERS: dict[bytes, Callable[[bytes], Size | None]] = {
-    _JPEG: _jpeg,
-    _PNG: _png,
+    JPEG: _jpeg,
+    PNG: _png,
     b"II*\0": _tiff,
     b"MM\0*": _tiff,
     b"II+\0": _tiff,

@@ -31,7 +31,7 @@ def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
     larger than this module's limits, not an image or not of the promised size.
     """
     try:
-        data = _content(path)
+        data = content(path)
     except OSError as error:
         raise BadInput(f"cannot read image {str(path)!r}: {error.strerror}") from error
     if reason := damage(data):
@@ -63,8 +63,8 @@ def damage(data: bytes) -> str | None:
     return None
 
 
-def _content(path: str | Path) -> bytes:
-    """The file's bytes. Raises OSError, and BadInput for what is no file or too large to be read."""
+def content(path: str | Path) -> bytes:
+    """A file's bytes. Raises OSError, and BadInput for what is no file or too large to be read."""
     # Not blocking, because the opening of a named pipe waits for somebody to write to it.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         state = os.fstat(file.fileno())

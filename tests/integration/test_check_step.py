@@ -56,7 +56,7 @@ def nonconforming(client: docker.DockerClient, fault: str) -> str:
 # -- what conforms ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["detect", "position", "recognise"])
+@pytest.mark.parametrize("name", ["detect", "imaging", "position", "recognise"])
 def test_the_shipped_steps_conform(name: str, client: docker.DockerClient, tmp_path: Path) -> None:
     ensure_base(client, print)
     ensure_step(client, name)

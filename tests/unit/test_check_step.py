@@ -336,6 +336,6 @@ class TestQuestion:
 def test_the_steps_samples_can_be_asked() -> None:
     root = Path(__file__).resolve().parents[2]
     samples = sorted((root / "steps").glob("*/sample.json"))
-    assert [path.parent.name for path in samples] == ["detect", "position", "recognise"]
+    assert [path.parent.name for path in samples] == ["detect", "imaging", "position", "recognise"]
     for path in samples:
         assert question(root / "images" / "demo", request=str(path), item=None, params=None).items

@@ -1,0 +1,38 @@
+"""What an image is to the operations, and how large one may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from steps.stepkit.loop import BadInput
+
+Image = NDArray[Any]
+"""8 or 16 bit, unsigned; shape (height, width) if grey, (height, width, 3) for BGR, (height, width, 4) for BGRA.
+
+It may be a view, and is never changed in place.
+"""
+
+MAX_PIXELS = 100_000_000
+MAX_SIDE = 32_767
+ALPHA = 3
+"""The index of the alpha channel."""
+
+
+def size_of(image: Image) -> tuple[int, int]:
+    """(width, height) in pixels."""
+    return image.shape[1], image.shape[0]
+
+
+def has_alpha(image: Image) -> bool:
+    """Whether there is a fourth channel."""
+    return image.ndim == 3 and image.shape[2] > ALPHA
+
+
+def check_size(what: str, width: int, height: int) -> None:
+    """Raises BadInput for an image that is larger than the limits; ``what`` begins the message."""
+    if width > MAX_SIDE or height > MAX_SIDE:
+        raise BadInput(f"{what} is {width}x{height}; a side has at most {MAX_SIDE:,} pixels")
+    if width * height > MAX_PIXELS:
+        raise BadInput(f"{what} is {width}x{height}; an image has at most {MAX_PIXELS:,} pixels")
