@@ -371,7 +371,8 @@ def _print_summary(summary: Summary, job: Job) -> None:
         by_status = [(status, summary.counts.get((step, status), 0)) for status in Status]
         print(f"{step:12}" + ", ".join(f"{count} {status}" for status, count in by_status if count))
     for failure in summary.failures:
-        killed = f" (quarantined: it killed its step {failure.kills} times)" if failure.kills else ""
+        times = "once" if failure.kills == 1 else f"{failure.kills} times"
+        killed = f" (quarantined: it killed its step {times})" if failure.is_quarantined else ""
         print(f"  failed: {failure.id!r}: {failure.error.kind}: {failure.error.message}{killed}")
     if summary.failed > len(summary.failures):
         print(f"  ... and {summary.failed - len(summary.failures)} more")

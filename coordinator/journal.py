@@ -106,6 +106,11 @@ class FailedTask:
     error: TaskError
     kills: int = 0
 
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether it has failed for killing its step, and not for what the step or the engine said."""
+        return self.error.kind in DEADLY
+
 
 class Journal:
     """The journal of one run folder, open for one session (one invocation of the coordinator)."""

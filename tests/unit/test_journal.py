@@ -148,7 +148,8 @@ class TestReading:
                 journal.begin_session()
         journal.failed("a/1", "a", "1", error(ErrorKind.TIMEOUT))
         journal.failed("a/2", "a", "2", error(ErrorKind.BAD_INPUT))
-        assert [failure.kills for failure in journal.failures()] == [4, 0]
+        told = [(failure.kills, failure.is_quarantined) for failure in journal.failures()]
+        assert told == [(4, True), (0, False)]
 
 
 class TestGathering:
