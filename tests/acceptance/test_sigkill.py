@@ -37,7 +37,7 @@ RUNGS = {
 KILLS = int(os.environ.get("COORDINATOR_KILLS", "10"))
 SEED = int(os.environ.get("COORDINATOR_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 RESULTS = ("objects.geojson", "objects.csv", "detections.json")
-RECORDINGS = 5
+RECORDINGS = 4
 COUNTED = """
 import os, signal, sys
 from pathlib import Path
