@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from coordinator import imageheader
 from coordinator.crs import Projection
 from coordinator.errors import BatchError
-from coordinator.messages import Json, first_reason, readable
+from coordinator.messages import MAX_METRES, Json, first_reason, readable
 from coordinator.regions import Grid, Point, Polygons, Regions, Undivided
 from coordinator.sidecars import CAMERA, BatchFile, read_coco, read_config, read_regions
 from coordinator.table import TABLES, read_rows
@@ -37,6 +37,9 @@ FETCH = "fetch"
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 _CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
+
+
+Metres = Annotated[float, Field(ge=-MAX_METRES, le=MAX_METRES)]
 
 
 class Pose(BaseModel):
@@ -59,9 +62,9 @@ class _Row(BaseModel):
 
     id: str | None = None
     image: str
-    x: float | None = None
-    y: float | None = None
-    z: float = 0.0
+    x: Metres | None = None
+    y: Metres | None = None
+    z: Metres = 0.0
     heading: float | None = None
     pitch: float = 0.0
     roll: float = 0.0

@@ -24,6 +24,8 @@ from pydantic import (
 PROTOCOL: Literal[1] = 1
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """A response larger than this is the step's error."""
+MAX_METRES = 100_000_000
+"""A projected coordinate beyond it is no place on Earth, and arithmetic with it overflows."""
 _MAX_DEPTH = 200
 _MAX_DIGITS = 1000
 _MAX_MESSAGE = 1000
@@ -31,7 +33,7 @@ _MAX_MESSAGE = 1000
 Json = dict[str, Any]
 
 
-def _check_item_ids(items: list[Json]) -> list[Json]:
+def _check_items(items: list[Json]) -> list[Json]:
     seen: set[str] = set()
     for number, item in enumerate(items):
         item_id = item.get("id")
@@ -40,7 +42,14 @@ def _check_item_ids(items: list[Json]) -> list[Json]:
         if item_id in seen:
             raise ValueError(f"two items have the id {item_id!r}")
         seen.add(item_id)
+        position = item.get("position")
+        if isinstance(position, dict) and any(_is_off_the_globe(position.get(axis)) for axis in "xyz"):
+            raise ValueError(f"item {number} has a position more than {MAX_METRES:,} m from the CRS's origin")
     return items
+
+
+def _is_off_the_globe(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) > MAX_METRES
 
 
 _ITEM_SCHEMA = {
@@ -51,7 +60,7 @@ _ITEM_SCHEMA = {
 }
 Items = Annotated[
     list[Json],
-    AfterValidator(_check_item_ids),
+    AfterValidator(_check_items),
     WithJsonSchema({"type": "array", "items": _ITEM_SCHEMA, "description": "ids are unique in the list"}),
 ]
 

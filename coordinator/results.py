@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from coordinator.batch import MOUNT
 from coordinator.crs import Projection
 from coordinator.journal import Journal
-from coordinator.messages import Json
+from coordinator.messages import MAX_METRES, Json
 from coordinator.pipeline import Per, Step
 from coordinator.runfolder import write_text, written_aside
 
@@ -32,7 +33,7 @@ def write_results(
     written: list[Path] = []
     if projection is not None and any(step.per is Per.REGION for step in steps):
         objects = (item for item in journal.items(steps[-1].name) if _is_object(item))
-        features = [_feature(item, projection) for item in objects]
+        features = [feature for item in objects if (feature := _feature(item, projection))]
         written += [_write_geojson(out / OBJECTS_GEOJSON, features), _write_csv(out / OBJECTS_CSV, features)]
     for step in steps:
         if any("detections" in item for item in journal.items(step.name)):
@@ -47,12 +48,16 @@ def _is_object(item: Json) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether it is a number with which one can calculate: products of larger ones are not finite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_METRES
 
 
-def _feature(item: Json, projection: Projection) -> Json:
+def _feature(item: Json, projection: Projection) -> Json | None:
+    """The object as GeoJSON; None where the projection has ended, which is no place on a map."""
     position = item["position"]
     longitude, latitude = projection.to_wgs84(position["x"], position["y"])
+    if not math.isfinite(longitude + latitude):
+        return None
     passed_on = {name: value for name, value in item.items() if name not in ("id", "position")}
     return {
         "type": "Feature",

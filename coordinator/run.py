@@ -105,7 +105,7 @@ def run(job: Job, command: str) -> Summary:
         complete = _drive(ready, journal, interrupts, swept)
         summary = _conclude(ready, journal, about, started, since, complete=complete)
         if ready.engine is not None:
-            ready.engine.check_not_gone()
+            ready.engine.patience.check()
         return summary
 
 
@@ -227,6 +227,8 @@ def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -
         closing(LocalExecutor(rungs.runner, folder)) as executor,
         Progress([step.name for step in steps], first=tasks_of_first, notes=_notes(ready, swept)) as progress,
     ):
+        if ready.engine is not None:
+            ready.engine.patience.tell = progress.note
         scheduler = Scheduler(
             plan,
             folder=folder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from coordinator.crs import Projection
 from coordinator.errors import BatchError
@@ -14,6 +14,8 @@ from coordinator.messages import Json, decode, first_reason
 MAX_CONFIG = 1024**2
 """Bytes of batch.yaml."""
 MAX_CONFIG_DEPTH = 20
+_MOST_CELLS = 20
+"""So many cells of the grid a halo may span: a recording belongs to the square of twice that many regions."""
 _WGS84_NAMES = (":CRS84", ":4326")
 """How GIS programs end the ``crs`` they write into a GeoJSON file that is in WGS84 anyway."""
 
@@ -52,6 +54,14 @@ class RegionSize(_Config):
 
     size: float = Field(default=200.0, gt=0)
     halo: float = Field(default=100.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_overlap(self) -> RegionSize:
+        if self.halo > _MOST_CELLS * self.size:
+            raise ValueError(
+                f"halo is more than {_MOST_CELLS} times size: regions would overlap a thousandfold"
+            )
+        return self
 
 
 class BatchFile(_Config):

@@ -70,7 +70,7 @@ class Containers:
 
         Raises EngineError if the engine stays away or something stays running.
         """
-        self._engine.await_answer(self._stop)
+        self._engine.patience.wait(self._stop)
         with self._lock:
             owed = tuple(self._owed)
         for container in owed:

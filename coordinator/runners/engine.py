@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from docker.utils import kwargs_from_env, parse_host
 from coordinator.errors import EngineError
 from coordinator.runners.api import Api, ApiError
 from coordinator.runners.container import ContainerSpec
+from coordinator.runners.patience import Patience
 
 LABEL = "coordinator.run"
 """Every container the coordinator makes carries this label; its value is the run's id."""
@@ -30,12 +29,7 @@ FOLDER_LABEL = "coordinator.folder"
 
 TIMEOUT, PATIENCE = "COORDINATOR_ENGINE_TIMEOUT", "COORDINATOR_ENGINE_PATIENCE"
 """Variables with the seconds that a call may take (60), and that an engine may be away in mid-run (300)."""
-_PING_PAUSE = 0.5
 _END_TIMEOUT = 10.0
-
-
-class EngineGone(EngineError):
-    """The engine has been away for so long that it is waited for no longer."""
 
 
 class NameTaken(ApiError):
@@ -57,7 +51,7 @@ class Engine:
 
     def __init__(self) -> None:
         """Connects by the environment (DOCKER_HOST). Raises EngineError with what to do."""
-        self._timeout, self._patience = _seconds(TIMEOUT, 60.0), _seconds(PATIENCE, 300.0)
+        self._timeout, patience = _seconds(TIMEOUT, 60.0), _seconds(PATIENCE, 300.0)
         try:
             self._sdk = APIClient(**kwargs_from_env(), version="auto", timeout=ceil(self._timeout))
             self._facts = self._sdk.version()
@@ -69,7 +63,7 @@ class Engine:
         self._api = Api(
             str(parse_host(kwargs_from_env().get("base_url"))), self._sdk.api_version, self._timeout
         )
-        self._given_up: EngineGone | None = None
+        self.patience = Patience(self._api, patience)
 
     def close(self) -> None:
         self._api.close()
@@ -138,35 +132,6 @@ class Engine:
         filters = quote(json.dumps({"label": [f"{LABEL}={run_id}" if run_id else LABEL]}))
         found = self._api.call("GET", f"/containers/json?all=1&filters={filters}")
         return {container["Id"]: container["Labels"] for container in found}
-
-    # -- an engine that is away -------------------------------------------------------------------------
-
-    def await_answer(self, cancelled: threading.Event) -> None:
-        """Waits while the engine does not answer, until ``cancelled``; returns at once if the last call got one.
-
-        Raises EngineGone once that has taken too long, and from then on.
-        """
-        self.check_not_gone()
-        started = time.monotonic()
-        while self._api.is_silent and not cancelled.is_set():
-            try:
-                self._api.call("GET", "/version")
-            except ApiError:
-                return
-            except EngineError as error:
-                if time.monotonic() - started > self._patience:
-                    gone = EngineGone(
-                        f"the container engine has been away for {self._patience:g} s ({error})\n"
-                        "  what is done is kept: start the engine, and the same command continues this run"
-                    )
-                    self._given_up = gone
-                    raise gone from error
-                cancelled.wait(_PING_PAUSE)
-
-    def check_not_gone(self) -> None:
-        """Raises EngineGone if the engine was given up."""
-        if self._given_up is not None:
-            raise self._given_up
 
     # -- one container's life ---------------------------------------------------------------------------
 

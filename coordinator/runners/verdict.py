@@ -5,7 +5,7 @@ from __future__ import annotations
 from coordinator.errors import EngineError
 from coordinator.messages import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
 from coordinator.runners.api import ApiError
-from coordinator.runners.engine import EngineGone
+from coordinator.runners.patience import EngineGone
 from coordinator.runners.stream import Cut, Exchange
 from coordinator.tasks import StepTask
 

@@ -26,7 +26,7 @@ FAULTS = (
     "exit_1", "crash", "exit_125", "exit_137", "segfault", "answer_and_fail", "crash_rudely", "eat_memory", "hang",
     "answer_late", "fork_without_end", "fill_tmp", "write_without_end", "leave_link", "junk", "part", "two_documents",
     "silent", "not_utf_8", "not_a_number", "infinite", "deep", "digits", "wrong_task", "no_task", "no_id", "twin_ids",
-    "long_error", "image_above", "image_outside",
+    "long_error", "far_away", "image_above", "image_outside",
 )  # fmt: skip
 PYTHON = {"command": ["python3", str(STEPS / "chaos" / "chaos.py")]}
 KEPT = [Rung.EXEC, Rung.RESIDENT, Rung.PROCESS]
@@ -145,6 +145,10 @@ class TestItsAnswer:
         with sqlite3.connect(ran.workshop.out / "journal.db") as journal:
             (longest,) = journal.execute("SELECT MAX(LENGTH(error_message)) FROM attempts").fetchone()
         assert longest <= 1000
+
+    def test_an_object_off_the_globe(self, ran: Ran) -> None:
+        told = "item 0 has a position more than 100,000,000 m from the CRS's origin"
+        ran.failure("step/far_away.jpg", "protocol", told)
 
     def test_an_image_that_climbs_out(self, ran: Ran) -> None:
         told = "names the image '/work/../../etc/passwd': images lie below /batch or /work"

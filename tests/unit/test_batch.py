@@ -299,6 +299,7 @@ class TestCsv:
             ),
             ("r,a.jpg,nan,2,8,4", "row 1: x: Input should be a finite number"),
             ("r,a.jpg,1e999,2,8,4", "row 1: x: Input should be a finite number"),
+            ("r,a.jpg,1e308,2,8,4", "row 1: x: Input should be less than or equal to 100000000"),
             ("r,a.jpg,1,2,0,4", "row 1: width: Input should be greater than 0"),
             ("r,a.jpg,1,2,8.5,4", "row 1: width: Input should be a valid integer"),
             ("r,,1,2,8,4", "row 1: image: Field required"),
@@ -339,6 +340,10 @@ class TestCsv:
             assert tracemalloc.get_traced_memory()[1] < 200_000_000
         finally:
             tracemalloc.stop()
+
+    def test_a_field_that_does_not_end(self, tmp_path: Path) -> None:
+        with pytest.raises(BatchError, match="field larger than field limit"):
+            list(batch(tmp_path, csv='image\n"' + "x" * 200_000).recordings())
 
     def test_semicolons_are_told_by_the_columns_that_they_make(self, tmp_path: Path) -> None:
         with pytest.raises(
@@ -518,6 +523,7 @@ class TestBatchYaml:
             ("- 1", "Input should be a valid dictionary"),
             ("region: {size: 0}", "region.size: Input should be greater than 0"),
             ("region: {halo: -1}", "region.halo: Input should be greater than or equal to 0"),
+            ("region: {size: 0.001, halo: 100}", "region: Value error, halo is more than 20 times size"),
             ("region: {size: .inf}", "region.size: Input should be a finite number"),
             ("camera: {model: fisheye}", "camera: Input tag 'fisheye'"),
             (

@@ -14,7 +14,8 @@ from coordinator.messages import ErrorKind
 from coordinator.runners.api import ApiError
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.containers import Containers
-from coordinator.runners.engine import Engine, EngineGone, NameTaken
+from coordinator.runners.engine import Engine, NameTaken
+from coordinator.runners.patience import EngineGone
 from coordinator.runners.verdict import engine_failed
 
 SPEC = ContainerSpec(image_ref="i", name="name", user="1:1", cpus=1, memory=1)
@@ -34,8 +35,12 @@ class FakeEngine:
         if waiting := self.failures.get(kind):
             raise waiting.pop(0)
 
-    def await_answer(self, cancelled: Any) -> None:
-        self._call("await")
+    @property
+    def patience(self) -> FakeEngine:
+        return self
+
+    def wait(self, cancelled: Any) -> None:
+        self._call("wait")
 
     def create(self, spec: ContainerSpec) -> str:
         if spec.name in self.names:

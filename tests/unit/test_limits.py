@@ -23,6 +23,7 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
         ("steps", f"| lists and objects in each other | {messages._MAX_DEPTH} levels |"),
         ("steps", f"| a number | finite, {messages._MAX_DIGITS:,} digits |"),
         ("steps", f"| an answer | the step's `timeout`, by default {STEP.timeout:g} s for each task |"),
+        ("steps", f"| a `position` in an item | {messages.MAX_METRES:,} m from the CRS's origin |"),
         ("steps", f"| the message of an error | {messages._MAX_MESSAGE:,} characters,"),
         (
             "steps",

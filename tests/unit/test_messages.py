@@ -106,6 +106,10 @@ REFUSED = {
     "an empty id": (answer(items=[item("")]), "item 0 has no id"),
     "a number as id": (answer(items=[{"id": 7}]), "item 0 has no id"),
     "an id used twice": (answer(items=[item("a"), item("b"), item("a")]), "two items have the id 'a'"),
+    "a place off the globe": (
+        answer(items=[item("a", position={"x": 1e308, "y": 0})]),
+        "item 0 has a position more than 100,000,000 m from the CRS's origin",
+    ),
     "an unknown key": (answer(itmes=[]), "itmes: Extra inputs are not permitted"),
     "a metric that is no number": (
         answer(metrics={"s": "fast"}),

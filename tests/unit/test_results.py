@@ -123,8 +123,21 @@ def test_detections_go_out_as_coco(journal: Journal, tmp_path: Path) -> None:
         ("detect", {"detections": None, "image": "/batch/r1"}),
         ("detect", {"detections": [{"bbox": [1, 2]}], "image": "/batch/r1"}),
         ("detect", {"detections": []}),
+        ("recognise", {"position": {"x": 1e308, "y": 1}}),
+        ("recognise", {"position": {"x": 10**900, "y": 1}}),
+        ("detect", {"detections": [{"bbox": [0, 0, 1e200, 1e200]}], "image": "/batch/r1"}),
     ],
-    ids=["x in words", "no x", "no observations", "null detections", "half a box", "no image"],
+    ids=[
+        "x in words",
+        "no x",
+        "no observations",
+        "null detections",
+        "half a box",
+        "no image",
+        "off the globe",
+        "900 digits",
+        "an endless box",
+    ],
 )
 def test_an_odd_item_of_a_step_does_not_cost_the_results(
     journal: Journal, tmp_path: Path, name: str, fields: dict[str, Any]

@@ -147,6 +147,10 @@ def long_error(request: Request) -> None:
     say(json.dumps({"task": request["task"], "error": {"kind": "internal", "message": message}}))
 
 
+def far_away(request: Request) -> None:
+    respond(request, position={"x": 1e308, "y": 1e308})
+
+
 def name_image(path: str) -> Callable[[Request], None]:
     def answer(request: Request) -> None:
         respond(request, image=path)
@@ -269,6 +273,7 @@ FAULTS: dict[str, Callable[[Request], None]] = {
     "no_id": no_id,
     "twin_ids": twin_ids,
     "long_error": long_error,
+    "far_away": far_away,
     "image_above": name_image("/work/../../etc/passwd"),
     "image_outside": name_image("/etc/passwd"),
     "eat_memory": eat_memory,
