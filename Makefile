@@ -1,10 +1,14 @@
-# `make demo` and `make test` do all of the set-up by themselves: the virtual environment, the container engine and
-# the container images of the steps. What is already there is used, so the second time takes about a second.
+# `make demo`, `make test` and `make daemon` do all of the set-up by themselves: the virtual environment, the container
+# engine and the container images. What is already there is used, so the second time takes about a second.
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SETUP := steps/setup
+COMPOSE := $(SETUP)/compose.sh
+
+# Where the image service answers. docker-compose.yml has the same default, and reads the variable if it is set.
+COORDINATOR_PORT ?= 8080
 
 # The docker CLI may point to another engine by its context, which the SDK does not read: tell it.
 ifndef DOCKER_HOST
@@ -16,16 +20,29 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test unit lint venv engine images clean
+.PHONY: help demo run daemon stop devconsole test unit lint screenshots venv engine images parts browser clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: images ## set up, run the pipeline over the sample municipality, compare with the truth
 	$(BIN)/python -m coordinator run images/demo --out runs/demo
 	$(BIN)/python -m coordinator score runs/demo images/demo/truth.geojson
 
-test: images ## set up, then all tests, in every room; a missing engine is a failure
+run: parts ## the image service, until Ctrl-C
+	@trap : INT; $(COMPOSE) up --no-build; code=$$?; $(COMPOSE) down; exit $$code
+
+daemon: parts ## the image service in the background; COORDINATOR_PORT=... for a port other than 8080
+	@$(COMPOSE) up --detach --no-build || { $(COMPOSE) logs --tail 25; exit 1; }
+	@$(BIN)/python -m steps.setup.answers http://localhost:$(COORDINATOR_PORT)
+
+stop: ## end the image service; the images and jobs that it holds are kept
+	@$(COMPOSE) down
+
+devconsole: daemon ## a shell in the image service's container
+	@$(COMPOSE) exec service bash
+
+test: images parts browser ## set up, then all tests, in every room; a missing engine is a failure
 	COORDINATOR_REQUIRE_ENGINE=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: $(STAMP) ## the tests that need no engine: seconds
@@ -35,6 +52,9 @@ lint: $(STAMP) ## style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+screenshots: daemon browser ## take the pictures of the page in docs/ anew
+	$(BIN)/python -m tests.acceptance.screenshots http://localhost:$(COORDINATOR_PORT) docs
 
 venv: $(STAMP) ## the virtual environment, in .venv
 
@@ -47,6 +67,12 @@ engine: ## a container engine that answers: used, started or (as root) installed
 
 images: $(STAMP) engine ## the container images of the steps, those whose inputs have changed
 	@$(BIN)/python -m steps.setup
+
+parts: $(STAMP) engine ## the container images of the image service
+	@$(BIN)/python -m steps.setup nginx service
+
+browser: ## a browser for the tests of the page (as root, installed)
+	@$(SETUP)/browser.sh
 
 clean: ## remove runs, caches and the virtual environment
 	rm -rf runs build $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

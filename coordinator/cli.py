@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_retry(commands)
     _add_clean(commands)
     _add_replay(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -200,6 +201,13 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         const="scale",
         help="starting, and a table of a million recordings instead",
     )
+    modes.add_argument(
+        "--service",
+        dest="mode",
+        action="store_const",
+        const="service",
+        help="the image service against a plain pool of processes instead",
+    )
 
 
 def _add_check_step(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -276,6 +284,18 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     replay.set_defaults(command=_replay)
     replay.add_argument("run", type=Path, metavar="RUN_DIR")
     replay.add_argument("task", metavar="TASK", help="as failures name it, for example detect/a.jpg")
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from coordinator.service.flags import add_flags
+
+    serve = commands.add_parser(
+        "serve",
+        help="the image service: resize, split and blur over HTTP",
+        epilog="options can be given as the variables behind them instead; exit codes: 0 stopped, 2 not started",
+    )
+    serve.set_defaults(command=_serve)
+    add_flags(serve)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -520,6 +540,16 @@ def _replay(options: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     print(f"coordinator: {verdict.result.kind}: {verdict.result.message} ({ended})", file=sys.stderr)
     return ExitCode.SOME_FAILED
+
+
+def _serve(options: argparse.Namespace) -> ExitCode:
+    from coordinator.service.settings import read_settings
+
+    settings = read_settings(vars(options), os.environ)
+    from coordinator.service.command import serve
+
+    serve(settings)
+    return ExitCode.DONE
 
 
 def _pass_on(is_stderr: bool, data: bytes) -> None:

@@ -51,6 +51,12 @@ class Header:
         return {"model": "pinhole", "fx": focal, "fy": focal, **centre}
 
 
+class TooLarge(str):
+    """The reason why a file is no image that steps can read, if it is nothing but its size."""
+
+    __slots__ = ()
+
+
 def read(path: Path) -> Header | str:
     """The header of the image at ``path``, or the reason why it is not an image that steps can read."""
     try:
@@ -60,7 +66,7 @@ def read(path: Path) -> Header | str:
         if state.st_size == 0:
             return "is empty"
         if state.st_size > MAX_BYTES:
-            return f"has {state.st_size:,} bytes, more than {MAX_BYTES:,}"
+            return TooLarge(f"has {state.st_size:,} bytes, more than {MAX_BYTES:,}")
         return _read(path)
     except FileNotFoundError:
         return "does not exist"
@@ -79,12 +85,12 @@ def _read(path: Path) -> Header | str:
             with Image.open(path, formats=_FORMATS) as image:
                 width, height = _stored_size(image)
                 if width * height > MAX_PIXELS:
-                    return f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}"
+                    return TooLarge(f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}")
                 return _header(image, path, width, height)
         except UnidentifiedImageError:
             return "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
         except Image.DecompressionBombError:
-            return f"promises more than {MAX_PIXELS:,} pixels"
+            return TooLarge(f"promises more than {MAX_PIXELS:,} pixels")
 
 
 def _stored_size(image: Any) -> tuple[int, int]:

@@ -115,13 +115,17 @@ class FailedTask:
 class Journal:
     """The journal of one run folder, open for one session (one invocation of the coordinator)."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or creates the journal at ``path``. Raises RunFolderError if that cannot be done."""
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        """Opens or creates the journal at ``path``. Raises RunFolderError if that cannot be done.
+
+        One that is not ``durable`` outlives this process, but not the machine: nothing is synced, which makes a
+        short run's journal ten times as quick.
+        """
         self._path = path
         try:
             self._db = sqlite3.connect(path, isolation_level="DEFERRED")
+            self._db.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise RunFolderError(

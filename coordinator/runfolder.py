@@ -34,12 +34,19 @@ _OWNER = re.compile(r"process (?P<process>\d+) on (?P<host>\S+), started (?P<sta
 _TRIES, _PAUSE = 5, 0.02
 
 
+def task_mount(step: str, unit: str, work: PurePosixPath = WORK_MOUNT) -> str:
+    """A task's own folder below the mounted ``work``."""
+    return str(work / step / unit_folder(unit))
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """One run's folder on this machine, beside the batch it works on."""
 
     path: Path
     batch: Path
+    shared_work: Path | None = None
+    """In place of ``work/``, a folder in which several runs have a room each, named like their own folder."""
 
     @property
     def journal(self) -> Path:
@@ -47,7 +54,7 @@ class RunFolder:
 
     @property
     def work(self) -> Path:
-        return self.path / "work"
+        return self.shared_work or self.path / "work"
 
     @property
     def failures(self) -> Path:
@@ -87,10 +94,9 @@ class RunFolder:
         for path in self.path.glob(".*.part"):
             path.unlink()
 
-    @staticmethod
-    def work_mount(step: str, unit: str) -> str:
+    def work_mount(self, step: str, unit: str) -> str:
         """A task's own folder as its step sees it."""
-        return str(WORK_MOUNT / step / unit_folder(unit))
+        return task_mount(step, unit, WORK_MOUNT / self.path.name if self.shared_work else WORK_MOUNT)
 
     def local(self, mounted: str) -> Path:
         """Where a path below ``/batch`` or ``/work`` really lies. Raises ValueError for any other path."""

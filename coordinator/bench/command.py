@@ -15,6 +15,8 @@ from coordinator.bench.flags import measure_flags
 from coordinator.bench.machine import BenchError, EngineClock, describe, wait_until_quiet
 from coordinator.bench.plot import svg
 from coordinator.bench.scale import ROWS, measure_scale, measure_starts
+from coordinator.bench.service import RUNGS as SERVICE_RUNGS
+from coordinator.bench.service import compare_service
 from coordinator.bench.variants import (
     AIMS,
     API_LOOP,
@@ -158,6 +160,8 @@ def bench(wanted: Wanted, say: Say) -> Measured:
         session = _Session(wanted=wanted, folder=Path(name), jobs=jobs, machine=machine, say=say)
         if wanted.mode == "flags":
             return _flags(session)
+        if wanted.mode == "service":
+            return _service(session)
         return _scale(session) if wanted.mode == "scale" else _rates(session, program)
 
 
@@ -247,3 +251,20 @@ def _scale(session: _Session) -> Measured:
     )
     files = session.write("scale", scale=scale, starts=starts)
     return Measured(lines=tuple(report.scale_lines(scale, starts)), files=files, identical=True)
+
+
+def _service(session: _Session) -> Measured:
+    wanted = session.wanted
+    comparison = compare_service(
+        wanted.batch,
+        session.folder,
+        rungs=[rung for rung in SERVICE_RUNGS if rung in wanted.rungs],
+        workers=session.jobs,
+        repeats=wanted.repeats,
+        patience=wanted.patience,
+        say=session.say,
+    )
+    files = session.write("service", comparisons=[comparison])
+    return Measured(
+        lines=tuple(report.comparison_lines(comparison)), files=files, identical=comparison.identical
+    )

@@ -17,7 +17,7 @@ from coordinator.batch import MOUNT, Recording, open_batch
 from coordinator.bench.machine import BenchError
 from coordinator.messages import PROTOCOL, Request
 from coordinator.pipeline import Step, load_pipeline
-from coordinator.runfolder import RunFolder
+from coordinator.runfolder import task_mount
 
 TRIVIAL_IMAGE = "coordinator/echo"
 TRIVIAL_STEP = "echo"
@@ -85,7 +85,7 @@ def requests(workload: Workload, tasks: int) -> Iterator[Request]:
             params=step.params,
             items=[recording.item],
             region=None,
-            work_dir=RunFolder.work_mount(step.name, recording.id),
+            work_dir=task_mount(step.name, recording.id),
         )
 
 

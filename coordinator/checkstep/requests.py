@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from coordinator.batch import MOUNT, WORK_MOUNT, BadRecording, open_batch
 from coordinator.errors import BatchError, UsageError
 from coordinator.messages import Items, Json, RegionMessage, Request, encode_line
-from coordinator.runfolder import RunFolder
+from coordinator.runfolder import RunFolder, task_mount
 from coordinator.tasks import image_paths
 
 STEP = "check-step"
@@ -39,7 +39,7 @@ class Question:
             params=self.params,
             items=self.items,
             region=self.region,
-            work_dir=RunFolder.work_mount(STEP, name),
+            work_dir=task_mount(STEP, name),
         )
 
     def without_images(self) -> Question | None:

@@ -16,15 +16,14 @@ from enum import StrEnum
 from types import TracebackType
 
 from coordinator.errors import EngineError
-from coordinator.messages import MAX_RESPONSE_BYTES, Json
+from coordinator.messages import Json
 from coordinator.runners.api import ApiError
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
+from coordinator.runners.received import Response
 from coordinator.runners.stream import Streams
 
 _CHUNK = 256 * 1024
-_KEPT = 1024**2
-"""Bytes kept of the stdout of a program that had to be killed."""
 _LINES = 100
 """Lines that stdout is taken apart into; no check asks for more than three answers."""
 
@@ -96,11 +95,13 @@ class Conversation:
         """Creates and starts it. Raises EngineError, CannotStart among them, and leaves nothing behind then."""
         self._engine = engine
         self._streams = Streams()
-        self._stdout = bytearray()
+        self._response = Response(None)
+        self._begun = b""
+        """The first byte of the line that has not ended yet."""
         self._outgoing = bytearray()
         self._input_ends = self._half_closed = self._ended = False
         self._first_line: float | None = None
-        self._counted = self._looked_at = self._documents = 0
+        self._documents = 0
         self._id = engine.create(spec)
         try:
             self._connection, received = engine.attach(self._id)
@@ -121,6 +122,7 @@ class Conversation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+        self._response.close()
         self._engine.remove(self._id)
 
     def say(self, data: bytes) -> None:
@@ -146,7 +148,7 @@ class Conversation:
     def hears_end(self, seconds: float) -> bool:
         """Waits until the program's output has ended; False if time was up, or there was too much, before."""
         self._pump(lambda: False, seconds)
-        return self._ended and not self._flooded
+        return self._ended and not self._response.is_too_large
 
     def finish(self, patience: float) -> Heard:
         """Ends the input, gives the program ``patience`` seconds to end, kills it otherwise, and tells all."""
@@ -158,11 +160,11 @@ class Conversation:
             self._engine.kill(self._id)
         now = time.monotonic()
         return Heard(
-            stdout=bytes(self._stdout[: _KEPT if exit_code is None else None]),
+            stdout=self._response.evidence() if exit_code is None else self._response.whole(),
             stderr=bytes(self._streams.stderr),
             exit_code=exit_code,
             ended=exit_code is not None,
-            flooded=self._flooded,
+            flooded=self._response.is_too_large,
             out_of_memory=exit_code not in (0, None) and self._engine.ran_out_of_memory(self._id),
             seconds=(self._first_line or now) - self._started,
         )
@@ -211,23 +213,19 @@ class Conversation:
         except OSError:
             data = b""
         self._hear(data)
-        self._count()
-        self._ended = not data or self._flooded
+        self._ended = not data or self._response.is_too_large
 
     def _hear(self, data: bytes) -> None:
         for piece in self._streams.feed(data):
-            self._stdout += piece
+            self._response.add(piece)
+            self._count(bytes(piece))
 
-    @property
-    def _flooded(self) -> bool:
-        return len(self._stdout) > MAX_RESPONSE_BYTES
-
-    def _count(self) -> None:
-        """Counts the lines that have come since the last look and begin as a JSON object."""
-        stdout = self._stdout
-        while (end := stdout.find(b"\n", self._looked_at)) >= 0:
-            self._documents += stdout[self._counted : end].lstrip().startswith(b"{")
-            self._counted = self._looked_at = end + 1
-        self._looked_at = len(stdout)
+    def _count(self, piece: bytes) -> None:
+        """Counts the lines that have ended and begin as a JSON object."""
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            self._documents += (self._begun + end).lstrip().startswith(b"{")
+            self._begun = b""
+        self._begun = (self._begun + rest).lstrip()[:1]
         if self._documents and self._first_line is None:
             self._first_line = time.monotonic()

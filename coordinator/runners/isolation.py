@@ -47,10 +47,9 @@ def container_spec(
 ) -> ContainerSpec:
     """A container of ``step``: batch and all steps' files read-only, the folder ``writable`` read-write."""
     uid, gid = step_user()
-    mounts = [
-        Mount(source=folder.batch, target=str(MOUNT), read_only=True),
-        Mount(source=folder.work, target=str(WORK_MOUNT), read_only=True),
-    ]
+    mounts = [Mount(source=folder.batch, target=str(MOUNT), read_only=True)]
+    if writable != str(WORK_MOUNT):
+        mounts.append(Mount(source=folder.work, target=str(WORK_MOUNT), read_only=True))
     if writable is not None:
         mounts.append(Mount(source=folder.local(writable), target=writable, read_only=False))
     return ContainerSpec(
@@ -94,9 +93,17 @@ class Isolation:
         self.folder.local(writable).mkdir(exist_ok=True)
         return self._spec(step, image_id, grant, writable, LANE)
 
+    def shared_container(self, step: Step, image_id: str, grant: Grant) -> ContainerSpec:
+        """A container for tasks of many runs, which may write wherever their open tasks have their folders."""
+        return self._spec(step, image_id, grant, str(WORK_MOUNT), LANE)
+
     def start_kept(self, task: StepTask) -> Started:
         """A container for many tasks, of which ``task`` is the first. Raises as :meth:`start_for` does."""
         return self._start(lambda: self.kept_container(task.step, task.image_id, task.grant))
+
+    def start_shared(self, task: StepTask) -> Started:
+        """A container for tasks of many runs, of which ``task`` is the first. Raises as :meth:`start_for` does."""
+        return self._start(lambda: self.shared_container(task.step, task.image_id, task.grant))
 
     def start_for(self, task: StepTask) -> Started:
         """A container for this task alone. Raises EngineError, and leaves nothing behind then."""

@@ -104,6 +104,11 @@ class Lane:
         self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
         self._thread.start()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its program is there; it is opened for the first task, and anew after it has ended."""
+        return self._program is not None
+
     def submit(self, task: StepTask) -> None:
         """Takes a task on; its outcome goes to the sink."""
         self._inbox.append(task)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from functools import partial
 
 from coordinator.errors import EngineError
+from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import Ending, LaneRunner
 from coordinator.runners.stream import Streams
@@ -16,11 +16,10 @@ from coordinator.threads import Sink
 class ResidentContainer:
     """A container that answers line after line."""
 
-    def __init__(self, isolation: Isolation, task: StepTask) -> None:
-        """Starts it for the lane of which ``task`` is the first. Raises EngineError, and leaves nothing behind then."""
+    def __init__(self, isolation: Isolation, started: Started) -> None:
         self._engine = isolation.engine
         self._containers = isolation.containers
-        self._started = isolation.start_kept(task)
+        self._started = started
         self._streams = Streams()
         self._early = self._started.received
         self.connection = self._started.connection
@@ -65,10 +64,13 @@ class ResidentRunner(LaneRunner):
     """A runner on lanes of which each has a container."""
 
     def __init__(self, isolation: Isolation, sink: Sink) -> None:
-        super().__init__(partial(ResidentContainer, isolation), isolation.folder, sink)
-        self._containers = isolation.containers
+        super().__init__(self._open, isolation.folder, sink)
+        self._isolation = isolation
 
     def cancel(self) -> None:
         """Ends every program at once, those that are just starting, too."""
         super().cancel()
-        self._containers.cancel()
+        self._isolation.containers.cancel()
+
+    def _open(self, task: StepTask) -> ResidentContainer:
+        return ResidentContainer(self._isolation, self._isolation.start_kept(task))

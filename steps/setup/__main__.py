@@ -1,6 +1,7 @@
-"""Build the container images of the steps: `python -m steps.setup [STEP...]`, by default all.
+"""Build container images: `python -m steps.setup [IMAGE...]`, by default those of all steps.
 
-An image whose inputs have not changed is left alone, so running this again costs about a second.
+The parts of the image service are built when they are named. An image whose inputs have not changed is left alone,
+so running this again costs about a second.
 """
 
 import argparse
@@ -17,17 +18,27 @@ from docker.errors import DockerException
 
 from steps.setup.builder import remove_replaced
 from steps.setup.errors import SetupError
-from steps.setup.images import BASE_REF, STEPS, ensure_base, ensure_step, step_names, step_ref
+from steps.setup.images import (
+    BASE_REF,
+    STEPS,
+    ensure_base,
+    ensure_part,
+    ensure_step,
+    image_ref,
+    part_names,
+    step_names,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0 when every image is there, 1 with the reason on stderr when one cannot be built."""
-    known = step_names()
+    steps, parts = step_names(), part_names()
+    known = steps + parts
     parser = argparse.ArgumentParser(prog="python -m steps.setup", description=__doc__)
-    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"one of: {', '.join(known)}")
-    chosen: list[str] = parser.parse_args(arguments).steps or known
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help=f"one of: {', '.join(known)}")
+    chosen: list[str] = parser.parse_args(arguments).images or steps
     if unknown := sorted(set(chosen) - set(known)):
-        parser.error(f"no Dockerfile in steps/ for {', '.join(unknown)}; there is: {', '.join(known)}")
+        parser.error(f"there is no Dockerfile for {', '.join(unknown)}, but for: {', '.join(known)}")
     try:
         with _alone():
             _ensure_images(chosen)
@@ -42,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _ensure_images(names: Sequence[str]) -> None:
     client = _connect()
     built = [_report(BASE_REF, partial(ensure_base, client, lambda line: _say(BASE_REF, line)))]
-    built += [_report(step_ref(name), partial(ensure_step, client, name)) for name in names]
+    parts = part_names()
+    for name in names:
+        ensure = ensure_part if name in parts else ensure_step
+        built.append(_report(image_ref(name), partial(ensure, client, name)))
     if any(built):
         remove_replaced(client)
 

@@ -1,9 +1,11 @@
-"""The project's container images: the base, and one for each folder of steps/ that has a Dockerfile."""
+"""The project's container images: the base, one for each folder of steps/ that has a Dockerfile, and the parts of the
+image service."""
 
 import os
 import ssl
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from subprocess import run
 
@@ -17,6 +19,8 @@ from steps.setup.debian import ensure_debian_python
 from steps.setup.errors import SetupError
 
 STEPS = Path(__file__).resolve().parent.parent
+PROJECT = STEPS.parent
+PARTS = PROJECT / "coordinator/service/container"
 NOT_STEPS = {"setup", "stepkit"}
 BASE_REF = "coordinator/base"
 PYTHON_REF = "python:3.11-slim-bookworm"
@@ -34,42 +38,37 @@ def step_names() -> list[str]:
     return sorted({path.parent.name for path in STEPS.glob("*/Dockerfile")} - NOT_STEPS)
 
 
-def step_ref(name: str) -> str:
-    """The reference of a step's image."""
+def part_names() -> list[str]:
+    """The parts of the image service, each of which runs in a container of its own."""
+    return sorted(path.name.removesuffix(".Dockerfile") for path in PARTS.glob("*.Dockerfile"))
+
+
+def image_ref(name: str) -> str:
+    """The reference of the image of a step, or of a part of the image service."""
     return f"coordinator/{name}"
 
 
 def ensure_base(client: DockerClient, say: Say) -> bool:
     """The base image, built if its inputs have changed. Returns whether it was built."""
-    context = read_context(STEPS / "setup", STEPS / "setup/base.Dockerfile")
-    # What the machine's proxy signs with is no property of the image: it is sent, but not hashed.
-    files = {name: path for name, path in context.files.items() if name != CERTIFICATES}
-    context = Context(dockerfile=context.dockerfile, files=files)
+    context = _read_context(STEPS / "setup", STEPS / "setup/base.Dockerfile")
     chosen = os.environ.get("COORDINATOR_PYTHON_IMAGE", "")
     inputs = context.digest(chosen)
     if has_inputs(client, BASE_REF, inputs):
         return False
-    arguments = proxy_arguments() | pip_arguments()
-    arguments["PYTHON_IMAGE"] = chosen or _python_image(client, say)
-    if certificates := host_certificates():
-        files[CERTIFICATES] = certificates
-        arguments["PIP_CERT"] = f"/tmp/{CERTIFICATES}"
+    arguments = {"PYTHON_IMAGE": chosen or _python_image(client, say)}
     say(f"building from {arguments['PYTHON_IMAGE']}")
-    build_image(client, BASE_REF, context, inputs=inputs, arguments=arguments)
+    _build(client, BASE_REF, context, inputs, arguments)
     return True
 
 
 def ensure_step(client: DockerClient, name: str) -> bool:
     """The image of one step, built if its inputs have changed. Returns whether it was built."""
-    context = read_context(STEPS, STEPS / name / "Dockerfile")
-    inputs = context.digest(_image_id(client, BASE_REF))
-    if has_inputs(client, step_ref(name), inputs):
-        return False
-    arguments = proxy_arguments()
-    if "BASE" in declared_arguments(context.dockerfile):
-        arguments["BASE"] = BASE_REF
-    build_image(client, step_ref(name), context, inputs=inputs, arguments=arguments)
-    return True
+    return _ensure_on_base(client, image_ref(name), STEPS, STEPS / name / "Dockerfile")
+
+
+def ensure_part(client: DockerClient, name: str) -> bool:
+    """The image of one part of the image service, built if its inputs have changed. Returns whether it was built."""
+    return _ensure_on_base(client, image_ref(name), PROJECT, PARTS / f"{name}.Dockerfile")
 
 
 def proxy_arguments() -> dict[str, str]:
@@ -108,6 +107,35 @@ def host_certificates() -> Path | None:
     candidates = [os.environ.get("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt"]
     candidates.append(ssl.get_default_verify_paths().cafile)
     return next((Path(path) for path in candidates if path and Path(path).is_file()), None)
+
+
+def _ensure_on_base(client: DockerClient, image_ref: str, root: Path, dockerfile: Path) -> bool:
+    context = _read_context(root, dockerfile)
+    inputs = context.digest(_image_id(client, BASE_REF))
+    if has_inputs(client, image_ref, inputs):
+        return False
+    _build(client, image_ref, context, inputs, {"BASE": BASE_REF})
+    return True
+
+
+def _read_context(root: Path, dockerfile: Path) -> Context:
+    """The inputs of an image. What this machine's proxy signs with is none of them: it is sent, but not hashed."""
+    context = read_context(root, dockerfile)
+    files = {name: path for name, path in context.files.items() if name != CERTIFICATES}
+    return replace(context, files=files)
+
+
+def _build(
+    client: DockerClient, image_ref: str, context: Context, inputs: str, arguments: Mapping[str, str]
+) -> None:
+    """Build with those arguments that the Dockerfile declares; if it runs pip, as this machine's pip is set up."""
+    declared = declared_arguments(context.dockerfile)
+    offered = {**pip_arguments(), **arguments}
+    if "PIP_CERT" in declared and (certificates := host_certificates()):
+        context = replace(context, files={**context.files, CERTIFICATES: certificates})
+        offered["PIP_CERT"] = f"/tmp/{CERTIFICATES}"
+    taken = {name: value for name, value in offered.items() if name in declared}
+    build_image(client, image_ref, context, inputs=inputs, arguments=proxy_arguments() | taken)
 
 
 def _python_image(client: DockerClient, say: Say) -> str:

@@ -53,7 +53,7 @@ def coordinator(*arguments: str | Path, timeout: float = 300) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def _as_from_a_terminal() -> None:
+def as_from_a_terminal() -> None:
     """A shell ignores SIGINT for what it starts in the background, a CI job perhaps; a terminal does not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -67,7 +67,7 @@ def start_coordinator(*arguments: str | Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_as_from_a_terminal,
+        preexec_fn=as_from_a_terminal,
     )
 
 

@@ -99,6 +99,20 @@ def test_a_removal_that_times_out_after_it_took_effect(
     succeeds(workshop, stub_image)
 
 
+def test_a_kill_without_an_answer(workshop: Workshop, stub_image: str, proxy: FaultProxy) -> None:
+    """The step hangs and cannot be ended at first; when it can, it has had its one attempt."""
+    proxy.fail("POST /containers/.*/kill", faultproxy.hang)
+    workshop.photographs("a.jpg")
+    step = {"name": "step", "image_ref": stub_image, "params": {"milliseconds": 50_000}, "timeout": 1}
+    workshop.run(step)
+    assert workshop.failure("step%2Fa.jpg")["error"]["kind"] == "timeout"
+    kills = [number for number, call in enumerate(proxy.calls) if call.endswith("/kill")]
+    starts = [number for number, call in enumerate(proxy.calls) if call.endswith("/start")]
+    removals = [number for number, call in enumerate(proxy.calls) if call.startswith("DELETE")]
+    assert len(starts) == HOLDER + 2
+    assert kills[0] < removals[0] < starts[-1] < kills[1]
+
+
 def test_a_process_start_that_times_out_after_it_took_effect(
     workshop: Workshop, stub_image: str, proxy: FaultProxy
 ) -> None:

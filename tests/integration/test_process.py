@@ -167,6 +167,12 @@ def test_junk_without_an_end_is_not_waited_for(bench: Bench) -> None:
     assert outcome.evidence.stdout.startswith(b"log, log, ")
 
 
+def test_ten_megabytes_that_are_never_read_do_not_hang_the_lane(bench: Bench) -> None:
+    bench.command = (sys.executable, "-c", "import time; time.sleep(60)")
+    bench.submit({"id": "deaf", "ballast": "x" * 10_000_000}, timeout=0.5)
+    assert _kinds(bench.outcomes(1)) == {"deaf": ErrorKind.TIMEOUT}
+
+
 def test_half_an_answer_is_evidence_of_a_timeout(bench: Bench) -> None:
     bench.submit({"id": "slow", "do": "mutter"}, timeout=0.5)
     evidence = bench.full_outcomes(1)["slow"].evidence

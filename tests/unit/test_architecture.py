@@ -31,7 +31,10 @@ LAYERS = (
 _UPWARD = {("runners", "executor")}
 """runners/__init__.py makes the runners that executor.py asks for, and names its protocol."""
 
-PURE = ("errors", "messages", "pipeline", "resources", "dataflow", "admission", "lanes")
+PURE = (
+    "errors", "messages", "pipeline", "resources", "dataflow", "admission", "lanes",
+    "service/orders", "service/naming", "service/stages", "service/rotation", "service/answers",
+)  # fmt: skip
 _IO = {
     "os", "io", "pathlib", "shutil", "socket", "subprocess", "sqlite3", "threading", "time", "datetime", "tempfile",
     "random", "urllib", "http", "requests", "docker", "signal", "queue", "concurrent", "asyncio", "glob", "fcntl",

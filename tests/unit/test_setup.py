@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
 from steps.setup import images
 from steps.setup.context import DOCKERFILE_NAME, Context, copied_sources, declared_arguments, read_context
@@ -198,18 +199,39 @@ class TestBuildArguments:
         assert images.proxy_arguments() == expected
 
 
+def required() -> list[Requirement]:
+    """What the project and its image service need, by pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [Requirement(r) for r in project["dependencies"] + project["optional-dependencies"]["service"]]
+
+
+def pinned(requirements: Path) -> dict[NormalizedName, str]:
+    """Name -> version of a file of exact requirements."""
+    lines = requirements.read_text(encoding="utf-8").splitlines()
+    pairs = [line.partition("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, _, version in pairs}
+
+
 class TestProject:
     def test_the_images_packages_are_within_the_projects_ranges(self) -> None:
-        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        ranges = {r.name: r.specifier for r in map(Requirement, project["dependencies"])}
-        for line in (SETUP / "base-requirements.txt").read_text(encoding="utf-8").splitlines():
-            if line and not line.startswith("#"):
-                name, _, version = line.partition("==")
-                assert version in ranges[name], f"{line}: pyproject.toml asks for {name}{ranges[name]}"
+        base, service = pinned(SETUP / "base-requirements.txt"), pinned(images.PARTS / "requirements.txt")
+        assert not base.keys() & service.keys()
+        wanted = {canonicalize_name(r.name): r.specifier for r in required()}
+        assert base.keys() | service.keys() >= wanted.keys()
+        for name, version in {**base, **service}.items():
+            if name in wanted:
+                assert version in wanted[name], f"{name} {version}: pyproject.toml has {wanted[name]}"
 
-    def test_every_step_image_finds_its_inputs(self) -> None:
+    def test_every_image_finds_its_inputs(self) -> None:
         for name in images.step_names():
             assert read_context(images.STEPS, images.STEPS / name / "Dockerfile").files, name
+        for name in images.part_names():
+            assert read_context(ROOT, images.PARTS / f"{name}.Dockerfile").files, name
+
+    def test_the_services_image_holds_its_page_and_no_tests(self) -> None:
+        files = read_context(ROOT, images.PARTS / "service.Dockerfile").files
+        assert "coordinator/service/page/index.html" in files
+        assert not [name for name in files if name.startswith(("tests/", "images/", "runs/", "."))]
 
     def test_every_target_is_in_the_help(self) -> None:
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -218,7 +240,7 @@ class TestProject:
         answer = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         assert re.findall(r"^  make (\w+)", answer, flags=re.MULTILINE) == phony[1].split()
 
-    @pytest.mark.parametrize("script", ["apt-install.sh", "engine.sh", "venv.sh"])
+    @pytest.mark.parametrize("script", ["apt-install.sh", "browser.sh", "compose.sh", "engine.sh", "venv.sh"])
     def test_scripts_parse_and_may_be_run(self, script: str) -> None:
         assert os.access(SETUP / script, os.X_OK)
         subprocess.run(["bash", "-n", str(SETUP / script)], check=True)

@@ -1,0 +1,242 @@
+"""The image service against the same OpenCV calls in a plain multiprocessing pool with as many workers.
+
+Both are warm, on the same JPEGs, in turns. The service gets them over HTTP from clients on the same machine, whose
+work counts against it; the pool reads them from files. The results are compared byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import itertools
+import json
+import multiprocessing
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from multiprocessing.pool import Pool
+from pathlib import Path
+
+import cv2
+
+from coordinator.batch import Recording, open_batch
+from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios, summarise, turns
+from coordinator.bench.machine import BenchError, wait_until_quiet
+
+RUNGS = ("resident", "process")
+POOL = "pool"
+AIM = 0.7
+_SIDE = 1024
+_IMAGES, _PER_REQUEST, _CLIENTS = 128, 8, 4
+_DIFFERENT = 16
+_WIDTH, _HEIGHT = 200, 300
+_ACTIONS = {
+    "operations": [["resize", f"{_WIDTH}x{_HEIGHT}"], ["split", True], ["blur", "gaussian"]],
+    "output": "jpg",
+}
+_BOUNDARY = "a-boundary-that-no-photograph-holds"
+_START = 60.0
+"""Seconds that the service may take to start."""
+
+Say = Callable[[str], None]
+Measure = Callable[[], Sample]
+
+
+def compare_service(
+    batch: Path, folder: Path, *, rungs: Sequence[str], workers: int, repeats: int, patience: int, say: Say
+) -> Comparison:
+    """Samples the pool and the service on each rung in turns. Raises BenchError if one of them does not work."""
+    photographs = _photographs(batch, folder / "photographs")
+    with ExitStack() as stack:
+        variants: dict[str, Measure] = {
+            POOL: stack.enter_context(_pool(photographs, folder / "pool", workers))
+        }
+        for rung in rungs:
+            served = stack.enter_context(_service(folder / rung, rung, workers))
+            for each in (_PER_REQUEST, 1):
+                variants[f"{rung}, {each} per request"] = _Load(served, photographs, each).sample
+        for measure in variants.values():
+            measure()  # warm
+        rounds: list[dict[str, Sample]] = [{} for _ in range(repeats)]
+        for number, name in turns(tuple(variants), repeats):
+            if patience and not wait_until_quiet(patience):
+                say("the machine does not get quiet")
+            sample = rounds[number][name] = variants[name]()
+            say(f"round {number + 1}: {name}: {sample.tasks / sample.seconds:.0f} images/s")
+    aims = [
+        Aim(name=name, floor=POOL, least=AIM if str(_PER_REQUEST) in name else None)
+        for name in variants
+        if name != POOL
+    ]
+    figures = (summarise(name, rounds) for name in variants)
+    return Comparison(
+        workload="image service",
+        about=f"resize to {_WIDTH}x{_HEIGHT}, split, blur {_SIDE}x{_SIDE} JPEGs; {workers} workers, {_CLIENTS} clients",
+        figures=tuple(row for row in figures if row is not None),
+        ratios=tuple(ratios(aims, rounds)),
+        identical=identical(rounds),
+    )
+
+
+def _photographs(batch: Path, folder: Path) -> list[Path]:
+    """The batch's first photographs as JPEGs of one size, over and over."""
+    folder.mkdir(parents=True)
+    made = []
+    found = (recording for recording in open_batch(batch).recordings() if isinstance(recording, Recording))
+    for number, recording in enumerate(itertools.islice(found, _DIFFERENT)):
+        image = cv2.imread(str(batch / recording.item["image"].removeprefix("/batch/")))
+        path = folder / f"{number}.jpg"
+        if image is None or not cv2.imwrite(str(path), cv2.resize(image, (_SIDE, _SIDE))):
+            raise BenchError(f"photograph {recording.id!r} of batch {str(batch)!r} cannot be used")
+        made.append(path)
+    if not made:
+        raise BenchError(f"batch {str(batch)!r} holds no photograph that can be used")
+    return list(itertools.islice(itertools.cycle(made), _IMAGES))
+
+
+# -- the pool ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _pool(photographs: Sequence[Path], folder: Path, workers: int) -> Iterator[Measure]:
+    folder.mkdir()
+    work = [(str(path), str(folder / str(number))) for number, path in enumerate(photographs)]
+    # Not forked: a child of a process with threads may find their locks held for ever.
+    with multiprocessing.get_context("spawn").Pool(workers, _one_thread) as pool:
+        yield lambda: _sample_pool(pool, work)
+
+
+def _sample_pool(pool: Pool, work: Sequence[tuple[str, str]]) -> Sample:
+    started = time.perf_counter()
+    pool.starmap(_resize_split_blur, work, chunksize=1)
+    seconds = time.perf_counter() - started
+    return _sample(seconds, [Path(f"{stem}-{n}.jpg") for _, stem in work for n in range(4)])
+
+
+def _one_thread() -> None:
+    """As the service's workers: side by side, a second thread of one would only wait for another."""
+    cv2.setNumThreads(1)
+
+
+def _resize_split_blur(source: str, stem: str) -> None:
+    image = cv2.imread(source, cv2.IMREAD_UNCHANGED)
+    assert image is not None  # it was written by cv2.imwrite
+    image = cv2.resize(image, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
+    y, x = _HEIGHT // 2, _WIDTH // 2
+    for number, quarter in enumerate((image[:y, :x], image[:y, x:], image[y:, :x], image[y:, x:])):
+        cv2.imwrite(f"{stem}-{number}.jpg", cv2.GaussianBlur(quarter, (5, 5), 0))
+
+
+def _sample(seconds: float, results: Sequence[Path]) -> Sample:
+    digest = hashlib.sha256()
+    for path in results:
+        digest.update(path.read_bytes())
+    return Sample(
+        tasks=_IMAGES,
+        recordings=_IMAGES,
+        seconds=seconds,
+        command_seconds=seconds,
+        digest=digest.hexdigest()[:12],
+    )
+
+
+# -- the service -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Served:
+    data: Path
+    port: int
+
+
+@contextmanager
+def _service(data: Path, rung: str, workers: int) -> Iterator[_Served]:
+    """A service at work, until the block ends."""
+    command = [sys.executable, "-m", "coordinator", "serve", "--port", "0", "--rung", rung]
+    command += ["--data", str(data), "--workers", str(workers)]
+    log = data.with_suffix(".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        yield _Served(data, _port(process, log))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    deadline = time.monotonic() + _START
+    while not (found := re.search(r"running on http://\S+:(\d+)", said := log.read_text(errors="replace"))):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise BenchError(f"the service does not start: {said.strip()[-500:]}")
+        time.sleep(0.05)
+    return int(found[1])
+
+
+class _Load:
+    """Clients that each send one request after the other."""
+
+    def __init__(self, served: _Served, photographs: Sequence[Path], per_request: int) -> None:
+        self._served = served
+        self._requests = [
+            _body(photographs[start : start + per_request])
+            for start in range(0, len(photographs), per_request)
+        ]
+        self._jobs: list[dict[str, object]] = [{}] * len(self._requests)
+
+    def sample(self) -> Sample:
+        turns = iter(range(len(self._requests)))
+        clients = [threading.Thread(target=self._client, args=(turns,)) for _ in range(_CLIENTS)]
+        started = time.perf_counter()
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        seconds = time.perf_counter() - started
+        if not all(self._jobs):
+            raise BenchError("the service did not answer every request")
+        sample = _sample(seconds, [path for job in self._jobs for path in self._results(job)])
+        self._forget()
+        return sample
+
+    def _client(self, turns: Iterator[int]) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._served.port)
+        headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}", "Accept": "application/json"}
+        for number in turns:
+            connection.request("POST", "/process", self._requests[number], headers)
+            answer = connection.getresponse()
+            said = answer.read()
+            self._jobs[number] = json.loads(said) if answer.status == 200 else {}
+        connection.close()
+
+    def _results(self, job: dict[str, object]) -> Iterator[Path]:
+        files = job["files"]
+        assert isinstance(files, list)
+        for file in files:
+            for link in file["results"]:
+                yield self._served.data / link.removeprefix("/")
+
+    def _forget(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._served.port)
+        for job in self._jobs:
+            connection.request("DELETE", f"/jobs/{job['id']}")
+            connection.getresponse().read()
+        connection.close()
+        self._jobs = [{}] * len(self._requests)
+
+
+def _body(photographs: Sequence[Path]) -> bytes:
+    """A request as an HTTP client sends it."""
+    parts = [('name="actions"', json.dumps(_ACTIONS).encode())]
+    parts += [('name="files"; filename="photo.jpg"', path.read_bytes()) for path in photographs]
+    body = [
+        f"--{_BOUNDARY}\r\nContent-Disposition: form-data; {about}\r\n\r\n".encode() + content + b"\r\n"
+        for about, content in parts
+    ]
+    return b"".join([*body, f"--{_BOUNDARY}--\r\n".encode()])

@@ -1,0 +1,65 @@
+"""Answers in the form that a client asks for: a job as text or JSON, errors likewise, folders as lists. Pure."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Iterator
+
+from coordinator.messages import Json
+from coordinator.service.jobs import Job, State
+from coordinator.service.refusal import Refused
+
+JSON, TEXT = "application/json", "text/plain"
+
+
+def prefers_json(accept: str) -> bool:
+    """Whether an Accept header ranks JSON above plain text; a client that takes anything is a plain one."""
+    ranks = dict(_ranks(accept))
+    anything = ranks.get("*/*", 0.0)
+    as_json = ranks.get(JSON, ranks.get("application/*", anything))
+    as_text = ranks.get(TEXT, ranks.get("text/*", anything))
+    return as_json > as_text
+
+
+def _ranks(accept: str) -> Iterator[tuple[str, float]]:
+    for entry in accept.split(","):
+        kind, *parameters = (part.strip().lower() for part in entry.split(";"))
+        rank = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+        try:
+            yield kind, float(rank)
+        except ValueError:
+            yield kind, 0.0
+
+
+def error_json(field: str, message: str) -> Json:
+    return {"error": {"field": field, "message": message}}
+
+
+def refusal_headers(refused: Refused) -> dict[str, str]:
+    return {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
+
+
+def plain(job: Job) -> str:
+    """``OK``, or what went wrong with which file, a line each."""
+    if job.state is State.DONE:
+        return "OK\n"
+    return "".join(
+        f"files[{number}] {json.dumps(file.name, ensure_ascii=False)}: {file.error.kind}: {file.error.message}\n"
+        for number, file in enumerate(job.files)
+        if file.error
+    )
+
+
+def event(name: str, document: Json) -> bytes:
+    """One server-sent event."""
+    return f"event: {name}\ndata: {json.dumps(document, ensure_ascii=False)}\n\n".encode()
+
+
+def listing(title: str, names: Iterable[str]) -> str:
+    """A folder as a page of links; the names of folders end with a slash."""
+    links = "".join(
+        f'<li><a href="{html.escape(name)}">{html.escape(name)}</a></li>\n' for name in ("../", *names)
+    )
+    shown = html.escape(title)
+    return f'<!doctype html>\n<meta charset="utf-8">\n<title>{shown}</title>\n<h1>{shown}</h1>\n<ul>\n{links}</ul>\n'

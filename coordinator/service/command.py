@@ -1,0 +1,162 @@
+"""``serve``: the process around the service, from its folder's lock to its last worker."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from types import FrameType
+
+import uvicorn
+
+from coordinator.clean import sweep
+from coordinator.inventory import host_inventory
+from coordinator.pipeline import Rung
+from coordinator.runners.engine import Engine
+from coordinator.runners.isolation import Isolation
+from coordinator.runners.lane import Lane
+from coordinator.runners.lane import Program as LaneProgram
+from coordinator.runners.process import open_process
+from coordinator.runners.resident import ResidentContainer
+from coordinator.service.app import Routes, create_app
+from coordinator.service.execution import Program
+from coordinator.service.intake import Intake
+from coordinator.service.jobs import State
+from coordinator.service.manager import Manager
+from coordinator.service.metrics import Metrics
+from coordinator.service.pool import Pool
+from coordinator.service.registry import Registry
+from coordinator.service.settings import Settings
+from coordinator.service.store import Store
+from coordinator.service.warmup import warm_up
+from coordinator.tasks import StepTask
+from coordinator.threads import Sink
+
+_LOG = logging.getLogger("coordinator.service")
+_COMMAND = ("python3", "-m", "steps.imaging")
+_AFTER_GRACE = 10
+"""Seconds until connections that are still open after the grace are cut."""
+
+Open = Callable[[StepTask], LaneProgram]
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT. Raises CoordinatorError for everything that keeps it from starting."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    workers = settings.workers or max(1, int(host_inventory().cpus))
+    store = Store(settings.data)
+    store.create()
+    metrics = Metrics()
+    with ExitStack() as stack:
+        stack.enter_context(store.folder.locked())
+        program, open_program = stack.enter_context(_program(settings, store, workers))
+        pool = stack.enter_context(_pool(store, open_program, workers, metrics))
+        warm_up(pool, program, store)
+        registry = stack.enter_context(closing(Registry(store.registry)))
+        manager = Manager(
+            registry=registry,
+            store=store,
+            pool=pool,
+            program=program,
+            metrics=metrics,
+            running=settings.running,
+            waiting=settings.waiting,
+            keep=settings.keep * 3600,
+            grace=settings.grace,
+        )
+        stack.enter_context(closing(manager))
+        metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(State.QUEUED))
+        metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(State.RUNNING))
+        routes = Routes(manager, Intake(settings, store, lambda: pool.idle), store, metrics, workers)
+        app = create_app(routes, metrics)
+        manager.start()
+        _run(app, settings, manager)
+
+
+@contextmanager
+def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[Program, Open]]:
+    """What the workers run, and how one is opened."""
+    if settings.rung is Rung.PROCESS:
+        program = _described(settings, image_id=f"process {secrets.token_hex(8)}")
+        yield program, partial(open_process, store.folder)
+        return
+    with closing(Engine()) as engine:
+        if swept := sweep(engine, store.path):
+            _LOG.info("removed %d containers that an earlier process left behind", swept)
+        facts = engine.image(settings.image_ref)
+        program = _described(settings, image_id=facts.id)
+        isolation = Isolation(engine, store.folder, f"serve-{secrets.token_hex(4)}", starts=max(2, workers))
+
+        def open_container(task: StepTask) -> LaneProgram:
+            return ResidentContainer(isolation, isolation.start_shared(task))
+
+        with closing(isolation):
+            yield program, open_container
+
+
+def _described(settings: Settings, image_id: str) -> Program:
+    return Program(
+        image_ref=settings.image_ref,
+        image_id=image_id,
+        rung=settings.rung,
+        command=_COMMAND,
+        memory=settings.worker_memory,
+        timeout=settings.task_timeout,
+    )
+
+
+@contextmanager
+def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics) -> Iterator[Pool]:
+    def open_lane(sink: Sink) -> Lane:
+        return Lane(open_program, store.folder, sink)
+
+    pool = Pool(open_lane, workers, metrics.task_ended)
+    metrics.gauge("workers_alive", "Workers whose program runs", lambda: pool.alive)
+    metrics.gauge("tasks_waiting", "Tasks that no worker has yet", lambda: pool.waiting)
+    try:
+        with closing(pool):
+            yield pool
+    except BaseException:
+        pool.cancel()
+        raise
+
+
+def _run(app: object, settings: Settings, manager: Manager) -> None:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=settings.host,
+        port=settings.port,
+        log_level="info",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.grace) + _AFTER_GRACE,
+    )
+    with _signals_are_handled():
+        _Server(config, manager).run()
+
+
+class _Server(uvicorn.Server):
+    """A server that tells the manager of its end as soon as it is asked for."""
+
+    def __init__(self, config: uvicorn.Config, manager: Manager) -> None:
+        super().__init__(config)
+        self._manager = manager
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._manager.drain()
+        super().handle_exit(sig, frame)
+
+
+@contextmanager
+def _signals_are_handled() -> Iterator[None]:
+    """Uvicorn raises the signal that ended it once more, when its own handlers are gone: it must not end us then."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,149 @@
+"""One job as a run of the coordinator: its pipeline, its journal, and what became of each of its files."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from coordinator.batch import Recording
+from coordinator.journal import Journal, SessionState, Status
+from coordinator.messages import Json, TaskError
+from coordinator.pipeline import Resources, Rung, Step
+from coordinator.regions import Undivided
+from coordinator.resources import Inventory, Ledger
+from coordinator.scheduler import Plan, Scheduler
+from coordinator.service.jobs import File, Job
+from coordinator.service.pool import JobExecutor, Pool
+from coordinator.service.stages import in_order, item_id, place
+from coordinator.service.store import Store
+
+_UNLIMITED = 1 << 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What every worker runs: as a container of ``image_ref``, or as a local process by ``command``."""
+
+    image_ref: str
+    image_id: str
+    rung: Rung
+    command: tuple[str, ...]
+    memory: int
+    timeout: float
+
+    def step(self, name: str, params: Json) -> Step:
+        return Step(
+            name=name,
+            image_ref=self.image_ref,
+            params=params,
+            resources=Resources(cpus=1.0, memory=self.memory),
+            timeout=self.timeout,
+            rung=self.rung,
+            command=self.command,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What a job's run came to: by file, the images of its results in order, or why there are none."""
+
+    files: tuple[File, ...]
+    images: tuple[tuple[str, ...], ...]
+
+
+class Execution:
+    """A job on its way through the pool. :meth:`run` belongs to one thread; the rest may be called from any."""
+
+    def __init__(self, job: Job, store: Store, program: Program, pool: Pool) -> None:
+        self.job = job
+        self.done = 0
+        """The tasks that have ended."""
+        self._store = store
+        self._folder = store.run(job.id)
+        self._executor = JobExecutor(pool, job.id)
+        self._workers = pool.size
+        self._steps = tuple(program.step(stage.name, stage.params) for stage in job.stages)
+        self._program = program
+        self._scheduler: Scheduler | None = None
+
+    def run(self) -> Ended | None:
+        """Runs the job to its end; None if it was stopped before. Raises CoordinatorError if it cannot be run."""
+        self._folder.path.mkdir(exist_ok=True)  # the lock of the service's folder holds for all of its runs
+        with Journal(self._folder.journal, durable=False) as journal:
+            _begin(journal, self.job, self._steps)
+            self._scheduler = Scheduler(
+                Plan(
+                    steps=self._steps,
+                    image_ids={step.name: self._program.image_id for step in self._steps},
+                    regions=Undivided(),
+                    census={},
+                ),
+                folder=self._folder,
+                journal=journal,
+                executor=self._executor,
+                ledger=Ledger(Inventory(cpus=self._workers, memory=_UNLIMITED)),
+                observer=self,
+                jobs=self._workers,
+            )
+            complete = self._scheduler.run(map(self._recording, range(len(self.job.files))))
+            journal.set_fact("session_state", SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
+            return self._ended(journal) if complete else None
+
+    def stop(self) -> None:
+        """Starts no more of its tasks; :meth:`run` returns when what runs has ended."""
+        self._executor.stop()
+        if self._scheduler is not None:
+            self._scheduler.drain()
+
+    # -- what the scheduler tells -------------------------------------------------------------------------
+
+    def expect(self, step: str, tasks: int) -> None:
+        """Nothing: how many tasks there are is known before."""
+
+    def ended(self, step: str, status: Status, *, reused: bool = False) -> None:
+        self.done += 1
+
+    def failed(self, task: str, error: TaskError) -> None:
+        """Nothing: the journal has it."""
+
+    # -- from files to items and back ---------------------------------------------------------------------
+
+    def _recording(self, number: int) -> Recording:
+        file = self.job.files[number]
+        item: Json = {
+            "id": item_id(self.job.id, number),
+            "image": self._store.mounted(self.job, file),
+            "width": file.width,
+            "height": file.height,
+        }
+        return Recording(id=item["id"], item=item)
+
+    def _ended(self, journal: Journal) -> Ended:
+        errors: dict[int, TaskError] = {}
+        for failure in journal.failures():
+            errors.setdefault(place(failure.unit)[0], failure.error)
+        images = _by_file(journal.items(self._steps[-1].name))
+        published = [() if number in errors else images[number] for number in range(len(self.job.files))]
+        files = (
+            replace(file, results=len(found), error=errors.get(number))
+            for number, (file, found) in enumerate(zip(self.job.files, published, strict=True))
+        )
+        return Ended(files=tuple(files), images=tuple(map(tuple, published)))
+
+
+def _begin(journal: Journal, job: Job, steps: Iterable[Step]) -> None:
+    """A new session of the job's run, with what ``status`` tells of it."""
+    journal.begin_session()
+    journal.set_fact("run_id", job.id)
+    journal.set_fact("session_state", SessionState.BEGUN)
+    journal.set_fact("steps", json.dumps([step.name for step in steps]))
+
+
+def _by_file(items: Iterable[Json]) -> defaultdict[int, list[str]]:
+    """The images of a job's results by file, in order."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for item in in_order(items):
+        found[place(item["id"])[0]].append(item["image"])
+    return found

@@ -1,0 +1,95 @@
+"""The settings of ``serve`` as flags: one table for the command line, its help, and the environment.
+
+Nothing heavy is imported here: the table is read for every ``--help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import NamedTuple
+
+PREFIX = "COORDINATOR_"
+_UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def size(text: str) -> int:
+    """Bytes from ``1000`` or ``64m`` (powers of 1024). Raises ValueError."""
+    unit = _UNITS.get(text[-1:].lower(), 1)
+    return count(text[:-1] if unit > 1 else text) * unit
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on. Raises ValueError."""
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """0 (a free one) to 65535. Raises ValueError."""
+    if not text.isascii() or not text.isdecimal() or int(text) > 65535:
+        raise ValueError(f"{text!r} is not a port")
+    return int(text)
+
+
+def duration(text: str) -> float:
+    """A number greater than 0. Raises ValueError."""
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise ValueError(f"{text!r} is not a length of time")
+    return value
+
+
+def rung(text: str) -> str:
+    """Raises ValueError for a rung that keeps no worker warm."""
+    if text not in ("resident", "process"):
+        raise ValueError(f"{text!r} is neither resident nor process")
+    return text
+
+
+class Flag(NamedTuple):
+    """One setting. ``default`` is the text that stands for it; None is a setting that may be absent."""
+
+    name: str
+    parse: Callable[[str], object]
+    default: str | None
+    metavar: str
+    help: str
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+
+FLAGS = (
+    Flag("host", str, "127.0.0.1", "ADDRESS", "address to listen on"),
+    Flag("port", port, "8000", "PORT", "port to listen on, 0 for a free one"),
+    Flag("data", str, "data", "DIR", "folder of all jobs and results"),
+    Flag("rung", rung, "resident", "RUNG", "how workers run: resident (containers) or process"),
+    Flag("image_ref", str, "coordinator/imaging", "IMAGE_REF", "the workers' container image"),
+    Flag("workers", count, None, "N", "workers; without it, one per CPU"),
+    Flag("worker_memory", size, "2g", "SIZE", "memory of one worker's container"),
+    Flag("task_timeout", duration, "120", "S", "seconds that a worker may take for one task"),
+    Flag("running", count, "8", "N", "jobs at work at a time"),
+    Flag("waiting", count, "128", "N", "further jobs that may wait; beyond them requests get 429"),
+    Flag("max_files", count, "64", "N", "images in one request"),
+    Flag("max_results", count, "4096", "N", "results of one request"),
+    Flag("max_file_bytes", size, "64m", "SIZE", "size of one image's file"),
+    Flag("max_request_bytes", size, "512m", "SIZE", "size of one request"),
+    Flag("max_pixels", count, "100000000", "N", "pixels of one image"),
+    Flag("images", str, None, "DIR", "folder whose images may be named by path; without it, none may"),
+    Flag("keep", duration, "24", "H", "hours after which a finished job is removed"),
+    Flag("grace", duration, "30", "S", "seconds that running jobs get to end after SIGTERM"),
+)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Every setting as an option of ``parser``; what is not given stays None."""
+    for flag in FLAGS:
+        default = f"default: {flag.default}; " if flag.default else ""
+        parser.add_argument(flag.option, metavar=flag.metavar, help=f"{flag.help} ({default}{flag.variable})")

@@ -1,0 +1,133 @@
+"""From a request's body to a job whose images lie, checked and synced, in its upload folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from coordinator.service.jobs import File, Job
+from coordinator.service.manager import Live
+from coordinator.service.naming import stems
+from coordinator.service.orders import Order, parse_order
+from coordinator.service.photographs import examine
+from coordinator.service.refusal import TOO_LARGE, Refused
+from coordinator.service.settings import Settings
+from coordinator.service.store import Store
+from coordinator.service.uploads import FILES, Form, Limits, Upload, receive
+
+
+class Intake:
+    """Receives what clients send, within the settings' limits."""
+
+    def __init__(self, settings: Settings, store: Store, idle_workers: Callable[[], int]) -> None:
+        self._settings = settings
+        self._store = store
+        self._idle_workers = idle_workers
+        self._limits = Limits(
+            files=settings.max_files,
+            file_bytes=settings.max_file_bytes,
+            request_bytes=settings.max_request_bytes,
+        )
+
+    async def take(
+        self, chunks: AsyncIterator[bytes], content_type: str, accept: Callable[[Job], Live]
+    ) -> Live:
+        """Has the job that a body asks for accepted. Raises Refused, and leaves nothing of it behind then."""
+        job_id = secrets.token_hex(8)
+        folder = self._store.upload_folder(job_id)
+        folder.mkdir()
+        with _removed_on_failure(folder):
+            form = await receive(chunks, content_type, folder, self._limits)
+
+        def finish() -> Live:  # goes on to its end even if nobody waits for it any more
+            with _removed_on_failure(folder):
+                return accept(self._make_job(job_id, folder, form))
+
+        return await asyncio.to_thread(finish)
+
+    def _make_job(self, job_id: str, folder: Path, form: Form) -> Job:
+        order = parse_order(form.actions)
+        named = [self._copy(folder, number, path) for number, path in enumerate(order.paths)]
+        uploads = (*form.uploads, *named)
+        self._check_number(order, len(uploads))
+        fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
+        fields += [f"actions.paths[{number}]" for number in range(len(named))]
+        files = tuple(self._files(folder, uploads, fields))
+        _sync(folder)
+        _sync(folder.parent)
+        return Job(
+            id=job_id,
+            created=time.time(),
+            operations=order.operations,
+            output=order.output,
+            workers=self._idle_workers(),
+            files=files,
+        )
+
+    def _check_number(self, order: Order, images: int) -> None:
+        if not images:
+            raise Refused(FILES, "missing; send at least one JPEG or PNG image")
+        if images > self._settings.max_files:
+            raise Refused("actions.paths", f"more than {self._settings.max_files} images", TOO_LARGE)
+        if images * order.results > self._settings.max_results:
+            results = f"{images} x {order.results:,} results"
+            raise Refused(
+                "actions.operations",
+                f"{results}; at most {self._settings.max_results:,} are allowed",
+                TOO_LARGE,
+            )
+
+    def _files(self, folder: Path, uploads: Sequence[Upload], fields: Sequence[str]) -> list[File]:
+        """Examines the images, gives them their names on disk, and syncs them."""
+        files = []
+        for upload, stem, field in zip(
+            uploads, stems(upload.name for upload in uploads), fields, strict=True
+        ):
+            found = examine(upload.path, field, self._settings.max_pixels)
+            file = File(
+                name=upload.name, stem=stem, suffix=found.suffix, width=found.width, height=found.height
+            )
+            _sync(upload.path.rename(folder / file.original))
+            files.append(file)
+        return files
+
+    def _copy(self, folder: Path, number: int, path: str) -> Upload:
+        """An image below the configured folder, copied: what becomes of it there later does not touch the job."""
+        field = f"actions.paths[{number}]"
+        root = self._settings.images
+        if root is None:
+            raise Refused(field, "this service takes no images by path; send them as files")
+        try:
+            source = (root / path).resolve()
+            if not source.is_relative_to(root) or not source.is_file():
+                raise Refused(field, "names no image below the configured folder")
+            if source.stat().st_size > self._settings.max_file_bytes:
+                raise Refused(field, f"is larger than {self._settings.max_file_bytes:,} bytes", TOO_LARGE)
+            copy = Path(shutil.copyfile(source, folder / f".path-{number}"))
+        except (OSError, ValueError) as error:
+            raise Refused(field, "names no image that can be read") from error
+        return Upload(name=source.name, path=copy)
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    """Makes a file's bytes, or a folder's entries, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

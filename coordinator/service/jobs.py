@@ -1,0 +1,137 @@
+"""A job as a value: what was accepted, how far it is, and its forms for clients and for the registry. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from coordinator.messages import Json, TaskError
+from coordinator.service.naming import result_name
+from coordinator.service.orders import Operation, Order
+from coordinator.service.stages import Stage, stages
+
+
+class State(StrEnum):
+    """The states of a job; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One image of a job. ``name`` is the client's, ``stem`` and ``suffix`` make its name on disk.
+
+    ``results`` is the number of its published results; a file with an error has none.
+    """
+
+    name: str
+    stem: str
+    suffix: str
+    width: int
+    height: int
+    results: int = 0
+    error: TaskError | None = None
+
+    @property
+    def original(self) -> str:
+        return self.stem + self.suffix
+
+    def with_error(self, error: TaskError) -> File:
+        return replace(self, results=0, error=error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One accepted request. Times are seconds since the epoch.
+
+    ``workers`` is how many were idle at its acceptance: its stages follow from it, and must be the same when the
+    job is resumed.
+    """
+
+    id: str
+    created: float
+    operations: tuple[Operation, ...]
+    output: str
+    workers: int
+    files: tuple[File, ...]
+    state: State = State.QUEUED
+    finished: float | None = None
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        order = Order(operations=self.operations, output=self.output)
+        return stages(order, files=len(self.files), workers=self.workers)
+
+    @property
+    def tasks(self) -> int:
+        """The number of tasks if none fails."""
+        return sum(stage.tasks for stage in self.stages)
+
+    def in_state(self, state: State) -> Job:
+        return replace(self, state=state)
+
+    def ended(self, files: Iterable[File], at: float) -> Job:
+        """The job with what became of its files."""
+        files = tuple(files)
+        failed = any(file.error for file in files)
+        return replace(self, files=files, finished=at, state=State.FAILED if failed else State.DONE)
+
+    def as_json(self, done: int | None = None) -> Json:
+        """What a client sees; ``done`` is the number of tasks that have ended, None for a job that has ended."""
+        base = f"/static/{self.id}"
+        return {
+            "id": self.id,
+            "state": str(self.state),
+            "created": _iso(self.created),
+            "finished": None if self.finished is None else _iso(self.finished),
+            "operations": [list(operation) for operation in self.operations],
+            "output": self.output,
+            "progress": {"done": self.tasks if done is None else done, "expected": self.tasks},
+            "links": {"self": f"/jobs/{self.id}", "events": f"/jobs/{self.id}/events", "files": f"{base}/"},
+            "files": [
+                {
+                    "name": file.name,
+                    "original": f"{base}/original/{file.original}",
+                    "results": [
+                        f"{base}/{result_name(file.stem, number, self.output)}"
+                        for number in range(file.results)
+                    ],
+                    "error": file.error.model_dump(mode="json") if file.error else None,
+                }
+                for file in self.files
+            ],
+        }
+
+    def dump(self) -> str:
+        """The job as the registry keeps it."""
+        document = asdict(self)
+        for file, kept in zip(self.files, document["files"], strict=True):
+            kept["error"] = file.error.model_dump(mode="json") if file.error else None
+        return json.dumps(document, ensure_ascii=False)
+
+    @classmethod
+    def load(cls, text: str) -> Job:
+        """The job that :meth:`dump` wrote."""
+        document = json.loads(text)
+        files = (
+            File(**{**kept, "error": TaskError(**kept["error"]) if kept["error"] else None})
+            for kept in document["files"]
+        )
+        operations = tuple((name, value) for name, value in document["operations"])
+        state = State(document["state"])
+        return cls(**{**document, "files": tuple(files), "operations": operations, "state": state})
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

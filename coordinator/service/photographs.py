@@ -1,0 +1,55 @@
+"""What an uploaded file is, told by its header and its last bytes, before any work is spent on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from coordinator import imageheader
+from coordinator.service.refusal import TOO_LARGE, Refused
+
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_JPEG_END, _PNG_END = b"\xff\xd9", b"IEND"
+_TAIL = 64 * 1024
+"""So many last bytes may hold what some cameras write behind the image."""
+_MAX_SIDE = 32_767
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photograph:
+    """A JPEG or PNG; the size is in pixels, upright. ``suffix`` is its format's."""
+
+    suffix: str
+    width: int
+    height: int
+
+
+def examine(path: Path, field: str, max_pixels: int) -> Photograph:
+    """What the file at ``path`` is. Raises Refused, which blames ``field``, for what cannot be worked on."""
+    with path.open("rb") as file:
+        head = file.read(len(_PNG))
+        length = file.seek(0, 2)
+        file.seek(max(0, length - _TAIL))
+        tail = file.read()
+    if not length:
+        raise Refused(field, "is empty")
+    if head.startswith(_JPEG):
+        suffix, end = ".jpg", _JPEG_END
+    elif head == _PNG:
+        suffix, end = ".png", _PNG_END
+    else:
+        raise Refused(field, "is neither a JPEG nor a PNG image")
+    header = imageheader.read(path)
+    if isinstance(header, imageheader.TooLarge):
+        raise Refused(field, header, TOO_LARGE)
+    if isinstance(header, str):
+        raise Refused(field, header)
+    if header.width * header.height > max_pixels or max(header.width, header.height) > _MAX_SIDE:
+        raise Refused(
+            field,
+            f"has {header.width}x{header.height} pixels; at most {max_pixels:,} are allowed, {_MAX_SIDE:,} a side",
+            TOO_LARGE,
+        )
+    if end not in tail:
+        raise Refused(field, f"is truncated: its end is missing, after {length:,} bytes")
+    return Photograph(suffix=suffix, width=header.width, height=header.height)

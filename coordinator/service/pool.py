@@ -1,0 +1,168 @@
+"""The workers that all jobs share, and each job's own view of them as an executor.
+
+A worker is a kept lane (:mod:`coordinator.runners.lane`): it opens its program again after it has died, hung or
+babbled. Tasks wait here, not at the workers, so that a job that comes late has its turn soon.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from coordinator.messages import Success, TaskError
+from coordinator.runners.verdict import CANCELLED
+from coordinator.service.rotation import Rotation
+from coordinator.tasks import Outcome, StepTask, Task
+from coordinator.threads import Sink
+
+_DEPTH = 2
+"""Tasks at one worker: the one that it works on, and the next, so that it never waits for this process."""
+
+
+class Worker(Protocol):
+    """What the pool asks of a lane."""
+
+    @property
+    def is_open(self) -> bool: ...
+    def submit(self, task: StepTask) -> None: ...
+    def cancel(self) -> None: ...
+    def close(self) -> None: ...
+    def join(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    task: StepTask
+    sink: Sink
+
+
+class Pool:
+    """A fixed number of workers; safe to use from many threads."""
+
+    def __init__(
+        self, open_worker: Callable[[Sink], Worker], workers: int, watch: Callable[[Outcome], None]
+    ) -> None:
+        """``open_worker`` makes a worker whose outcomes go to the sink; ``watch`` is shown every outcome."""
+        self._lock = threading.Lock()
+        self._waiting: Rotation[_Waiting] = Rotation()
+        self._sinks: dict[str, Sink] = {}
+        self._in_flight = [0] * workers
+        self._watch = watch
+        self._workers = [open_worker(self._sink_of(number)) for number in range(workers)]
+
+    @property
+    def size(self) -> int:
+        return len(self._workers)
+
+    @property
+    def alive(self) -> int:
+        """The workers whose program runs."""
+        return sum(worker.is_open for worker in self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """The tasks that no worker has yet."""
+        with self._lock:
+            return len(self._waiting)
+
+    @property
+    def idle(self) -> int:
+        """The workers for which there is nothing to do."""
+        with self._lock:
+            return max(0, self._in_flight.count(0) - len(self._waiting))
+
+    def warm_up(self, tasks: Sequence[StepTask]) -> list[TaskError]:
+        """Opens every worker by a task of its own, one for each; returns what went wrong, once all have answered."""
+        ended: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
+        with self._lock:
+            for number, task in enumerate(tasks):
+                self._sinks[task.id] = ended.put
+                self._in_flight[number] += 1
+                self._workers[number].submit(task)
+        outcomes = [outcome for _ in tasks for outcome in ended.get()]
+        return [outcome.result for outcome in outcomes if not isinstance(outcome.result, Success)]
+
+    def submit(self, owner: str, task: StepTask, sink: Sink) -> None:
+        """Queues a task; its outcome goes to ``sink``."""
+        with self._lock:
+            self._waiting.push(owner, _Waiting(task, sink))
+            self._hand_out()
+
+    def withdraw(self, owner: str) -> None:
+        """Ends the owner's tasks that no worker has yet as cancelled."""
+        with self._lock:
+            withdrawn = self._waiting.withdraw(owner)
+        for waiting in withdrawn:
+            waiting.sink([Outcome(task=waiting.task, result=CANCELLED)])
+
+    def cancel(self) -> None:
+        """Ends all programs at once; their tasks end as cancelled."""
+        for worker in self._workers:
+            worker.cancel()
+
+    def close(self) -> None:
+        """Waits for what the workers have, and leaves nothing of them behind."""
+        for worker in self._workers:
+            worker.close()
+        for worker in self._workers:
+            worker.join()
+
+    def _hand_out(self) -> None:
+        """Gives waiting tasks to the workers that have least to do. The lock is held."""
+        while (least := min(self._in_flight)) < _DEPTH and (waiting := self._waiting.pop()) is not None:
+            number = self._in_flight.index(least)
+            self._in_flight[number] += 1
+            self._sinks[waiting.task.id] = waiting.sink
+            self._workers[number].submit(waiting.task)
+
+    def _sink_of(self, number: int) -> Sink:
+        def take(outcomes: Sequence[Outcome]) -> None:
+            with self._lock:
+                self._in_flight[number] -= len(outcomes)
+                sinks = [self._sinks.pop(outcome.task.id) for outcome in outcomes]
+                self._hand_out()
+            for sink, outcome in zip(sinks, outcomes, strict=True):
+                self._watch(outcome)
+                sink([outcome])
+
+        return take
+
+
+class JobExecutor:
+    """One job's executor: its tasks take their turns at the pool's workers."""
+
+    def __init__(self, pool: Pool, job_id: str) -> None:
+        self._pool = pool
+        self._job_id = job_id
+        self._ended: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+
+    def submit(self, task: Task) -> None:
+        assert isinstance(task, StepTask)  # uploads are files: nothing is fetched
+        if self._stopped.is_set():
+            self._ended.put([Outcome(task=task, result=CANCELLED)])
+        else:
+            self._pool.submit(self._job_id, task, self._ended.put)
+
+    def close_lane(self, lane: int) -> None:
+        """Nothing: the workers stay for other jobs."""
+
+    def wait(self, timeout: float | None) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        try:
+            outcomes += self._ended.get(timeout=timeout)
+            while True:
+                outcomes += self._ended.get_nowait()
+        except queue.Empty:
+            return outcomes
+
+    def wake(self) -> None:
+        self._ended.put(())
+
+    def stop(self) -> None:
+        """Cancels what no worker has yet, now and later."""
+        self._stopped.set()
+        self._pool.withdraw(self._job_id)

@@ -1,0 +1,138 @@
+"""The data folder: where everything of every job lies, and the one place that knows its layout.
+
+jobs.db           the registry                 uploads/<job>/   originals, until the job has ended
+runs/<job>/       the job's run folder         work/<job>/      what its tasks wrote, until it has ended
+static/<job>/     photo-0.jpg, ..., original/photo.jpg: published whole or not at all
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from coordinator.batch import MOUNT
+from coordinator.errors import RunFolderError
+from coordinator.runfolder import RunFolder
+from coordinator.service.jobs import File, Job
+from coordinator.service.naming import result_name
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class Store:
+    """One service's data folder."""
+
+    path: Path
+
+    @property
+    def registry(self) -> Path:
+        return self.path / "jobs.db"
+
+    @property
+    def uploads(self) -> Path:
+        return self.path / "uploads"
+
+    @property
+    def static(self) -> Path:
+        return self.path / "static"
+
+    @property
+    def folder(self) -> RunFolder:
+        """The whole as the workers see it: all uploads below /batch, all work below /work."""
+        return RunFolder(path=self.path, batch=self.uploads)
+
+    def create(self) -> None:
+        """Makes the folders. Raises RunFolderError if they cannot be written."""
+        try:
+            for folder in (self.uploads, self.folder.work, self.static, self.path / "runs"):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"data folder {str(self.path)!r} cannot be written: {error.strerror}; name another with --data"
+            ) from error
+
+    def machine_has_restarted(self) -> bool:
+        """Whether the machine was started anew since this was last asked: then what was not synced may be lost."""
+        noted, now = self.path / "boot-id", _BOOT_ID.read_text()
+        if noted.is_file() and noted.read_text() == now:
+            return False
+        noted.write_text(now)
+        return True
+
+    def begin_anew(self, job_id: str) -> None:
+        """Forgets how far a job was."""
+        shutil.rmtree(self.run(job_id).path, ignore_errors=True)
+        shutil.rmtree(self.folder.work / job_id, ignore_errors=True)
+
+    def run(self, job_id: str) -> RunFolder:
+        """The run folder of a job, whose files lie in a room of its own below the shared work/."""
+        return RunFolder(path=self.path / "runs" / job_id, batch=self.uploads, shared_work=self.folder.work)
+
+    def upload_folder(self, job_id: str) -> Path:
+        return self.uploads / job_id
+
+    @staticmethod
+    def mounted(job: Job, file: File) -> str:
+        """An original as the workers find it."""
+        return str(MOUNT / job.id / file.original)
+
+    def publish(self, job: Job, results: Iterable[tuple[File, Iterable[str]]]) -> None:
+        """Puts originals and results, named by their mounted paths, into the job's static folder, all at once.
+
+        Raises ValueError for a result that is no file of the workers'.
+        """
+        aside, target = self.static / f".{job.id}.part", self.static / job.id
+        shutil.rmtree(aside, ignore_errors=True)
+        (aside / "original").mkdir(parents=True)
+        for file, images in results:
+            os.link(self.upload_folder(job.id) / file.original, aside / "original" / file.original)
+            for number, image in enumerate(images):
+                source = self._result(image)
+                os.link(source, aside / result_name(file.stem, number, job.output), follow_symlinks=False)
+        shutil.rmtree(target, ignore_errors=True)  # of a session that died before it could say so
+        aside.rename(target)
+
+    def _result(self, image: str) -> Path:
+        path = self.folder.local(image)
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError(f"{image!r} is no file")
+        return path
+
+    def tidy(self, job_id: str) -> None:
+        """Removes what a job that has ended needs no more."""
+        for folder in (self.upload_folder(job_id), self.folder.work / job_id):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def remove(self, job_id: str) -> None:
+        """Removes everything of a job."""
+        shutil.rmtree(self.static / job_id, ignore_errors=True)
+        self.tidy(job_id)
+        self.begin_anew(job_id)
+
+    def remove_all_but(self, job_ids: set[str]) -> None:
+        """Removes what belongs to none of these jobs: uploads that were never accepted, halves of removals."""
+        for parent in (self.uploads, self.folder.work, self.path / "runs", self.static):
+            for child in _folders(parent):
+                if child.name not in job_ids:
+                    shutil.rmtree(child, ignore_errors=True)
+
+    def published(self, path: str) -> Path | None:
+        """The file or folder below static/ at a URL's path, None if there is none."""
+        parts = PurePosixPath(path).parts
+        if "\0" in path or any(part.startswith(".") or part == "/" for part in parts):
+            return None
+        found = self.static.joinpath(*parts)
+        try:
+            mode = found.lstat().st_mode
+        except OSError:
+            return None
+        return found if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    return (child for child in parent.iterdir() if child.is_dir() and not child.is_symlink())

@@ -1,0 +1,166 @@
+"""A multipart body to files, as it arrives: limits hold while it comes, and nothing of an image stays in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import BinaryIO
+
+from python_multipart.exceptions import FormParserError, MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from coordinator.service.refusal import TOO_LARGE, Refused
+
+ACTIONS, FILES = "actions", "files"
+_MAX_ACTIONS_BYTES = 256 * 1024
+_PATIENCE = 60.0
+"""Seconds that a client may be silent in the middle of its body."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """``request_bytes`` holds for the whole body, whatever its Content-Length says."""
+
+    files: int
+    file_bytes: int
+    request_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """One received image: the client's name for it, and where its bytes lie."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What a request brought."""
+
+    actions: bytes
+    uploads: tuple[Upload, ...]
+
+
+async def receive(chunks: AsyncIterator[bytes], content_type: str, folder: Path, limits: Limits) -> Form:
+    """Reads a body; its files go to ``folder``, which exists. Raises Refused for what is wrong with it."""
+    parts = _Parts(folder, limits)
+    received = 0
+    try:
+        parser = MultipartParser(_boundary(content_type), parts.callbacks())  # type: ignore[arg-type]
+        async with asyncio.timeout(_PATIENCE) as patience:
+            async for chunk in chunks:
+                received += len(chunk)
+                if received > limits.request_bytes:
+                    raise Refused("body", f"is larger than {limits.request_bytes:,} bytes", TOO_LARGE)
+                parser.write(chunk)
+                patience.reschedule(asyncio.get_running_loop().time() + _PATIENCE)
+    except TimeoutError as error:
+        message = f"nothing came for {_PATIENCE:g} seconds"
+        raise Refused("body", message, HTTPStatus.REQUEST_TIMEOUT) from error
+    except (MultipartParseError, FormParserError) as error:
+        raise Refused("body", f"is not well-formed multipart/form-data: {error}") from error
+    finally:
+        parts.close()
+    return parts.form()
+
+
+def _boundary(content_type: str) -> bytes:
+    """The boundary in a Content-Type header. Raises Refused for another type, or none."""
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        raise Refused("content-type", "must be multipart/form-data", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    if not options.get(b"boundary"):
+        raise Refused("content-type", "names no boundary", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    return options[b"boundary"]
+
+
+@dataclass
+class _Parts:
+    """The parts of one body as the parser tells of them."""
+
+    folder: Path
+    limits: Limits
+    actions: bytearray | None = None
+    uploads: list[Upload] = field(default_factory=list)
+    _headers: dict[bytes, bytes] = field(default_factory=dict)
+    _header: tuple[bytearray, bytearray] = field(default_factory=lambda: (bytearray(), bytearray()))
+    _file: BinaryIO | None = None
+    _length: int = 0
+    _complete: bool = False
+
+    def callbacks(self) -> dict[str, object]:
+        return {
+            "on_part_begin": self._headers.clear,
+            "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._data,
+            "on_part_end": self._part_end,
+            "on_end": self._end,
+        }
+
+    def form(self) -> Form:
+        """What has come. Raises Refused if the body broke off, or brought no ``actions``."""
+        if not self._complete:
+            raise Refused("body", "ends before its last boundary")
+        if self.actions is None:
+            raise Refused(ACTIONS, "missing; give a JSON object with operations and output")
+        return Form(actions=bytes(self.actions), uploads=tuple(self.uploads))
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _header_end(self) -> None:
+        name, value = self._header
+        self._headers[bytes(name).lower()] = bytes(value)
+        self._header = (bytearray(), bytearray())
+
+    def _headers_finished(self) -> None:
+        disposition = self._headers.get(b"content-disposition", b"").decode("latin-1")
+        _, options = parse_options_header(disposition)
+        name = options.get(b"name", b"").decode(errors="replace")
+        self._length = 0
+        if name == ACTIONS:
+            if self.actions is not None:
+                raise Refused(ACTIONS, "given twice")
+            self.actions = bytearray()
+        elif name == FILES:
+            self._open(options.get(b"filename"))
+        else:
+            raise Refused(name[:80] or "body", f"an unknown field; known are {ACTIONS} and {FILES}")
+
+    def _open(self, name: bytes | None) -> None:
+        blamed = f"{FILES}[{len(self.uploads)}]"
+        if name is None:
+            raise Refused(blamed, "is no file: it has no filename")
+        if len(self.uploads) == self.limits.files:
+            raise Refused(FILES, f"more than {self.limits.files} files", TOO_LARGE)
+        path = self.folder / f".{len(self.uploads)}"
+        self._file = path.open("wb", buffering=0)
+        self.uploads.append(Upload(name=name.decode(errors="replace"), path=path))
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        self._length += end - start
+        if self._file is not None:
+            if self._length > self.limits.file_bytes:
+                blamed = f"{FILES}[{len(self.uploads) - 1}]"
+                raise Refused(blamed, f"is larger than {self.limits.file_bytes:,} bytes", TOO_LARGE)
+            self._file.write(memoryview(data)[start:end])
+        elif self.actions is not None:
+            if self._length > _MAX_ACTIONS_BYTES:
+                raise Refused(ACTIONS, f"is larger than {_MAX_ACTIONS_BYTES:,} bytes", TOO_LARGE)
+            self.actions += data[start:end]
+
+    def _part_end(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _end(self) -> None:
+        self._complete = True

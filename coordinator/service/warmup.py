@@ -1,0 +1,55 @@
+"""A task for every worker before the first request: what is wrong with the workers is found at the start."""
+
+from __future__ import annotations
+
+import base64
+
+from coordinator.batch import MOUNT
+from coordinator.errors import CoordinatorError
+from coordinator.messages import Request
+from coordinator.resources import Grant
+from coordinator.runfolder import task_mount
+from coordinator.service.execution import Program
+from coordinator.service.pool import Pool
+from coordinator.service.store import Store
+from coordinator.tasks import StepTask
+
+_NAME = "warm-up"
+_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
+"""One black pixel."""
+
+
+class WorkerError(CoordinatorError):
+    """The workers cannot do their work."""
+
+
+def warm_up(pool: Pool, program: Program, store: Store) -> None:
+    """Has every worker write an image. Raises WorkerError that says why if one of them cannot."""
+    folder = store.upload_folder(_NAME)
+    folder.mkdir(exist_ok=True)
+    (folder / "pixel.png").write_bytes(_PNG)
+    step = program.step(_NAME, {"operations": [["write", "png"]]})
+    tasks = [
+        StepTask(
+            request=Request(
+                task=f"{_NAME}/{number}",
+                step=_NAME,
+                params=step.params,
+                items=[
+                    {"id": str(number), "image": str(MOUNT / _NAME / "pixel.png"), "width": 1, "height": 1}
+                ],
+                region=None,
+                work_dir=task_mount(_NAME, str(number)),
+            ),
+            step=step,
+            image_id=program.image_id,
+            grant=Grant(resources=step.resources),
+        )
+        for number in range(pool.size)
+    ]
+    problems = pool.warm_up(tasks)
+    store.tidy(_NAME)
+    if problems:
+        raise WorkerError(f"the workers cannot work: {problems[0].kind}: {problems[0].message}")

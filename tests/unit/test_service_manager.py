@@ -1,0 +1,284 @@
+"""All jobs: how many are let in, in what order they run, what is left of each. Workers are threads of the test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.messages import ErrorKind, Success, TaskError
+from coordinator.pipeline import Rung
+from coordinator.service.execution import Program
+from coordinator.service.jobs import File, Job, State
+from coordinator.service.manager import Live, Manager
+from coordinator.service.metrics import Metrics
+from coordinator.service.pool import Pool
+from coordinator.service.refusal import Refused
+from coordinator.service.registry import Registry
+from coordinator.service.store import Store
+from coordinator.tasks import Outcome, StepTask
+from coordinator.threads import Sink
+from tests.unit.builders import error, write_png
+
+WAIT = 20
+Answer = Callable[[StepTask], Success | TaskError]
+
+
+class ThreadWorker:
+    """Answers each task in a thread, once the gate is open, by what the test says."""
+
+    def __init__(self, sink: Sink, shop: Shop) -> None:
+        self._sink, self._shop = sink, shop
+        self.is_open = True
+        self._cancelled = False
+
+    def submit(self, task: StepTask) -> None:
+        threading.Thread(target=self._work, args=(task,), daemon=True).start()
+
+    def _work(self, task: StepTask) -> None:
+        self._shop.gate.wait(WAIT)
+        cancelled = error(ErrorKind.CANCELLED)
+        self._sink([Outcome(task=task, result=cancelled if self._cancelled else self._shop.answer(task))])
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._shop.gate.set()
+
+    def close(self) -> None:
+        self._shop.gate.set()
+
+    def join(self) -> None:
+        """Its threads end with their tasks."""
+
+
+class Shop:
+    """A data folder and the manager on it; :meth:`open` again is a restart."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder)
+        self.store.create()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.answer: Answer = self.write
+        self.managers: list[Manager] = []
+        self.ran: list[str] = []
+
+    def open(self, **limits: Any) -> Manager:
+        self.registry = Registry(self.store.registry)
+        self.pool = Pool(lambda sink: ThreadWorker(sink, self), 1, lambda outcome: None)
+        program = Program(
+            image_ref="example", image_id="1", rung=Rung.PROCESS, command=("true",), memory=1, timeout=9.0
+        )
+        given = {"running": 1, "waiting": 1, "keep": 3600.0, "grace": 0.1, **limits}
+        manager = Manager(
+            registry=self.registry,
+            store=self.store,
+            pool=self.pool,
+            program=program,
+            metrics=Metrics(),
+            **given,
+        )
+        self.managers.append(manager)
+        manager.start()
+        return manager
+
+    def write(self, task: StepTask) -> Success:
+        """What the imaging step does, with empty images."""
+        self.ran.append(task.id)
+        folder = self.store.folder.local(task.request.work_dir)
+        folder.mkdir(parents=True)
+        (folder / "0.png").touch()
+        made = {**task.request.items[0], "image": f"{task.request.work_dir}/0.png"}
+        return Success(task=task.id, items=[made])
+
+    def job(self, number: int, files: int = 1) -> Job:
+        job_id = f"{number:016x}"
+        images = tuple(
+            File(name="photo.png", stem=f"photo_{n}", suffix=".png", width=8, height=4) for n in range(files)
+        )
+        for file in images:
+            write_png(self.store.upload_folder(job_id) / file.original)
+        operations = (("blur", "median"),)
+        return Job(
+            id=job_id, created=float(number), operations=operations, output="png", workers=1, files=images
+        )
+
+    def accept(self, manager: Manager, number: int, files: int = 1) -> Live:
+        with manager.admission():
+            return manager.accept(self.job(number, files))
+
+    def left(self) -> list[str]:
+        """What lies below uploads/, work/, runs/ and static/."""
+        folders = (self.store.uploads, self.store.folder.work, self.store.path / "runs", self.store.static)
+        return [f"{folder.name}/{child.name}" for folder in folders for child in folder.iterdir()]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    made = Shop(tmp_path)
+    yield made
+    made.gate.set()
+    for manager in made.managers:
+        manager.close()
+
+
+def test_a_job_runs_and_only_what_is_published_is_left(shop: Shop) -> None:
+    job = shop.accept(shop.open(), 1, files=2).ended.result(WAIT)
+    assert (job.state, [file.results for file in job.files]) == (State.DONE, [1, 1])
+    assert sorted(shop.left()) == ["runs/0000000000000001", "static/0000000000000001"]
+    published = shop.store.static / job.id
+    assert sorted(path.name for path in published.iterdir()) == ["original", "photo_0-0.png", "photo_1-0.png"]
+    assert shop.registry.get(job.id) == job
+
+
+def test_beyond_what_may_wait_nobody_is_let_in_until_one_has_ended(shop: Shop) -> None:
+    manager = shop.open()
+    shop.gate.clear()
+    first, second = shop.accept(manager, 1), shop.accept(manager, 2)
+    with pytest.raises(Refused) as refused:
+        shop.accept(manager, 3)
+    assert refused.value.status == 429
+    assert refused.value.retry_after
+    shop.gate.set()
+    assert [live.ended.result(WAIT).state for live in (first, second)] == [State.DONE, State.DONE]
+    assert shop.accept(manager, 3).ended.result(WAIT).state is State.DONE
+
+
+def test_a_request_that_is_refused_after_all_gives_its_place_back(shop: Shop) -> None:
+    manager = shop.open(waiting=1)
+    for _ in range(5):
+        with pytest.raises(Refused), manager.admission():
+            raise Refused("actions", "is wrong")
+    assert shop.accept(manager, 1).ended.result(WAIT).state is State.DONE
+
+
+def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(shop: Shop) -> None:
+    def answer(task: StepTask) -> Success | TaskError:
+        return error(ErrorKind.BAD_INPUT, "no image") if task.id.endswith("-1") else shop.write(task)
+
+    shop.answer = answer
+    job = shop.accept(shop.open(), 1, files=3).ended.result(WAIT)
+    assert job.state is State.FAILED
+    assert [(file.results, file.error and file.error.message) for file in job.files] == [
+        (1, None),
+        (0, "no image"),
+        (1, None),
+    ]
+    assert (shop.store.static / job.id / "original" / "photo_1.png").is_file()
+
+
+def test_a_result_that_is_no_file_is_not_published(shop: Shop) -> None:
+    def answer(task: StepTask) -> Success:
+        made = shop.write(task)
+        path = shop.store.folder.local(made.items[0]["image"])
+        path.unlink()
+        path.symlink_to("/etc/hostname")
+        return made
+
+    shop.answer = answer
+    job = shop.accept(shop.open(), 1).ended.result(WAIT)
+    assert (job.state, job.files[0].error and job.files[0].error.kind) == (State.FAILED, ErrorKind.INTERNAL)
+    assert not (shop.store.static / job.id).exists()
+
+
+class TestCancelling:
+    def test_a_job_that_waits_goes_at_once(self, shop: Shop) -> None:
+        manager = shop.open()
+        shop.gate.clear()
+        running, waiting = shop.accept(manager, 1), shop.accept(manager, 2)
+        removed = manager.cancel(waiting.job.id)
+        assert removed is not None
+        assert removed.result(0).state is State.CANCELLED
+        assert manager.cancel(waiting.job.id) is None
+        assert not [name for name in shop.left() if waiting.job.id in name]
+        shop.gate.set()
+        assert running.ended.result(WAIT).state is State.DONE
+
+    def test_a_running_job_goes_when_its_task_has_ended(self, shop: Shop) -> None:
+        manager = shop.open()
+        shop.gate.clear()
+        live = shop.accept(manager, 1, files=9)
+        removed = manager.cancel(live.job.id)
+        shop.gate.set()
+        assert removed is not None
+        assert removed.result(WAIT).state is State.CANCELLED
+        assert len(shop.ran) < 9
+        assert not shop.left()
+        assert shop.registry.get(live.job.id) is None
+
+    def test_a_job_that_has_ended_is_removed(self, shop: Shop) -> None:
+        manager = shop.open()
+        job = shop.accept(manager, 1).ended.result(WAIT)
+        assert manager.cancel(job.id) is not None
+        assert not shop.left()
+
+
+class TestRestart:
+    def test_what_was_accepted_runs_again_the_oldest_first(self, shop: Shop) -> None:
+        manager = shop.open(waiting=5)
+        shop.gate.clear()
+        left = [shop.accept(manager, number) for number in (1, 2, 3)]
+        manager.close()
+        assert [live.ended.result(0).state for live in left] == [State.QUEUED] * 3
+        with pytest.raises(Refused) as refused:
+            shop.accept(manager, 4)
+        assert refused.value.status == 503
+        shop.gate.set()
+        shop.ran.clear()
+        again = shop.open()
+        for number in (1, 2, 3):
+            if live := again.live(f"{number:016x}"):
+                live.ended.result(WAIT)
+            job = again.kept(f"{number:016x}")
+            assert job is not None
+            assert job.state is State.DONE
+        assert [task.split("/")[1] for task in shop.ran] == [f"{number:016x}-0" for number in (1, 2, 3)]
+
+    def test_what_was_never_accepted_is_removed(self, shop: Shop) -> None:
+        shop.job(7)
+        (shop.store.static / ".0000000000000008.part").mkdir()
+        (shop.store.folder.work / "0000000000000009" / "1-blur").mkdir(parents=True)
+        shop.open()
+        assert not shop.left()
+
+    def test_after_a_restart_of_the_machine_a_job_begins_anew(self, shop: Shop) -> None:
+        assert shop.store.machine_has_restarted()  # it was never asked before
+        assert not shop.store.machine_has_restarted()
+        (shop.store.path / "boot-id").write_text("another")
+        run = shop.store.run("0000000000000001")
+        run.path.mkdir()
+        run.journal.write_text("half of a journal")
+        shop.registry = Registry(shop.store.registry)
+        shop.registry.put(shop.job(1))
+        shop.registry.close()
+        live = shop.open().live("0000000000000001")
+        assert live is None or live.ended.result(WAIT).state is State.DONE
+        job = shop.registry.get("0000000000000001")
+        assert job is not None
+        assert job.state is State.DONE
+
+    def test_a_job_that_cannot_even_begin_fails_and_is_not_taken_up_for_ever(self, shop: Shop) -> None:
+        manager = shop.open()
+        run = shop.store.run("0000000000000001")
+        run.path.mkdir()
+        run.journal.write_text("no journal at all" * 500)
+        job = shop.accept(manager, 1).ended.result(WAIT)
+        assert (job.state, job.files[0].error and job.files[0].error.kind) == (
+            State.FAILED,
+            ErrorKind.INTERNAL,
+        )
+        assert not shop.registry.unfinished()
+
+
+def test_the_registry_gives_back_what_it_was_given(shop: Shop) -> None:
+    shop.open()
+    broken = error(ErrorKind.TIMEOUT, "ü\0")
+    job = shop.job(1, files=2)
+    job = job.ended([job.files[0].with_error(broken), job.files[1]], 5.0)
+    shop.registry.put(job)
+    assert shop.registry.get(job.id) == job
+    assert shop.registry.finished_before(6.0) == [job.id]
+    assert shop.registry.finished_before(5.0) == []

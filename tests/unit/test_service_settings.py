@@ -1,0 +1,54 @@
+"""What the operator chooses: flags before variables before defaults, and one table for all of them."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from coordinator.errors import UsageError
+from coordinator.pipeline import Rung
+from coordinator.service.flags import FLAGS, add_flags
+from coordinator.service.settings import Settings, read_settings
+
+
+def test_flags_come_before_variables_and_variables_before_defaults() -> None:
+    found = read_settings({"port": "1", "host": None}, {"COORDINATOR_PORT": "2", "COORDINATOR_HOST": "::1"})
+    assert (found.port, found.host, found.running) == (1, "::1", 8)
+
+
+def test_defaults() -> None:
+    found = read_settings({}, {"COORDINATOR_WORKERS": ""})
+    assert (found.host, found.port, found.rung) == ("127.0.0.1", 8000, Rung.RESIDENT)
+    assert (found.workers, found.images) == (None, None)
+    assert found.data == Path("data").resolve()
+    assert found.max_file_bytes == 64 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("port", "70000", "'70000' is not a port"),
+        ("workers", "0", "'0' is not a whole number from 1 on"),
+        ("running", "two", "'two' is not a whole number"),
+        ("worker_memory", "2x", "'2x' is not a whole number"),
+        ("keep", "-1", "'-1' is not a length of time"),
+        ("grace", "nan", "'nan' is not a length of time"),
+        ("rung", "fresh", "'fresh' is neither resident nor process"),
+    ],
+)
+def test_what_is_wrong_is_told_with_where_it_was_given(name: str, text: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=rf"^--{name.replace('_', '-')}: {reason}"):
+        read_settings({name: text}, {})
+    with pytest.raises(UsageError, match=rf"^COORDINATOR_{name.upper()}: {reason}"):
+        read_settings({}, {f"COORDINATOR_{name.upper()}": text})
+
+
+def test_every_setting_is_a_flag_and_its_help_names_the_variable() -> None:
+    assert [field.name for field in fields(Settings)] == [flag.name for flag in FLAGS]
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    told = " ".join(parser.format_help().split())
+    assert all(flag.variable in told and flag.option in told for flag in FLAGS)
