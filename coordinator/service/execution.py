@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from coordinator.batch import Recording
+from coordinator.batch import MOUNT, WORK_MOUNT, Recording
 from coordinator.journal import Journal, SessionState, Status
 from coordinator.messages import Json, TaskError
 from coordinator.pipeline import Resources, Rung, Step
@@ -67,6 +68,8 @@ class Execution:
         self._steps = tuple(program.step(stage.name, stage.params) for stage in job.stages)
         self._program = program
         self._scheduler: Scheduler | None = None
+        folders = "|".join(map(re.escape, (str(MOUNT), str(WORK_MOUNT), str(store.path))))
+        self._our_paths = re.compile(rf"'?(?:{folders})/[^'\s]*'?")
 
     def run(self) -> Ended | None:
         """Runs the job to its end; None if it was stopped before. Raises CoordinatorError if it cannot be run."""
@@ -123,7 +126,8 @@ class Execution:
     def _ended(self, journal: Journal) -> Ended:
         errors: dict[int, TaskError] = {}
         for failure in journal.failures():
-            errors.setdefault(place(failure.unit)[0], failure.error)
+            number = place(failure.unit)[0]
+            errors.setdefault(number, self._as_told(failure.error, self.job.files[number]))
         images = _by_file(journal.items(self._steps[-1].name))
         published = [() if number in errors else images[number] for number in range(len(self.job.files))]
         files = (
@@ -131,6 +135,11 @@ class Execution:
             for number, (file, found) in enumerate(zip(self.job.files, published, strict=True))
         )
         return Ended(files=tuple(files), images=tuple(map(tuple, published)))
+
+    def _as_told(self, error: TaskError, file: File) -> TaskError:
+        """An error as the client is to read it: with the name that it knows in place of our paths."""
+        message = self._our_paths.sub(lambda _: repr(file.name), error.message)
+        return TaskError(kind=error.kind, message=message)
 
 
 def _begin(journal: Journal, job: Job, steps: Iterable[Step]) -> None:
