@@ -71,6 +71,7 @@ def test_the_image_service_gives_the_results_of_the_plain_pool(workshop: Worksho
         mode="service",
         rungs=("process",),
         repeats=1,
+        tasks=TASKS,
         patience=0,
     )
     measured = bench(wanted, lambda line: None)
