@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,19 @@ class TestCancelling:
         job = shop.accept(manager, 1).ended.result(WAIT)
         assert manager.cancel(job.id) is not None
         assert not shop.left()
+
+
+def test_a_job_is_removed_when_it_has_been_kept_long_enough(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.service.manager._SWEEP_SECONDS", 0.01)
+    manager = shop.open(keep=0.2)
+    job = shop.accept(manager, 1).ended.result(WAIT)
+    assert manager.kept(job.id) == job
+    deadline = time.monotonic() + WAIT
+    while shop.left() or manager.kept(job.id):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class TestRestart:
