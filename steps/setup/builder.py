@@ -63,7 +63,8 @@ def remove_replaced(client: DockerClient) -> None:
     A run pins its images by their ids and may not have made a container of each yet, so while the coordinator has
     any container at all, every image stays.
     """
-    if client.containers.list(all=True, filters={"label": RUN_LABEL}):
+    # Sparse: else each is inspected, and one that has ended meanwhile is an error.
+    if client.containers.list(all=True, sparse=True, filters={"label": RUN_LABEL}):
         return
     for image in client.images.list(filters={"dangling": True, "label": INPUTS_LABEL}):
         try:

@@ -142,6 +142,15 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(deployment: Composed
     assert json.loads(answer.read())["error"] == {"field": "body", "message": "is larger than 512 MiB"}
 
 
+@pytest.mark.parametrize("path", ["/static", "/static/{folder}"])
+def test_a_folder_without_its_slash_is_found(deployment: Composed, photograph: bytes, path: str) -> None:
+    status, text = asyncio.run(post(f"{deployment.address}/process", ACTIONS, ("photo.jpg", photograph)))
+    assert status == 200, text
+    path = path.format(folder=listed(deployment, "/static/")[0].rstrip("/"))
+    answer, _ = get(deployment, path)
+    assert (answer.status, answer.headers["Location"]) == (301, f"{path}/")
+
+
 @pytest.mark.parametrize(
     "path",
     [
