@@ -45,6 +45,8 @@ _DISTURBED, _TRIES = 0.2, 3
 _WITH_START_UP = (*RUNGS, API_LOOP)
 _FLAG_TASKS = 16
 _SCALE_TASKS = 100_000
+_SERVICE_IMAGES = 4
+"""So many times as many images as tasks of the fresh rung."""
 
 Say = Callable[[str], None]
 
@@ -259,6 +261,7 @@ def _service(session: _Session) -> Measured:
         wanted.batch,
         session.folder,
         rungs=[rung for rung in SERVICE_RUNGS if rung in wanted.rungs],
+        images=_SERVICE_IMAGES * wanted.tasks,
         workers=session.jobs,
         repeats=wanted.repeats,
         patience=wanted.patience,

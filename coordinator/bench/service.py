@@ -33,7 +33,7 @@ RUNGS = ("resident", "process")
 POOL = "pool"
 AIM = 0.7
 _SIDE = 1024
-_IMAGES, _PER_REQUEST, _CLIENTS = 128, 8, 4
+_PER_REQUEST, _CLIENTS = 8, 4
 _DIFFERENT = 16
 _WIDTH, _HEIGHT = 200, 300
 _ACTIONS = {
@@ -49,10 +49,21 @@ Measure = Callable[[], Sample]
 
 
 def compare_service(
-    batch: Path, folder: Path, *, rungs: Sequence[str], workers: int, repeats: int, patience: int, say: Say
+    batch: Path,
+    folder: Path,
+    *,
+    rungs: Sequence[str],
+    images: int,
+    workers: int,
+    repeats: int,
+    patience: int,
+    say: Say,
 ) -> Comparison:
-    """Samples the pool and the service on each rung in turns. Raises BenchError if one of them does not work."""
-    photographs = _photographs(batch, folder / "photographs")
+    """Samples the pool and the service on each rung in turns, with so many ``images`` each time.
+
+    Raises BenchError if one of them does not work.
+    """
+    photographs = _photographs(batch, folder / "photographs", images)
     with ExitStack() as stack:
         variants: dict[str, Measure] = {
             POOL: stack.enter_context(_pool(photographs, folder / "pool", workers))
@@ -84,7 +95,7 @@ def compare_service(
     )
 
 
-def _photographs(batch: Path, folder: Path) -> list[Path]:
+def _photographs(batch: Path, folder: Path, images: int) -> list[Path]:
     """The batch's first photographs as JPEGs of one size, over and over."""
     folder.mkdir(parents=True)
     made = []
@@ -97,7 +108,7 @@ def _photographs(batch: Path, folder: Path) -> list[Path]:
         made.append(path)
     if not made:
         raise BenchError(f"batch {str(batch)!r} holds no photograph that can be used")
-    return list(itertools.islice(itertools.cycle(made), _IMAGES))
+    return list(itertools.islice(itertools.cycle(made), images))
 
 
 # -- the pool ------------------------------------------------------------------------------------------------
@@ -116,7 +127,7 @@ def _sample_pool(pool: Pool, work: Sequence[tuple[str, str]]) -> Sample:
     started = time.perf_counter()
     pool.starmap(_resize_split_blur, work, chunksize=1)
     seconds = time.perf_counter() - started
-    return _sample(seconds, [Path(f"{stem}-{n}.jpg") for _, stem in work for n in range(4)])
+    return _sample(len(work), seconds, [Path(f"{stem}-{n}.jpg") for _, stem in work for n in range(4)])
 
 
 def _one_thread() -> None:
@@ -133,13 +144,13 @@ def _resize_split_blur(source: str, stem: str) -> None:
         cv2.imwrite(f"{stem}-{number}.jpg", cv2.GaussianBlur(quarter, (5, 5), 0))
 
 
-def _sample(seconds: float, results: Sequence[Path]) -> Sample:
+def _sample(images: int, seconds: float, results: Sequence[Path]) -> Sample:
     digest = hashlib.sha256()
     for path in results:
         digest.update(path.read_bytes())
     return Sample(
-        tasks=_IMAGES,
-        recordings=_IMAGES,
+        tasks=images,
+        recordings=images,
         seconds=seconds,
         command_seconds=seconds,
         digest=digest.hexdigest()[:12],
@@ -184,6 +195,7 @@ class _Load:
 
     def __init__(self, served: _Served, photographs: Sequence[Path], per_request: int) -> None:
         self._served = served
+        self._images = len(photographs)
         self._requests = [
             _body(photographs[start : start + per_request])
             for start in range(0, len(photographs), per_request)
@@ -201,7 +213,7 @@ class _Load:
         seconds = time.perf_counter() - started
         if not all(self._jobs):
             raise BenchError("the service did not answer every request")
-        sample = _sample(seconds, [path for job in self._jobs for path in self._results(job)])
+        sample = _sample(self._images, seconds, [path for job in self._jobs for path in self._results(job)])
         self._forget()
         return sample
 

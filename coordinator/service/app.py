@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from http import HTTPStatus
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -42,6 +43,7 @@ from coordinator.service.store import Store
 _LOG = logging.getLogger("coordinator.service")
 _DISCARDED = 16 * 1024 * 1024
 """So much of a refused body is read, because most clients look for an answer only when they have sent it."""
+_DISCARD_SECONDS = 10.0
 _PROGRESS_SECONDS = 0.2
 _HEARTBEAT_SECONDS = 15.0
 _ASSETS = "/docs/assets"
@@ -128,8 +130,7 @@ class Routes:
         chunks = _chunks(request.receive, self._metrics)
         try:
             with self._manager.admission():
-                content_type = request.headers.get("content-type", "")
-                return await self._intake.take(chunks, content_type, self._manager.accept)
+                return await self._intake.take(request.headers, chunks, self._manager.accept)
         except Refused:
             if "expect" not in request.headers:
                 await _discard(chunks)
@@ -159,6 +160,7 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
         exception_handlers={
             Refused: cast(Any, _refused),
             HTTPException: cast(Any, _http_error),
+            ClientDisconnect: cast(Any, _gone),
             Exception: _internal_error,
         },
     )
@@ -250,10 +252,12 @@ async def _chunks(receive: Receive, metrics: Metrics) -> AsyncIterator[bytes]:
 
 async def _discard(chunks: AsyncIterator[bytes]) -> None:
     left = _DISCARDED
-    async for chunk in chunks:
-        left -= len(chunk)
-        if left < 0:
-            return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            async for chunk in chunks:
+                left -= len(chunk)
+                if left < 0:
+                    return
 
 
 # -- events ------------------------------------------------------------------------------------------------
@@ -323,6 +327,11 @@ def _methods(request: Request) -> set[str]:
     """The methods of all routes to a path: the framework tells those of the first one only."""
     routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
     return {method for route in routes for method in getattr(route, "methods", None) or ()}
+
+
+async def _gone(request: Request, error: ClientDisconnect) -> Response:
+    """Nobody reads this."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from coordinator.batch import Recording
+from coordinator.batch import MOUNT, WORK_MOUNT, Recording
 from coordinator.journal import Journal, SessionState, Status
 from coordinator.messages import Json, TaskError
-from coordinator.pipeline import Resources, Rung, Step
+from coordinator.pipeline import Pipeline, Resources, Rung, Step
 from coordinator.regions import Undivided
 from coordinator.resources import Inventory, Ledger
 from coordinator.scheduler import Plan, Scheduler
@@ -67,12 +68,14 @@ class Execution:
         self._steps = tuple(program.step(stage.name, stage.params) for stage in job.stages)
         self._program = program
         self._scheduler: Scheduler | None = None
+        folders = "|".join(map(re.escape, (str(MOUNT), str(WORK_MOUNT), str(store.path))))
+        self._our_paths = re.compile(rf"'?(?:{folders})/[^'\s]*'?")
 
     def run(self) -> Ended | None:
         """Runs the job to its end; None if it was stopped before. Raises CoordinatorError if it cannot be run."""
         self._folder.path.mkdir(exist_ok=True)  # the lock of the service's folder holds for all of its runs
         with Journal(self._folder.journal, durable=False) as journal:
-            _begin(journal, self.job, self._steps)
+            self._begin(journal)
             self._scheduler = Scheduler(
                 Plan(
                     steps=self._steps,
@@ -90,6 +93,20 @@ class Execution:
             complete = self._scheduler.run(map(self._recording, range(len(self.job.files))))
             journal.set_fact("session_state", SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
             return self._ended(journal) if complete else None
+
+    def _begin(self, journal: Journal) -> None:
+        """A new session of the job's run, with what ``status`` and ``replay`` ask of a run folder."""
+        journal.begin_session()
+        journal.set_fact("run_id", self.job.id)
+        journal.set_fact("session_state", SessionState.BEGUN)
+        journal.set_fact("steps", json.dumps([step.name for step in self._steps]))
+        image = {"image_ref": self._program.image_ref, "id": self._program.image_id}
+        about = {
+            "batch": {"name": self.job.id, "folder": str(self._folder.batch)},
+            "pipeline": Pipeline(name="imaging", steps=self._steps).model_dump(mode="json"),
+            "images": {step.name: image for step in self._steps},
+        }
+        (self._folder.path / "run.json").write_text(json.dumps(about), encoding="utf-8")
 
     def stop(self) -> None:
         """Starts no more of its tasks; :meth:`run` returns when what runs has ended."""
@@ -122,8 +139,12 @@ class Execution:
 
     def _ended(self, journal: Journal) -> Ended:
         errors: dict[int, TaskError] = {}
-        for failure in journal.failures():
-            errors.setdefault(place(failure.unit)[0], failure.error)
+        failures = list(journal.failures())
+        if self._folder.failures.is_dir():  # of earlier sessions, too
+            self._folder.keep_only_failures(failure.id for failure in failures)
+        for failure in failures:
+            number = place(failure.unit)[0]
+            errors.setdefault(number, self._as_told(failure.error, self.job.files[number]))
         images = _by_file(journal.items(self._steps[-1].name))
         published = [() if number in errors else images[number] for number in range(len(self.job.files))]
         files = (
@@ -132,13 +153,10 @@ class Execution:
         )
         return Ended(files=tuple(files), images=tuple(map(tuple, published)))
 
-
-def _begin(journal: Journal, job: Job, steps: Iterable[Step]) -> None:
-    """A new session of the job's run, with what ``status`` tells of it."""
-    journal.begin_session()
-    journal.set_fact("run_id", job.id)
-    journal.set_fact("session_state", SessionState.BEGUN)
-    journal.set_fact("steps", json.dumps([step.name for step in steps]))
+    def _as_told(self, error: TaskError, file: File) -> TaskError:
+        """An error as the client is to read it: with the name that it knows in place of our paths."""
+        message = self._our_paths.sub(lambda _: repr(file.name), error.message)
+        return TaskError(kind=error.kind, message=message)
 
 
 def _by_file(items: Iterable[Json]) -> defaultdict[int, list[str]]:

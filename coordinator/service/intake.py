@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from coordinator.service.photographs import examine
 from coordinator.service.refusal import TOO_LARGE, Refused
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
-from coordinator.service.uploads import FILES, Form, Limits, Upload, receive
+from coordinator.service.uploads import FILES, Form, Limits, Upload, receive, too_long
 
 
 class Intake:
@@ -36,14 +36,17 @@ class Intake:
         )
 
     async def take(
-        self, chunks: AsyncIterator[bytes], content_type: str, accept: Callable[[Job], Live]
+        self, headers: Mapping[str, str], chunks: AsyncIterator[bytes], accept: Callable[[Job], Live]
     ) -> Live:
-        """Has the job that a body asks for accepted. Raises Refused, and leaves nothing of it behind then."""
+        """Has the job that a request asks for accepted. Raises Refused, and leaves nothing of it behind then."""
+        promised = headers.get("content-length", "")
+        if promised.isdecimal() and int(promised) > self._limits.request_bytes:
+            raise too_long(self._limits)
         job_id = secrets.token_hex(8)
         folder = self._store.upload_folder(job_id)
         folder.mkdir()
         with _removed_on_failure(folder):
-            form = await receive(chunks, content_type, folder, self._limits)
+            form = await receive(chunks, headers.get("content-type", ""), folder, self._limits)
 
         def finish() -> Live:  # goes on to its end even if nobody waits for it any more
             with _removed_on_failure(folder):

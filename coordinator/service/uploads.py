@@ -55,7 +55,7 @@ async def receive(chunks: AsyncIterator[bytes], content_type: str, folder: Path,
             async for chunk in chunks:
                 received += len(chunk)
                 if received > limits.request_bytes:
-                    raise Refused("body", f"is larger than {limits.request_bytes:,} bytes", TOO_LARGE)
+                    raise too_long(limits)
                 parser.write(chunk)
                 patience.reschedule(asyncio.get_running_loop().time() + _PATIENCE)
     except TimeoutError as error:
@@ -66,6 +66,10 @@ async def receive(chunks: AsyncIterator[bytes], content_type: str, folder: Path,
     finally:
         parts.close()
     return parts.form()
+
+
+def too_long(limits: Limits) -> Refused:
+    return Refused("body", f"is larger than {limits.request_bytes:,} bytes", TOO_LARGE)
 
 
 def _boundary(content_type: str) -> bytes:

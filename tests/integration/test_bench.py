@@ -60,3 +60,26 @@ def test_what_a_flag_costs_is_measured(workshop: Workshop, echo_image: str) -> N
     )
     assert any(line.startswith("without --read-only") for line in bench(wanted, lambda line: None).lines)
     assert len(json.loads((workshop.out / "flags.json").read_text())["flags"]) == 14
+
+
+def test_the_image_service_gives_the_results_of_the_plain_pool(workshop: Workshop, echo_image: str) -> None:
+    workshop.photographs("a.jpg", "b.jpg")
+    wanted = Wanted(
+        batch=workshop.batch,
+        out=workshop.out,
+        pipeline="",
+        mode="service",
+        rungs=("process",),
+        repeats=1,
+        tasks=TASKS,
+        patience=0,
+    )
+    measured = bench(wanted, lambda line: None)
+    (comparison,) = json.loads((workshop.out / "service.json").read_text())["comparisons"]
+    assert [row["name"] for row in comparison["figures"]] == [
+        "pool",
+        "process, 8 per request",
+        "process, 1 per request",
+    ]
+    assert [ratio["least"] for ratio in comparison["ratios"]] == [0.7, None]
+    assert measured.identical

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -16,6 +16,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from starlette.requests import ClientDisconnect
 
 from coordinator.messages import Json
 from coordinator.service.app import Routes, create_app
@@ -325,6 +326,38 @@ def test_a_request_to_nowhere(service: Service, method: str, path: str, status: 
     answer = service.request(method, path)
     assert answer.status_code == status
     assert answer.json()["error"]["field"] == field
+
+
+def test_a_body_of_unknown_length_is_limited_as_it_comes(service: Service) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b"--B\r\n" + part("actions", b"")
+        while sent < 10**8:
+            sent += 10_000
+            yield bytes(10_000)
+
+    answer = service.post("/jobs", content=endless())
+    assert (answer.status_code, answer.json()["error"]["field"]) == (413, "body")
+    assert sent < 3 * 10**7  # what is read of a refused body has an end, too
+    assert not service.uploads()
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind(service: Service) -> None:
+    async def breaking() -> AsyncIterator[bytes]:
+        yield b"--B\r\n" + part("files", picture()[:50], "photo.png")
+        raise ClientDisconnect
+
+    assert service.post("/jobs", content=breaking()).status_code == 400
+    assert not service.uploads()
+
+
+def test_a_disk_that_takes_nothing_is_no_fault_of_the_client(service: Service) -> None:
+    service.store.uploads.rmdir()
+    answer = service.post("/jobs", actions(), image())
+    assert answer.status_code == 507
+    assert answer.json()["error"]["message"] == "cannot store the request: No such file or directory"
 
 
 def test_all_methods_of_a_path_are_allowed_together(service: Service) -> None:

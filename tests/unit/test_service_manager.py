@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -157,14 +158,15 @@ def test_a_request_that_is_refused_after_all_gives_its_place_back(shop: Shop) ->
 
 def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(shop: Shop) -> None:
     def answer(task: StepTask) -> Success | TaskError:
-        return error(ErrorKind.BAD_INPUT, "no image") if task.id.endswith("-1") else shop.write(task)
+        broken = f"image '{shop.store.uploads}/1/a.png' (from /batch/1/a.png) is none"
+        return error(ErrorKind.BAD_INPUT, broken) if task.id.endswith("-1") else shop.write(task)
 
     shop.answer = answer
     job = shop.accept(shop.open(), 1, files=3).ended.result(WAIT)
     assert job.state is State.FAILED
     assert [(file.results, file.error and file.error.message) for file in job.files] == [
         (1, None),
-        (0, "no image"),
+        (0, "image 'photo.png' (from 'photo.png' is none"),
         (1, None),
     ]
     assert (shop.store.static / job.id / "original" / "photo_1.png").is_file()
@@ -214,6 +216,19 @@ class TestCancelling:
         job = shop.accept(manager, 1).ended.result(WAIT)
         assert manager.cancel(job.id) is not None
         assert not shop.left()
+
+
+def test_a_job_is_removed_when_it_has_been_kept_long_enough(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.service.manager._SWEEP_SECONDS", 0.01)
+    manager = shop.open(keep=0.2)
+    job = shop.accept(manager, 1).ended.result(WAIT)
+    assert manager.kept(job.id) == job
+    deadline = time.monotonic() + WAIT
+    while shop.left() or manager.kept(job.id):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class TestRestart:

@@ -52,3 +52,10 @@ def test_every_setting_is_a_flag_and_its_help_names_the_variable() -> None:
     add_flags(parser)
     told = " ".join(parser.format_help().split())
     assert all(flag.variable in told and flag.option in told for flag in FLAGS)
+
+
+def test_the_page_about_the_service_has_every_setting() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+    for flag in FLAGS:
+        row = f"| `{flag.option} {flag.metavar}` | `{flag.variable}` | {flag.default or ''} | {flag.help} |"
+        assert row in told, "docs/service.md lags behind coordinator/service/flags.py"
