@@ -47,6 +47,8 @@ _DISCARD_SECONDS = 10.0
 _PROGRESS_SECONDS = 0.2
 _HEARTBEAT_SECONDS = 15.0
 _ASSETS = "/docs/assets"
+_NOT_KEPT = {"Cache-Control": "no-store"}
+"""A browser must not mix the page's files of two versions, and files in a container's image tell no dates."""
 _POST_REFUSALS = (408, 413, 415, 422, 429, 503, 507)
 
 
@@ -206,10 +208,23 @@ def _add_pages(app: FastAPI) -> None:
     """The page at / and the document's page, both without anything from elsewhere."""
     page = Path(str(package_files("coordinator.service") / "page"))
     if page.is_dir():
-        app.add_route("/", lambda request: FileResponse(page / "index.html"), include_in_schema=False)
-        app.mount("/page", StaticFiles(directory=page))
+        app.add_route(
+            "/",
+            lambda request: FileResponse(page / "index.html", headers=_NOT_KEPT),
+            include_in_schema=False,
+        )
+        app.mount("/page", _Page(directory=page))
     app.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]))
     app.add_route("/docs", _docs_page, include_in_schema=False)
+
+
+class _Page(StaticFiles):
+    """The page's files."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers.update(_NOT_KEPT)
+        return response
 
 
 async def _docs_page(request: Request) -> Response:

@@ -431,6 +431,11 @@ class TestAnswers:
         last = json.loads(told.strip().splitlines()[-1].removeprefix("data: "))
         assert last == service.get(job["links"]["self"]).json()
 
+    @pytest.mark.parametrize("path", ["/", "/page/page.js", "/page/page.css"])
+    def test_the_page_is_not_kept_by_browsers(self, path: str, service: Service) -> None:
+        answer = service.get(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+
     def test_a_job_is_deleted_once(self, service: Service) -> None:
         where = service.post("/jobs", actions(), image()).headers["location"]
         assert [service.request("DELETE", where).status_code for _ in range(2)] == [204, 404]
