@@ -6,7 +6,6 @@ it up after its last one, so a container that was there *before* its folder's lo
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from pathlib import Path
 from coordinator.batch import unit_folder
 from coordinator.errors import EngineError, RunFolderError, UsageError
 from coordinator.history import History
-from coordinator.runfolder import REPLAY, Owner, RunFolder, owner
+from coordinator.runfolder import REPLAY, Owner, RunFolder, owner, remove_tree
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine
 
@@ -119,7 +118,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _remove(path: Path) -> bool:
-    shutil.rmtree(path, ignore_errors=True)
+    remove_tree(path)
     return not path.exists()
 
 

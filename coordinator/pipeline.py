@@ -171,7 +171,7 @@ def load_pipeline(name_or_file: str) -> Pipeline:
 
     try:
         document = yaml.safe_load(_read(name_or_file))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PipelineError(f"pipeline {name_or_file}: not valid YAML: {error}") from error
     try:
         return Pipeline.model_validate(document)

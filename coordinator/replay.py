@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from coordinator.inventory import host_inventory
 from coordinator.messages import Request, decode
 from coordinator.pipeline import Pipeline, Step
 from coordinator.resources import Ledger, fit, shortage
-from coordinator.runfolder import REPLAY, RunFolder, read_about
+from coordinator.runfolder import REPLAY, RunFolder, read_about, remove_tree
 from coordinator.runners.engine import Engine
 from coordinator.runners.once import Verdict, run_once
 from coordinator.runners.stream import Live
@@ -130,6 +129,6 @@ def _own_folder(run: RunFolder) -> Iterator[RunFolder]:
         with own.locked():
             yield own
     finally:
-        shutil.rmtree(own.path, ignore_errors=True)
+        remove_tree(own.path)
         with suppress(OSError):  # another replay is going on
             own.path.parent.rmdir()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import secrets
 import stat
-from contextlib import suppress
 from pathlib import Path
 
 from coordinator.batch import MOUNT, WORK_MOUNT
 from coordinator.messages import ErrorKind, Success, TaskError
-from coordinator.runfolder import RunFolder
+from coordinator.runfolder import RunFolder, remove_tree
 from coordinator.runners.container import MAX_WRITTEN
 from coordinator.tasks import StepTask, image_paths
 
@@ -19,6 +16,8 @@ _NOBODY = 65534
 _MOUNTS = (f"{MOUNT}/", f"{WORK_MOUNT}/")
 _BLOCK = 512
 """The unit of st_blocks: what a file takes on the disk, whatever size it claims."""
+_LEAST = 4096
+"""Bytes that a file counts for at least: there are only so many inodes."""
 
 
 def step_user() -> tuple[int, int]:
@@ -36,7 +35,7 @@ def prepare(task: StepTask, run: RunFolder) -> None:
     except FileNotFoundError:
         folder.mkdir(parents=True)
     except FileExistsError:
-        _remove(folder)
+        remove_tree(folder)
         folder.mkdir()
     if os.getuid() == 0:
         os.chown(folder, *step_user())
@@ -60,25 +59,7 @@ def hand_over(task: StepTask, run: RunFolder, result: Success | TaskError) -> Su
 def discard(task: StepTask, run: RunFolder) -> None:
     """Removes the task's folder and what its step wrote."""
     if task.step.writes:
-        with suppress(OSError):  # what cannot be removed is for `clean`
-            _remove(run.local(task.request.work_dir))
-
-
-def _remove(folder: Path) -> None:
-    """Removes a folder, however deep others are nested in it: a step may go deeper than shutil.rmtree can follow.
-
-    What lies in its folders comes up into it first, so that no path grows.
-    """
-    names = (f".{secrets.token_hex(8)}-{number}" for number in itertools.count())
-    while entries := list(os.scandir(folder)):
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                for inner in list(os.scandir(entry)):
-                    Path(inner).rename(folder / next(names))
-                Path(entry).rmdir()
-            else:
-                Path(entry).unlink()
-    folder.rmdir()
+        remove_tree(run.local(task.request.work_dir))
 
 
 def _is_removed_as_empty(folder: Path) -> bool:
@@ -100,29 +81,33 @@ def _astray(result: Success) -> TaskError | None:
 
 
 def _excess(folder: Path) -> TaskError | None:
-    """The complaint about what a step left in its folder: too much, too deep, or what is no file of its own."""
-    try:
-        return _first_excess(folder)
-    except RecursionError:
-        return _breach("the step left folders in its work folder that are nested too deeply")
-
-
-def _first_excess(folder: Path) -> TaskError | None:
+    """The complaint about what a step left in its folder: too much, or what is no file of its own."""
     written = 0
-    for parent, folders, files in os.walk(folder):
-        for path in (Path(parent) / name for name in (*folders, *files)):
-            state = path.lstat()
-            written += state.st_blocks * _BLOCK
-            if written > MAX_WRITTEN:
-                return _breach(f"the step left more than {MAX_WRITTEN:,} bytes in its work folder")
-            if stat.S_ISLNK(state.st_mode):
-                if not _stays_within(path, folder):
-                    return _breach(
-                        f"the step left the link {path.name!r}, which leads out of its work folder"
-                    )
-            elif not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
-                return _breach(f"the step left {path.name!r} in its work folder, which is no regular file")
+    try:
+        for parent, folders, files in os.walk(folder, onerror=_raise):
+            for path in (Path(parent) / name for name in (*folders, *files)):
+                state = path.lstat()
+                written += max(state.st_blocks * _BLOCK, _LEAST)
+                if written > MAX_WRITTEN:
+                    return _breach(f"the step left more than {MAX_WRITTEN:,} bytes in its work folder")
+                if fault := _unfit(path, state.st_mode, folder):
+                    return _breach(f"the step left {path.name!r} in its work folder, which {fault}")
+    except RecursionError:
+        return _breach("the step left folders in each other, too many to be looked into")
+    except OSError as error:
+        return _breach(f"what the step left in its work folder cannot be looked into: {error.strerror}")
     return None
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _unfit(path: Path, mode: int, folder: Path) -> str | None:
+    """Why something below ``folder`` is not to be kept."""
+    if stat.S_ISLNK(mode):
+        return None if _stays_within(path, folder) else "is a link that leads out of it"
+    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "is no regular file"
 
 
 def _stays_within(link: Path, folder: Path) -> bool:

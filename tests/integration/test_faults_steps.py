@@ -26,7 +26,7 @@ FAULTS = (
     "exit_1", "crash", "exit_125", "exit_137", "segfault", "answer_and_fail", "crash_rudely", "eat_memory", "hang",
     "answer_late", "fork_without_end", "fill_tmp", "write_without_end", "leave_link", "junk", "part", "two_documents",
     "silent", "not_utf_8", "not_a_number", "infinite", "deep", "digits", "wrong_task", "no_task", "no_id", "twin_ids",
-    "long_error", "far_away", "image_above", "image_outside",
+    "long_error", "far_away", "nest_folders", "image_above", "image_outside",
 )  # fmt: skip
 PYTHON = {"command": ["python3", str(STEPS / "chaos" / "chaos.py")]}
 KEPT = [Rung.EXEC, Rung.RESIDENT, Rung.PROCESS]
@@ -182,8 +182,13 @@ class TestWhatItTakes:
 
     def test_a_link_that_leads_out_of_its_folder(self, ran: Ran) -> None:
         ran.failure(
-            "step/leave_link.jpg", "protocol", "the link 'image.jpg', which leads out of its work folder"
+            "step/leave_link.jpg",
+            "protocol",
+            "left 'image.jpg' in its work folder, which is a link",
         )
+
+    def test_folders_in_each_other_beyond_all_measure(self, ran: Ran) -> None:
+        ran.failure("step/nest_folders.jpg", "protocol", "folders in each other, too many to be looked into")
 
     def test_more_files_than_may_be_kept(
         self, workshop: Workshop, chaos_image: str, monkeypatch: pytest.MonkeyPatch

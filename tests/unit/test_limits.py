@@ -39,7 +39,7 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
         ("steps", f"| one file | {container.MAX_WRITTEN // GIB} GiB |"),
         (
             "steps",
-            f"| all that a task leaves in `work_dir` | {container.MAX_WRITTEN // GIB} GiB on the disk;",
+            f"| all that a task leaves in `work_dir` | {container.MAX_WRITTEN // GIB} GiB on the disk (",
         ),
         ("running", f"| pixels of an image | {imageheader.MAX_PIXELS:,}, told by its header |"),
         ("running", f"| an image file | {imageheader.MAX_BYTES // GIB} GiB,"),

@@ -90,6 +90,9 @@ FAULTS = {
         "steps.0.retries: Input should be greater than or equal to 0",
     ),
     "not YAML": ("name: [", "not valid YAML"),
+    "a day that is none": ("name: 2001-99-99", "not valid YAML: month must be in 1..12"),
+    "5,000 digits": (f"name: {'9' * 5000}", "not valid YAML: Exceeds the limit"),
+    "nesting without end": ("[" * 5000, "not valid YAML"),
     "a tag that runs code": ("!!python/object/apply:os.system ['true']", "not valid YAML"),
 }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from coordinator.messages import ErrorKind, Success, TaskError
-from coordinator.runfolder import RunFolder
+from coordinator.runfolder import RunFolder, remove_tree
 from coordinator.runners import workfolder
 from coordinator.runners.workfolder import discard, hand_over, prepare
 from coordinator.tasks import StepTask
@@ -16,10 +17,11 @@ from tests.unit.builders import error, item, request, success, task
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
+def run(tmp_path: Path) -> Iterator[RunFolder]:
     made = RunFolder(tmp_path / "run", tmp_path / "batch")
     made.create()
-    return made
+    yield made
+    remove_tree(made.path)  # pytest could not, if a test has failed to
 
 
 @pytest.fixture
@@ -65,7 +67,10 @@ def test_an_empty_folder_goes_and_so_does_that_of_a_failure(one: StepTask, run: 
 )
 def test_a_link_that_leads_out_is_refused(one: StepTask, run: RunFolder, target: str) -> None:
     (work(one, run) / "loop.png").symlink_to(target)
-    assert refused(one, run) == "the step left the link 'loop.png', which leads out of its work folder"
+    assert (
+        refused(one, run)
+        == "the step left 'loop.png' in its work folder, which is a link that leads out of it"
+    )
 
 
 def test_a_pipe_is_refused(one: StepTask, run: RunFolder) -> None:
@@ -105,6 +110,25 @@ def test_an_image_that_is_not_the_runs_is_refused(
     named = {"observations": [{"image": path}]} if deep else {"image": path}
     told = f"the response names the image {path!r}: images lie below /batch or /work"
     assert refused(one, run, success(items=[item("a", **named)])) == told
+
+
+def test_very_many_files_are_refused_though_they_are_empty(
+    one: StepTask, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workfolder, "MAX_WRITTEN", 1_000_000)
+    for number in range(250):
+        (work(one, run) / str(number)).touch()
+    assert refused(one, run) == "the step left more than 1,000,000 bytes in its work folder"
+
+
+def test_folders_in_each_other_beyond_all_measure_are_refused_and_go(one: StepTask, run: RunFolder) -> None:
+    inner = os.open(work(one, run), os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=inner)
+        outer, inner = inner, os.open("d", os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
+    assert refused(one, run) == "the step left folders in each other, too many to be looked into"
 
 
 def test_dots_in_names_are_no_crime(one: StepTask, run: RunFolder) -> None:

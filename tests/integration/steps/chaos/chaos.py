@@ -212,6 +212,14 @@ def write_much(request: Request) -> None:
     respond(request)
 
 
+def nest_folders(request: Request) -> None:
+    os.chdir(request["work_dir"])
+    for _ in range(3000):
+        Path("d").mkdir()
+        os.chdir("d")
+    respond(request)
+
+
 def leave_link(request: Request) -> None:
     link = Path(request["work_dir"]) / "image.jpg"
     link.symlink_to("/etc/passwd")
@@ -283,6 +291,7 @@ FAULTS: dict[str, Callable[[Request], None]] = {
     "write": write,
     "write_without_end": write_without_end,
     "write_much": write_much,
+    "nest_folders": nest_folders,
     "leave_link": leave_link,
     "report_isolation": report_isolation,
 }
