@@ -214,9 +214,9 @@ def _take(lock: TextIO) -> None:
 
 def remove_tree(folder: Path) -> None:
     """Removes a folder that a step wrote to; what cannot be removed stays."""
-    try:
+    with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:  # a step may nest folders more deeply than Python can follow
+    if folder.exists():  # a step may nest folders more deeply than Python, or its open files, can follow
         subprocess.run(["rm", "-rf", "--", folder], check=False, stderr=subprocess.DEVNULL)
 
 
