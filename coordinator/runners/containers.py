@@ -121,6 +121,8 @@ class Containers:
             with contextlib.suppress(EngineError):
                 if not self._sweep():
                     break
+            if self._engine.patience.is_over:
+                break
             time.sleep(pause)
         with self._lock:
             self._live.clear()

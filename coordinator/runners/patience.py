@@ -25,11 +25,13 @@ class Patience:
     """Waits for one engine; safe to use from many threads."""
 
     def __init__(self, api: Api, seconds: float) -> None:
-        """An engine that is away for ``seconds`` is given up for good."""
+        """An engine that is away for ``seconds`` is given up; if it comes back all the same, it can be used again."""
         self.tell: Callable[[str], None] = _tell_nobody
         """Hears, from any thread, when the engine is waited for and when it is back."""
         self._api = api
         self._seconds = seconds
+        self.is_over = False
+        """Whether the engine has been given up, and not been heard of since."""
         self._gone: EngineGone | None = None
         self._is_waiting = False
         self._lock = threading.Lock()
@@ -37,15 +39,16 @@ class Patience:
     def wait(self, cancelled: threading.Event) -> None:
         """Waits while the engine does not answer, until ``cancelled``; returns at once if the last call got one.
 
-        Raises EngineGone once that has taken too long, and from then on.
+        Raises EngineGone once that has taken too long, and at once from then on.
         """
-        self.check()
         started = time.monotonic()
         while self._api.is_silent and not cancelled.is_set():
             error = self._ping()
             if error is None:
+                self.is_over = False
                 self._note(waiting=False)
-            elif time.monotonic() - started > self._seconds:
+            elif self.is_over or time.monotonic() - started > self._seconds:
+                self.is_over = True
                 self._gone = EngineGone(
                     f"the container engine has been away for {self._seconds:g} s ({error})\n"
                     "  what is done is kept: start the engine, and the same command continues this run"
@@ -56,7 +59,7 @@ class Patience:
                 cancelled.wait(_PING_PAUSE)
 
     def check(self) -> None:
-        """Raises EngineGone if the engine was given up."""
+        """Raises EngineGone if the engine was ever given up."""
         if self._gone is not None:
             raise self._gone
 

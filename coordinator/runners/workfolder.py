@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import shutil
+import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from coordinator.batch import MOUNT, WORK_MOUNT
@@ -34,7 +36,7 @@ def prepare(task: StepTask, run: RunFolder) -> None:
     except FileNotFoundError:
         folder.mkdir(parents=True)
     except FileExistsError:
-        shutil.rmtree(folder)
+        _remove(folder)
         folder.mkdir()
     if os.getuid() == 0:
         os.chown(folder, *step_user())
@@ -58,7 +60,25 @@ def hand_over(task: StepTask, run: RunFolder, result: Success | TaskError) -> Su
 def discard(task: StepTask, run: RunFolder) -> None:
     """Removes the task's folder and what its step wrote."""
     if task.step.writes:
-        shutil.rmtree(run.local(task.request.work_dir), ignore_errors=True)
+        with suppress(OSError):  # what cannot be removed is for `clean`
+            _remove(run.local(task.request.work_dir))
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder, however deep others are nested in it: a step may go deeper than shutil.rmtree can follow.
+
+    What lies in its folders comes up into it first, so that no path grows.
+    """
+    names = (f".{secrets.token_hex(8)}-{number}" for number in itertools.count())
+    while entries := list(os.scandir(folder)):
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                for inner in list(os.scandir(entry)):
+                    Path(inner).rename(folder / next(names))
+                Path(entry).rmdir()
+            else:
+                Path(entry).unlink()
+    folder.rmdir()
 
 
 def _is_removed_as_empty(folder: Path) -> bool:
@@ -80,7 +100,14 @@ def _astray(result: Success) -> TaskError | None:
 
 
 def _excess(folder: Path) -> TaskError | None:
-    """The complaint about what a step left in its folder: too much, or what is no file of its own."""
+    """The complaint about what a step left in its folder: too much, too deep, or what is no file of its own."""
+    try:
+        return _first_excess(folder)
+    except RecursionError:
+        return _breach("the step left folders in its work folder that are nested too deeply")
+
+
+def _first_excess(folder: Path) -> TaskError | None:
     written = 0
     for parent, folders, files in os.walk(folder):
         for path in (Path(parent) / name for name in (*folders, *files)):

@@ -41,7 +41,7 @@ def test_every_item_of_a_messy_batch_is_accounted_for(tmp_path: Path, clean_engi
     assert {error["kind"] for error in failed.values()} == {"bad_input"}
     assert "truncated" in failed["truncated.jpg"]["message"]
     assert "empty" in failed["empty.jpg"]["message"]
-    assert "is not a JPEG" in failed["text.jpg"]["message"]
+    assert "is not an image" in failed["text.jpg"]["message"]
     rotated = next(item for item in _items(run, "detect") if item["id"] == "rotated.jpg")
     assert (rotated["width"], rotated["height"]) == (240, 320)
     assert "batch       2 failed" in ended.out

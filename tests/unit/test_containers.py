@@ -30,6 +30,7 @@ class FakeEngine:
     names: set[str] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
     ends: list[socket.socket] = field(default_factory=list)
+    is_over: bool = False
 
     def _call(self, kind: str) -> None:
         if waiting := self.failures.get(kind):

@@ -18,12 +18,12 @@ class FakeApi:
     def __init__(self, silent_calls: float, *, refuses: bool = False) -> None:
         self.is_silent = silent_calls > 0
         self.calls = 0
-        self._silent_calls = silent_calls
+        self.silent_calls = silent_calls
         self._refuses = refuses
 
     def call(self, method: str, path: str) -> None:
         self.calls += 1
-        self.is_silent = self.calls <= self._silent_calls
+        self.is_silent = self.calls <= self.silent_calls
         if self.is_silent:
             raise EngineError("connection refused")
         if self._refuses:
@@ -61,19 +61,23 @@ def test_one_that_comes_back_is_waited_for_and_both_are_told_once(refuses: bool)
     ]
 
 
-def test_one_that_stays_away_is_given_up_for_good() -> None:
+def test_one_that_stays_away_is_given_up_and_then_waited_for_no_longer() -> None:
     api = FakeApi(float("inf"))
     patience, _ = waits(api, seconds=0.0)
     with pytest.raises(
         EngineGone, match=r"away for 0 s \(connection refused\)\n.*the same command continues"
     ):
         patience.wait(Now())
+    assert patience.is_over
     asked = api.calls
     with pytest.raises(EngineGone):
         patience.wait(Now())
+    assert api.calls == asked + 1
+    api.silent_calls = 0
+    patience.wait(Now())  # it has come back all the same
+    assert not patience.is_over
     with pytest.raises(EngineGone):
-        patience.check()
-    assert api.calls == asked
+        patience.check()  # for whoever gave up meanwhile
 
 
 def test_a_run_that_is_cancelled_waits_no_longer() -> None:
