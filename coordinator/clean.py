@@ -6,7 +6,6 @@ it up after its last one, so a container that was there *before* its folder's lo
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from coordinator.history import History
 from coordinator.runfolder import REPLAY, Owner, RunFolder, owner
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine
+from coordinator.runners.workfolder import remove_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,8 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _remove(path: Path) -> bool:
-    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):  # left to the next one who cleans
+        remove_folder(path)
     return not path.exists()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from coordinator.runfolder import REPLAY, RunFolder, read_about
 from coordinator.runners.engine import Engine
 from coordinator.runners.once import Verdict, run_once
 from coordinator.runners.stream import Live
+from coordinator.runners.workfolder import remove_folder
 from coordinator.tasks import StepTask
 
 _NAMED = 20
@@ -130,6 +130,7 @@ def _own_folder(run: RunFolder) -> Iterator[RunFolder]:
         with own.locked():
             yield own
     finally:
-        shutil.rmtree(own.path, ignore_errors=True)
+        with suppress(OSError):  # left to `clean`
+            remove_folder(own.path)
         with suppress(OSError):  # another replay is going on
             own.path.parent.rmdir()

@@ -36,7 +36,7 @@ def prepare(task: StepTask, run: RunFolder) -> None:
     except FileNotFoundError:
         folder.mkdir(parents=True)
     except FileExistsError:
-        _remove(folder)
+        remove_folder(folder)
         folder.mkdir()
     if os.getuid() == 0:
         os.chown(folder, *step_user())
@@ -61,13 +61,13 @@ def discard(task: StepTask, run: RunFolder) -> None:
     """Removes the task's folder and what its step wrote."""
     if task.step.writes:
         with suppress(OSError):  # what cannot be removed is for `clean`
-            _remove(run.local(task.request.work_dir))
+            remove_folder(run.local(task.request.work_dir))
 
 
-def _remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Removes a folder, however deep others are nested in it: a step may go deeper than shutil.rmtree can follow.
 
-    What lies in its folders comes up into it first, so that no path grows.
+    What lies in its folders comes up into it first, so that no path grows. Raises OSError for what cannot be removed.
     """
     names = (f".{secrets.token_hex(8)}-{number}" for number in itertools.count())
     while entries := list(os.scandir(folder)):
