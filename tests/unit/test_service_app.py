@@ -198,6 +198,13 @@ BAD_REQUESTS: dict[str, tuple[tuple[bytes, ...], dict[str, Any], int, str, str]]
     ),
     "half a png": ((actions(), image(picture()[:-60])), {}, 422, "files[0]", "is truncated"),
     "half a jpeg": ((actions(), image(picture(".jpg")[:-60])), {}, 422, "files[0]", "is truncated"),
+    "the beginning of a jpeg": (
+        (actions(), image(b"\xff\xd8\xff" + bytes(99))),
+        {},
+        422,
+        "files[0]",
+        "begins like a jpg file, but is not a",
+    ),
     "a header that lies": ((actions(), image(lying_header())), {}, 413, "files[0]", "has 15000x15000 pixels"),
     "too many pixels": (
         (actions(), image(picture(".jpg", 200, 100))),
