@@ -21,7 +21,7 @@ from coordinator.runners.lane import Lane
 from coordinator.runners.lane import Program as LaneProgram
 from coordinator.runners.process import open_process
 from coordinator.runners.resident import ResidentContainer
-from coordinator.service.app import Routes, create_app
+from coordinator.service.app import create_app
 from coordinator.service.execution import Program
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import State
@@ -29,6 +29,7 @@ from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
+from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
 from coordinator.service.warmup import warm_up

@@ -43,7 +43,7 @@ def examine(path: Path, field: str, max_pixels: int) -> Photograph:
     if isinstance(header, imageheader.TooLarge):
         raise Refused(field, header, TOO_LARGE)
     if isinstance(header, str):
-        raise Refused(field, header)
+        raise Refused(field, f"begins like a {suffix[1:]} file, but {header}")
     if header.width * header.height > max_pixels or max(header.width, header.height) > _MAX_SIDE:
         raise Refused(
             field,

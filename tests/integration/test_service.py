@@ -22,8 +22,8 @@ from tests.integration.serving import CHAIN, Served, decoded, directly, encoded,
 REQUESTS, CLIENTS = 200, 32
 KILLED_AFTER = 16
 """So many jobs are accepted when the service is killed."""
-MEMORY = 400 << 20
-"""Bytes that the service's process may take, whatever it is sent: far more than it does."""
+MEMORY = 250 << 20
+"""Bytes that the service's process may take, whatever it is sent: about three times what it does."""
 SLOW = [["blur", "bilateral"]]
 """What keeps a worker busy for a good while on :data:`LARGE`."""
 

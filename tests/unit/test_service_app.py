@@ -19,12 +19,13 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from coordinator.messages import Json
-from coordinator.service.app import Routes, create_app
+from coordinator.service.app import create_app
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
+from coordinator.service.routes import Routes
 from coordinator.service.schemas import JobDocument
 from coordinator.service.settings import read_settings
 from coordinator.service.store import Store
@@ -211,6 +212,13 @@ BAD_REQUESTS: dict[str, tuple[tuple[bytes, ...], dict[str, Any], int, str, str]]
         413,
         "files[0]",
         "promises 20000x20000 pixels",
+    ),
+    "the beginning of a jpeg": (
+        (actions(), image(b"\xff\xd8\xff" + bytes(99))),
+        {},
+        422,
+        "files[0]",
+        "begins like a jpg file, but is not a",
     ),
     "too many pixels": (
         (actions(), image(picture(".jpg", 200, 100))),

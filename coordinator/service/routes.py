@@ -1,0 +1,205 @@
+"""The handlers of all routes: requests to the intake and the manager, and their values to answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from coordinator.messages import Json
+from coordinator.service.answers import event, listing, plain, prefers_json
+from coordinator.service.intake import Intake
+from coordinator.service.jobs import Job, State
+from coordinator.service.manager import Live, Manager
+from coordinator.service.metrics import CONTENT_TYPE, Metrics
+from coordinator.service.refusal import Refused
+from coordinator.service.store import Store
+
+_LOG = logging.getLogger("coordinator.service")
+_DISCARDED = 16 * 1024 * 1024
+"""So much of a refused body is read, because most clients look for an answer only when they have sent it."""
+_DISCARD_SECONDS = 10.0
+_PROGRESS_SECONDS = 0.2
+_HEARTBEAT_SECONDS = 15.0
+
+
+class Routes:
+    """The handlers, beside what they work with."""
+
+    def __init__(
+        self, manager: Manager, intake: Intake, store: Store, metrics: Metrics, workers: int
+    ) -> None:
+        self._manager = manager
+        self._intake = intake
+        self._store = store
+        self._metrics = metrics
+        self._workers = workers
+
+    async def process(self, request: Request) -> Response:
+        """Carries the operations out on every image, and answers when all is done: `OK`, or what failed.
+
+        Clients that prefer `application/json` get the job as JSON instead."""
+        live = await self._accept(request)
+        job = await asyncio.shield(asyncio.wrap_future(live.ended))
+        if job.state is State.CANCELLED:
+            raise Refused("job", f"{job.id} was cancelled", HTTPStatus.CONFLICT)
+        if not job.state.is_final:
+            message = f"is being stopped; /jobs/{job.id} goes on when it is there again"
+            raise Refused("service", message, HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
+        status = HTTPStatus.OK if job.state is State.DONE else HTTPStatus.UNPROCESSABLE_ENTITY
+        if prefers_json(request.headers.get("accept", "")):
+            return JSONResponse(job.as_json(), status)
+        return PlainTextResponse(plain(job), status)
+
+    async def create(self, request: Request) -> Response:
+        """The same, answered as soon as the job is stored: it will be carried out, even after a restart."""
+        live = await self._accept(request)
+        document = live.as_json()
+        headers = {"Location": document["links"]["self"]}
+        return JSONResponse(document, HTTPStatus.ACCEPTED, headers)
+
+    async def job(self, job_id: str) -> Response:
+        """The job as it is now."""
+        return JSONResponse(await self._document(job_id))
+
+    async def events(self, job_id: str) -> Response:
+        """Server-sent events: `progress` whenever something changes, then `end` with the whole job."""
+        live = self._manager.live(job_id)
+        told = _follow(live) if live else _tell(await self._document(job_id))
+        return StreamingResponse(told, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def delete(self, job_id: str) -> Response:
+        """Cancels the job if it has not ended, and removes everything of it."""
+        removed = await asyncio.to_thread(self._manager.cancel, job_id)
+        if removed is None:
+            raise _no_such_job(job_id)
+        await asyncio.shield(asyncio.wrap_future(removed))
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def health(self) -> Response:
+        """Whether the service takes requests."""
+        stopping = self._manager.is_draining
+        status = HTTPStatus.SERVICE_UNAVAILABLE if stopping else HTTPStatus.OK
+        return JSONResponse({"status": "stopping" if stopping else "ok", "workers": self._workers}, status)
+
+    async def metrics(self) -> Response:
+        """Figures for Prometheus."""
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+
+    async def static(self, request: Request) -> Response:
+        """Originals and results, and lists of them, where no web server in front does it."""
+        url_path = request.path_params["path"]
+        found = await asyncio.to_thread(self._store.published, url_path)
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        if found.is_file():
+            return FileResponse(found)
+        if url_path and not url_path.endswith("/"):
+            return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"{found.name}/"})
+        return HTMLResponse(await asyncio.to_thread(_listing, f"/static/{url_path}", found))
+
+    async def _accept(self, request: Request) -> Live:
+        """Receives a job and hands it to the manager. Raises Refused."""
+        chunks = _chunks(request.receive, self._metrics)
+        try:
+            with self._manager.admission():
+                return await self._intake.take(request.headers, chunks, self._manager.accept)
+        except Refused:
+            if "expect" not in request.headers:
+                await _discard(chunks)
+            raise
+        except OSError as error:
+            _LOG.error("a request cannot be stored: %s", error)
+            message = f"cannot store the request: {error.strerror}"
+            raise Refused("service", message, HTTPStatus.INSUFFICIENT_STORAGE) from error
+
+    async def _document(self, job_id: str) -> Json:
+        if live := self._manager.live(job_id):
+            return live.as_json()
+        job = await asyncio.to_thread(self._manager.kept, job_id)
+        if job is None:
+            raise _no_such_job(job_id)
+        return job.as_json(None if job.state.is_final else 0)
+
+
+# -- bodies ------------------------------------------------------------------------------------------------
+
+
+async def _chunks(receive: Receive, metrics: Metrics) -> AsyncIterator[bytes]:
+    """A request's body as it comes. Raises ClientDisconnect if the client goes away."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        metrics.received.inc(len(chunk))
+        more = message.get("more_body", False)
+        if chunk:
+            yield chunk
+
+
+async def _discard(chunks: AsyncIterator[bytes]) -> None:
+    left = _DISCARDED
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            async for chunk in chunks:
+                left -= len(chunk)
+                if left < 0:
+                    return
+
+
+# -- events ------------------------------------------------------------------------------------------------
+
+
+async def _follow(live: Live) -> AsyncIterator[bytes]:
+    """The events of a job that has not ended yet."""
+    ended = asyncio.wrap_future(live.ended)
+    last: Json | None = None
+    told = time.monotonic()
+    while not ended.done():
+        now = _short(live.as_json())
+        if now != last:
+            yield event("progress", now)
+            last, told = now, time.monotonic()
+        elif time.monotonic() - told > _HEARTBEAT_SECONDS:
+            yield b": still there\n\n"
+            told = time.monotonic()
+        await asyncio.wait([ended], timeout=_PROGRESS_SECONDS)
+    job: Job = ended.result()
+    document = job.as_json(None if job.state.is_final else live.execution.done)
+    if _short(document) != last:
+        yield event("progress", _short(document))
+    yield event("end", document)
+
+
+async def _tell(document: Json) -> AsyncIterator[bytes]:
+    """The events of a job that has ended before."""
+    yield event("progress", _short(document))
+    yield event("end", document)
+
+
+def _short(document: Json) -> Json:
+    return {name: document[name] for name in ("state", "progress")}
+
+
+# -- the rest --------------------------------------------------------------------------------------
+
+
+def _listing(title: str, folder: Path) -> str:
+    children = (child for child in folder.iterdir() if not child.name.startswith("."))
+    return listing(title, sorted(f"{child.name}/" if child.is_dir() else child.name for child in children))
+
+
+def _no_such_job(job_id: str) -> Refused:
+    return Refused("job", f"there is no job {job_id!r}", HTTPStatus.NOT_FOUND)
