@@ -59,7 +59,7 @@ def test_what_a_flag_costs_is_measured(workshop: Workshop, echo_image: str) -> N
         patience=0,
     )
     assert any(line.startswith("without --read-only") for line in bench(wanted, lambda line: None).lines)
-    assert len(json.loads((workshop.out / "flags.json").read_text())["flags"]) == 14
+    assert len(json.loads((workshop.out / "flags.json").read_text())["flags"]) == 15
 
 
 def test_the_image_service_gives_the_results_of_the_plain_pool(workshop: Workshop, echo_image: str) -> None:
