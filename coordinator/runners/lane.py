@@ -303,7 +303,7 @@ class Lane:
         stdout = self._incoming.evidence() if stdout is None else stdout
         try:
             ending = self._end_program(kill=True)
-        except EngineError:  # why it is ended is known already
+        except Exception:  # why it is ended is known already, and its tasks must not wait for ever
             ending = Ending(exit_code=None, stderr=b"")
         self._fail_pending(error, ending, stdout)
 

@@ -20,7 +20,7 @@ from coordinator.runners.process import _Paths, open_process
 from coordinator.tasks import Outcome, StepTask
 
 PROGRAM = """
-import json, subprocess, sys, time
+import json, os, subprocess, sys, time
 for line in sys.stdin:
     request = json.loads(line)
     item = request["items"][0]
@@ -35,6 +35,13 @@ for line in sys.stdin:
     if do == "endless junk":
         while True:
             print("log, " * 1000, end="")
+    if do == "burrow":
+        os.chdir(request["work_dir"])
+        for _ in range(1500):
+            os.mkdir("d")
+            os.chdir("d")
+        if item["id"] == "fails":
+            sys.exit(3)
     if do == "mutter":
         print('{"task": "half an ans', end="", flush=True)
         print("still at it", file=sys.stderr)
@@ -171,6 +178,16 @@ def test_ten_megabytes_that_are_never_read_do_not_hang_the_lane(bench: Bench) ->
     bench.command = (sys.executable, "-c", "import time; time.sleep(60)")
     bench.submit({"id": "deaf", "ballast": "x" * 10_000_000}, timeout=0.5)
     assert _kinds(bench.outcomes(1)) == {"deaf": ErrorKind.TIMEOUT}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("fails", ErrorKind.CRASH), ("answers", ErrorKind.PROTOCOL)])
+def test_folders_nested_a_thousand_deep_are_refused_and_removed(
+    bench: Bench, name: str, kind: ErrorKind
+) -> None:
+    bench.submit({"id": name, "do": "burrow"}, {"id": "behind"})
+    kinds = _kinds(bench.outcomes(2))
+    assert kinds[name] == kind
+    assert not bench.folder.local(bench.folder.work_mount("step", name)).exists()
 
 
 def test_half_an_answer_is_evidence_of_a_timeout(bench: Bench) -> None:
