@@ -16,9 +16,10 @@ from pathlib import Path
 from coordinator.batch import unit_folder
 from coordinator.errors import EngineError, RunFolderError, UsageError
 from coordinator.history import History
-from coordinator.runfolder import REPLAY, Owner, RunFolder, owner, remove_tree
+from coordinator.runfolder import REPLAY, Owner, RunFolder, owner
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine
+from coordinator.runners.workfolder import remove_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,8 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _remove(path: Path) -> bool:
-    remove_tree(path)
+    with suppress(OSError):  # left to the next one who cleans
+        remove_folder(path)
     return not path.exists()
 
 

@@ -21,10 +21,11 @@ from coordinator.inventory import host_inventory
 from coordinator.messages import Request, decode
 from coordinator.pipeline import Pipeline, Step
 from coordinator.resources import Ledger, fit, shortage
-from coordinator.runfolder import REPLAY, RunFolder, read_about, remove_tree
+from coordinator.runfolder import REPLAY, RunFolder, read_about
 from coordinator.runners.engine import Engine
 from coordinator.runners.once import Verdict, run_once
 from coordinator.runners.stream import Live
+from coordinator.runners.workfolder import remove_folder
 from coordinator.tasks import StepTask
 
 _NAMED = 20
@@ -129,6 +130,7 @@ def _own_folder(run: RunFolder) -> Iterator[RunFolder]:
         with own.locked():
             yield own
     finally:
-        remove_tree(own.path)
+        with suppress(OSError):  # left to `clean`
+            remove_folder(own.path)
         with suppress(OSError):  # another replay is going on
             own.path.parent.rmdir()

@@ -15,7 +15,6 @@ import re
 import shutil
 import socket
 import stat
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -210,14 +209,6 @@ def _take(lock: TextIO) -> None:
         else:
             return
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def remove_tree(folder: Path) -> None:
-    """Removes a folder that a step wrote to; what cannot be removed stays."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:  # a step may nest folders more deeply than Python can follow
-        subprocess.run(["rm", "-rf", "--", folder], check=False, stderr=subprocess.DEVNULL)
 
 
 def read_about(run_folder: Path) -> Json:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from coordinator.batch import MOUNT, WORK_MOUNT
 from coordinator.messages import ErrorKind, Success, TaskError
-from coordinator.runfolder import RunFolder, remove_tree
+from coordinator.runfolder import RunFolder
 from coordinator.runners.container import MAX_WRITTEN
 from coordinator.tasks import StepTask, image_paths
 
@@ -35,7 +38,7 @@ def prepare(task: StepTask, run: RunFolder) -> None:
     except FileNotFoundError:
         folder.mkdir(parents=True)
     except FileExistsError:
-        remove_tree(folder)
+        remove_folder(folder)
         folder.mkdir()
     if os.getuid() == 0:
         os.chown(folder, *step_user())
@@ -59,7 +62,25 @@ def hand_over(task: StepTask, run: RunFolder, result: Success | TaskError) -> Su
 def discard(task: StepTask, run: RunFolder) -> None:
     """Removes the task's folder and what its step wrote."""
     if task.step.writes:
-        remove_tree(run.local(task.request.work_dir))
+        with suppress(OSError):  # what cannot be removed is for `clean`
+            remove_folder(run.local(task.request.work_dir))
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder, however deep others are nested in it: a step may go deeper than shutil.rmtree can follow.
+
+    What lies in its folders comes up into it first, so that no path grows. Raises OSError for what cannot be removed.
+    """
+    names = (f".{secrets.token_hex(8)}-{number}" for number in itertools.count())
+    while entries := list(os.scandir(folder)):
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                for inner in list(os.scandir(entry)):
+                    Path(inner).rename(folder / next(names))
+                Path(entry).rmdir()
+            else:
+                Path(entry).unlink()
+    folder.rmdir()
 
 
 def _is_removed_as_empty(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from coordinator.clean import Cleaned, clean, sweep
+from coordinator.clean import Cleaned, clean, sweep, sweep_work
 from coordinator.errors import EngineError, UsageError
 from coordinator.journal import Journal
 from coordinator.runfolder import RunFolder
@@ -181,3 +182,14 @@ def test_a_sweep_is_for_who_holds_the_lock(engine: Containers, folder: RunFolder
     with folder.locked():
         assert sweep(engine.engine, folder.path) == 1
     assert list(engine.labels) == ["2"]
+
+
+def test_what_a_step_nested_deeper_than_python_can_follow_goes_too(folder: RunFolder) -> None:
+    inner = os.open(folder.work / "detect" / "c.jpg", os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=inner)
+        outer, inner = inner, os.open("d", os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
+    assert sweep_work(folder) == 1
+    assert [path.name for path in (folder.work / "detect").iterdir()] == ["a%2Fb.jpg"]

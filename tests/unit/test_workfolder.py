@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from coordinator.messages import ErrorKind, Success, TaskError
-from coordinator.runfolder import RunFolder, remove_tree
+from coordinator.runfolder import RunFolder
 from coordinator.runners import workfolder
-from coordinator.runners.workfolder import discard, hand_over, prepare
+from coordinator.runners.workfolder import discard, hand_over, prepare, remove_folder
 from coordinator.tasks import StepTask
 from tests.unit.builders import error, item, request, success, task
 
@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Iterator[RunFolder]:
     made = RunFolder(tmp_path / "run", tmp_path / "batch")
     made.create()
     yield made
-    remove_tree(made.path)  # pytest could not, if a test has failed to
+    remove_folder(made.path)  # pytest could not, if a test has failed to
 
 
 @pytest.fixture
