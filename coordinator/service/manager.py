@@ -1,4 +1,4 @@
-"""All jobs: how many are let in, which of them run, how each ends. Nothing here knows HTTP.
+"""All jobs: how many are let in, which of them run, how each ends.
 
 A job is durable before it is accepted, and runs again after a restart until it has ended.
 """
@@ -89,6 +89,7 @@ class Manager:
             with self._lock:
                 self._admitted += 1
             self._launch(job)
+        self._store.note_machine()
         self._sweeper.start()
 
     # -- letting in ---------------------------------------------------------------------------------------
@@ -266,3 +267,5 @@ class Manager:
         """Waits until no job runs any more; what has not ended is resumed at the next start."""
         self.drain()
         self._threads.shutdown()
+        if self._sweeper.is_alive():
+            self._sweeper.join()

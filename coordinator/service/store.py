@@ -57,12 +57,13 @@ class Store:
             ) from error
 
     def machine_has_restarted(self) -> bool:
-        """Whether the machine was started anew since this was last asked: then what was not synced may be lost."""
-        noted, now = self.path / "boot-id", _BOOT_ID.read_text()
-        if noted.is_file() and noted.read_text() == now:
-            return False
-        noted.write_text(now)
-        return True
+        """Whether the machine was started anew since it was noted last: then what was not synced may be lost."""
+        noted = self.path / "boot-id"
+        return not noted.is_file() or noted.read_text() != _BOOT_ID.read_text()
+
+    def note_machine(self) -> None:
+        """Notes which start of the machine this is."""
+        (self.path / "boot-id").write_text(_BOOT_ID.read_text())
 
     def begin_anew(self, job_id: str) -> None:
         """Forgets how far a job was."""
