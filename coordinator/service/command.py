@@ -15,6 +15,7 @@ import uvicorn
 from coordinator.clean import sweep
 from coordinator.inventory import host_inventory
 from coordinator.pipeline import Rung
+from coordinator.program import program_id
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import Lane
@@ -81,7 +82,7 @@ def serve(settings: Settings) -> None:
 def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[Program, Open]]:
     """What the workers run, and how one is opened."""
     if settings.rung is Rung.PROCESS:
-        program = _described(settings, image_id=f"process {secrets.token_hex(8)}")
+        program = _described(settings, image_id=program_id(_COMMAND))
         yield program, partial(open_process, store.folder)
         return
     with closing(Engine()) as engine:

@@ -72,7 +72,11 @@ class Execution:
         self._our_paths = re.compile(rf"'?(?:{folders})/[^'\s]*'?")
 
     def run(self) -> Ended | None:
-        """Runs the job to its end; None if it was stopped before. Raises CoordinatorError if it cannot be run."""
+        """Runs the job to its end, from where it was; None if it was stopped before, or lost its engine.
+
+        Raises CoordinatorError if it cannot be run.
+        """
+        self.done = 0
         self._folder.path.mkdir(exist_ok=True)  # the lock of the service's folder holds for all of its runs
         with Journal(self._folder.journal, durable=False) as journal:
             self._begin(journal)

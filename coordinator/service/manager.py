@@ -24,6 +24,8 @@ from coordinator.service.store import Store
 
 _LOG = logging.getLogger("coordinator.service")
 _SWEEP_SECONDS = 60.0
+_PAUSE = 5.0
+"""Seconds before a job that was broken off goes on."""
 _MEMORY = 0.2
 """The weight of the newest job in the running mean of the seconds per job."""
 
@@ -190,7 +192,10 @@ class Manager:
             return live.job
         live.state = State.RUNNING
         started = time.time()
-        ended = live.execution.run()
+        # A run that nobody has stopped, and that comes to no end, has lost its engine: it goes on when that is back.
+        while (ended := live.execution.run()) is None and not (live.cancelled or self._draining.is_set()):
+            _LOG.warning("job %s was broken off, and goes on", live.job.id)
+            self._draining.wait(_PAUSE)
         if ended is None or live.cancelled:
             return live.job.in_state(State.QUEUED)
         job = live.execution.job

@@ -87,11 +87,11 @@ class Shop:
         return manager
 
     def write(self, task: StepTask) -> Success:
-        """What the imaging step does, with empty images."""
+        """What the imaging step does, with images of a few bytes."""
         self.ran.append(task.id)
         folder = self.store.folder.local(task.request.work_dir)
         folder.mkdir(parents=True)
-        (folder / "0.png").touch()
+        (folder / "0.png").write_bytes(b"image")
         made = {**task.request.items[0], "image": f"{task.request.work_dir}/0.png"}
         return Success(task=task.id, items=[made])
 
@@ -216,6 +216,19 @@ class TestCancelling:
         job = shop.accept(manager, 1).ended.result(WAIT)
         assert manager.cancel(job.id) is not None
         assert not shop.left()
+
+
+def test_a_job_that_loses_its_workers_goes_on_when_they_are_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.service.manager._PAUSE", 0.01)
+    broken_off = iter([None, error(ErrorKind.CANCELLED)])
+    shop.answer = lambda task: next(broken_off, None) or shop.write(task)
+    live = shop.accept(shop.open(), 1, files=3)
+    job = live.ended.result(WAIT)
+    assert (job.state, [file.results for file in job.files]) == (State.DONE, [1, 1, 1])
+    assert live.as_json()["progress"] == {"done": 3, "expected": 3}
+    assert len(shop.ran) == 3  # what was done is not done again
 
 
 def test_a_job_is_removed_when_it_has_been_kept_long_enough(
