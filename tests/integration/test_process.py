@@ -136,9 +136,9 @@ def test_paths_are_the_mounted_ones_outside_and_the_real_ones_inside(bench: Benc
 
 
 def test_a_batch_that_really_lies_below_a_work_folder_is_found() -> None:
-    paths = _Paths({b'"/batch/': b'"/work/main/demo/', b'"/work/': b'"/runs/work/'})
+    paths = _Paths({b'"/batch/': b'"/work/town/demo/', b'"/work/': b'"/runs/work/'})
     line = b'{"image": "/batch/a.jpg", "work_dir": "/work/step/a"}'
-    assert paths.replace(line) == b'{"image": "/work/main/demo/a.jpg", "work_dir": "/runs/work/step/a"}'
+    assert paths.replace(line) == b'{"image": "/work/town/demo/a.jpg", "work_dir": "/runs/work/step/a"}'
 
 
 @pytest.mark.parametrize(
