@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -16,7 +15,7 @@ from coordinator.messages import ErrorKind, Success, TaskError
 from coordinator.pipeline import Rung
 from coordinator.runfolder import RunFolder
 from coordinator.tasks import FetchTask, Outcome, StepTask, Task
-from coordinator.threads import Sink, Threads
+from coordinator.threads import Inbox, Sink, Threads
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -76,7 +75,7 @@ class LocalExecutor:
         self._make_runner = make_runner
         self._folder = folder
         self._runners: dict[Rung, Runner] = {}
-        self._ended: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
+        self._ended = Inbox()
         self._fetches = Threads(self._ended.put, size=_FETCH_THREADS)
         self._cancelled = threading.Event()
 
@@ -94,16 +93,10 @@ class LocalExecutor:
             runner.close_lane(lane)
 
     def wait(self, timeout: float | None) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        try:
-            outcomes += self._ended.get(timeout=timeout)
-            while True:
-                outcomes += self._ended.get_nowait()
-        except queue.Empty:
-            return outcomes
+        return self._ended.wait(timeout)
 
     def wake(self) -> None:
-        self._ended.put(())
+        self._ended.wake()
 
     def cancel(self) -> None:
         """Makes everything that runs end soon."""

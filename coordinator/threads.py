@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,28 @@ from coordinator.tasks import Outcome, Task
 
 Sink = Callable[[Sequence[Outcome]], None]
 """Takes outcomes, from any thread."""
+
+
+class Inbox:
+    """Outcomes from any threads on their way to one."""
+
+    def __init__(self) -> None:
+        self._outcomes: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
+        self.put: Sink = self._outcomes.put
+
+    def wait(self, timeout: float | None) -> list[Outcome]:
+        """The outcomes since the last call: at least one, unless time is up or :meth:`wake` was called."""
+        outcomes: list[Outcome] = []
+        try:
+            outcomes += self._outcomes.get(timeout=timeout)
+            while True:
+                outcomes += self._outcomes.get_nowait()
+        except queue.Empty:
+            return outcomes
+
+    def wake(self) -> None:
+        """Makes :meth:`wait` return; safe in a signal handler."""
+        self._outcomes.put(())
 
 
 @dataclass

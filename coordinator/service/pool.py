@@ -16,7 +16,7 @@ from coordinator.messages import Success, TaskError
 from coordinator.runners.verdict import CANCELLED
 from coordinator.service.rotation import Rotation
 from coordinator.tasks import Outcome, StepTask, Task
-from coordinator.threads import Sink
+from coordinator.threads import Inbox, Sink
 
 _DEPTH = 2
 """Tasks at one worker: the one that it works on, and the next, so that it never waits for this process."""
@@ -137,7 +137,7 @@ class JobExecutor:
     def __init__(self, pool: Pool, job_id: str) -> None:
         self._pool = pool
         self._job_id = job_id
-        self._ended: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
+        self._ended = Inbox()
         self._stopped = threading.Event()
 
     def submit(self, task: Task) -> None:
@@ -151,16 +151,10 @@ class JobExecutor:
         """Nothing: the workers stay for other jobs."""
 
     def wait(self, timeout: float | None) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        try:
-            outcomes += self._ended.get(timeout=timeout)
-            while True:
-                outcomes += self._ended.get_nowait()
-        except queue.Empty:
-            return outcomes
+        return self._ended.wait(timeout)
 
     def wake(self) -> None:
-        self._ended.put(())
+        self._ended.wake()
 
     def stop(self) -> None:
         """Cancels what no worker has yet, now and later."""
