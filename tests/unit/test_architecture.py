@@ -24,6 +24,7 @@ LAYERS = (
     ("job",),
     ("run", "report"),
     ("dryrun", "bench", "service", "checkstep", "doctor", "retry", "replay"),
+    ("arguments",),
     ("cli",),
     ("__main__",),
 )

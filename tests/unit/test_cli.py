@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from coordinator import __version__
-from coordinator.cli import RUNGS, main
+from coordinator.arguments import RUNGS, parser
+from coordinator.cli import COMMANDS, main
 from coordinator.errors import (
     BatchError,
     CoordinatorError,
@@ -83,6 +85,11 @@ class TestUsage:
     def test_version(self, said: Said) -> None:
         assert run("--version") == 0
         assert said()[0] == f"coordinator {__version__}\n"
+
+    def test_every_command_that_may_be_typed_is_there(self) -> None:
+        told = parser().format_help()
+        known = told[told.index("COMMAND\n") :]
+        assert {line.split()[0] for line in known.splitlines() if re.match(r"    \S", line)} == set(COMMANDS)
 
     def test_the_rungs_of_the_command_line_are_the_pipelines(self) -> None:
         assert set(RUNGS) == set(Rung)
