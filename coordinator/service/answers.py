@@ -43,7 +43,7 @@ def refusal_headers(refused: Refused) -> dict[str, str]:
 def plain(job: Job) -> str:
     """``OK``, or what went wrong with which file, a line each."""
     if job.state is State.DONE:
-        return "OK\n"
+        return "OK"
     return "".join(
         f"files[{number}] {json.dumps(file.name, ensure_ascii=False)}: {file.error.kind}: {file.error.message}\n"
         for number, file in enumerate(job.files)

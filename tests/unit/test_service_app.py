@@ -382,7 +382,7 @@ def test_a_full_service_says_when_to_come_again(service: Service) -> None:
 class TestAnswers:
     def test_a_plain_client_gets_ok(self, service: Service) -> None:
         answer = service.post("/process", actions(), image())
-        assert (answer.status_code, answer.text) == (200, "OK\n")
+        assert (answer.status_code, answer.text) == (200, "OK")
         assert answer.headers["content-type"].startswith("text/plain")
         assert answer.headers["x-content-type-options"] == "nosniff"
 
