@@ -2,6 +2,9 @@
 
 Both are warm, on the same JPEGs, in turns. The service gets them over HTTP from clients on the same machine, whose
 work counts against it; the pool reads them from files. The results are compared byte for byte.
+
+Every round writes new files on both sides, and nothing is removed before the end: ext4 passes over inodes that were
+removed in the last seconds, one by one, which would charge a round for the tidying up after the one before.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import itertools
 import json
 import multiprocessing
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,14 +120,16 @@ def _photographs(batch: Path, folder: Path, images: int) -> list[Path]:
 
 @contextmanager
 def _pool(photographs: Sequence[Path], folder: Path, workers: int) -> Iterator[Measure]:
-    folder.mkdir()
-    work = [(str(path), str(folder / str(number))) for number, path in enumerate(photographs)]
+    rounds = itertools.count()
     # Not forked: a child of a process with threads may find their locks held for ever.
     with multiprocessing.get_context("spawn").Pool(workers, _one_thread) as pool:
-        yield lambda: _sample_pool(pool, work)
+        yield lambda: _sample_pool(pool, photographs, folder / str(next(rounds)))
+    shutil.rmtree(folder)
 
 
-def _sample_pool(pool: Pool, work: Sequence[tuple[str, str]]) -> Sample:
+def _sample_pool(pool: Pool, photographs: Sequence[Path], folder: Path) -> Sample:
+    folder.mkdir(parents=True)
+    work = [(str(path), str(folder / str(number))) for number, path in enumerate(photographs)]
     started = time.perf_counter()
     pool.starmap(_resize_split_blur, work, chunksize=1)
     seconds = time.perf_counter() - started
@@ -179,6 +185,7 @@ def _service(data: Path, rung: str, workers: int) -> Iterator[_Served]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
@@ -200,31 +207,29 @@ class _Load:
             _body(photographs[start : start + per_request])
             for start in range(0, len(photographs), per_request)
         ]
-        self._jobs: list[dict[str, object]] = [{}] * len(self._requests)
 
     def sample(self) -> Sample:
+        jobs: list[dict[str, object]] = [{}] * len(self._requests)
         turns = iter(range(len(self._requests)))
-        clients = [threading.Thread(target=self._client, args=(turns,)) for _ in range(_CLIENTS)]
+        clients = [threading.Thread(target=self._client, args=(turns, jobs)) for _ in range(_CLIENTS)]
         started = time.perf_counter()
         for client in clients:
             client.start()
         for client in clients:
             client.join()
         seconds = time.perf_counter() - started
-        if not all(self._jobs):
+        if not all(jobs):
             raise BenchError("the service did not answer every request")
-        sample = _sample(self._images, seconds, [path for job in self._jobs for path in self._results(job)])
-        self._forget()
-        return sample
+        return _sample(self._images, seconds, [path for job in jobs for path in self._results(job)])
 
-    def _client(self, turns: Iterator[int]) -> None:
+    def _client(self, turns: Iterator[int], jobs: list[dict[str, object]]) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._served.port)
         headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}", "Accept": "application/json"}
         for number in turns:
             connection.request("POST", "/process", self._requests[number], headers)
             answer = connection.getresponse()
             said = answer.read()
-            self._jobs[number] = json.loads(said) if answer.status == 200 else {}
+            jobs[number] = json.loads(said) if answer.status == 200 else {}
         connection.close()
 
     def _results(self, job: dict[str, object]) -> Iterator[Path]:
@@ -233,14 +238,6 @@ class _Load:
         for file in files:
             for link in file["results"]:
                 yield self._served.data / link.removeprefix("/")
-
-    def _forget(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._served.port)
-        for job in self._jobs:
-            connection.request("DELETE", f"/jobs/{job['id']}")
-            connection.getresponse().read()
-        connection.close()
-        self._jobs = [{}] * len(self._requests)
 
 
 def _body(photographs: Sequence[Path]) -> bytes:
