@@ -37,7 +37,7 @@ _TRIES, _PAUSE = 5, 0.02
 
 def task_mount(step: str, unit: str, work: PurePosixPath = WORK_MOUNT) -> str:
     """A task's own folder below the mounted ``work``."""
-    return str(work / step / unit_folder(unit))
+    return f"{work}/{step}/{unit_folder(unit)}"
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,12 @@ class RunFolder:
 
     def local(self, mounted: str) -> Path:
         """Where a path below ``/batch`` or ``/work`` really lies. Raises ValueError for any other path."""
-        path = PurePosixPath(mounted)
-        if ".." in path.parts:
+        # On text, because it is asked several times a task and path objects take ten times as long.
+        if ".." in mounted.split("/"):
             raise ValueError(f"{mounted!r} climbs out of its folder")
-        for mount, folder in ((MOUNT, self.batch), (WORK_MOUNT, self.work)):
-            if path.is_relative_to(mount):
-                return folder / path.relative_to(mount)
+        for mount, folder in ((str(MOUNT), self.batch), (str(WORK_MOUNT), self.work)):
+            if mounted == mount or mounted.startswith(f"{mount}/"):
+                return Path(f"{folder}/{mounted[len(mount) :].lstrip('/')}")
         raise ValueError(f"{mounted!r} lies neither below {MOUNT} nor below {WORK_MOUNT}")
 
     def stamp(self, image: str) -> str:

@@ -46,12 +46,16 @@ def hand_over(task: StepTask, run: RunFolder, result: Success | TaskError) -> Su
 
     A success is an error after all if the step leaves more than may be kept, or names images that are not the run's.
     """
+    if isinstance(result, Success):
+        result = _astray(result) or result
+    if not task.step.writes:
+        return result
     folder = run.local(task.request.work_dir)
     if isinstance(result, Success):
-        result = _astray(result) or (_excess(folder) if task.step.writes else None) or result
+        result = _excess(folder) or result
     if isinstance(result, TaskError):
         discard(task, run)
-    elif task.step.writes and not _is_removed_as_empty(folder) and os.getuid() == 0:
+    elif not _is_removed_as_empty(folder) and os.getuid() == 0:
         _take(folder)
     return result
 

@@ -86,6 +86,8 @@ class TestPaths:
     def test_mounted_paths_lead_to_batch_and_work(self, folder: RunFolder) -> None:
         assert folder.local("/batch/s/a.jpg") == folder.batch / "s" / "a.jpg"
         assert folder.local("/work/detect/r1") == folder.path / "work" / "detect" / "r1"
+        assert folder.local("/batch//etc/passwd") == folder.batch / "etc" / "passwd"
+        assert folder.local("/batch") == folder.batch
 
     @pytest.mark.parametrize("path", ["/etc/passwd", "batch/a.jpg", "/batches/a.jpg", ""])
     def test_other_paths_lead_nowhere(self, folder: RunFolder, path: str) -> None:
