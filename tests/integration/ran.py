@@ -75,16 +75,25 @@ def run_by_hand(
 ) -> Ran:
     """``python -m coordinator run`` over the workshop's batch, which leaves nothing behind and its folder sound."""
     pipeline = workshop.pipeline(*steps)
-    peak = workshop.folder / "peak"
-    command = [sys.executable, "-c", _MEASURED, str(peak), "run", str(workshop.batch)]
-    command += ["--out", str(workshop.out), "--pipeline", str(pipeline), *options]
-    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    out = ("--out", str(workshop.out), "--pipeline", str(pipeline))
+    code, seen, memory = measured(workshop.folder / "peak", "run", str(workshop.batch), *out, *options)
     left = left_behind(engine, workshop.folder)
     assert not left, f"{len(left)} containers were left behind"
     if (workshop.out / "journal.db").exists():
         assert not violations(workshop.out)
-    memory = int(peak.read_text()) * 1024
-    return Ran(workshop=workshop, code=ended.returncode, seen=ended.stdout.decode(), memory=memory)
+    return Ran(workshop=workshop, code=code, seen=seen, memory=memory)
+
+
+def measured(peak: Path, *arguments: str) -> tuple[int, str, int]:
+    """``python -m coordinator`` with these arguments: exit code, what the user saw, and its peak of memory in bytes.
+
+    ``peak`` is a file for the purpose.
+    """
+    command = [sys.executable, "-c", _MEASURED, str(peak), *arguments]
+    ended = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False
+    )
+    return ended.returncode, ended.stdout.decode(), int(peak.read_text()) * 1024
 
 
 def attempts(workshop: Workshop) -> dict[str, int]:

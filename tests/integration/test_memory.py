@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from coordinator.pipeline import Rung
 from tests.integration.conftest import Workshop
+from tests.integration.ran import measured
 
-MEASURED = """
-import re, sys
-from coordinator.cli import main
-code = main()
-print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-sys.exit(code)
-"""
-"""The command line, which then tells its own peak of memory, in KiB."""
 LOCAL = """
 import json, sys
 for line in sys.stdin:
@@ -32,11 +21,10 @@ for line in sys.stdin:
     print(json.dumps({"task": request["task"], "items": request["items"]}), flush=True)
 """
 """The stub step for the process rung."""
-FLAT = 20 * 1024
-"""KiB that the peak may lie above that of a run whose step behaves."""
+FLAT = 20 * 1024**2
+"""Bytes that the peak may lie above that of a run whose step behaves."""
 MEGABYTES = 280
 """More than a response may have, and far more than may be held."""
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("rung", Rung)
@@ -46,17 +34,15 @@ def test_memory_stays_flat_while_a_step_floods(workshop: Workshop, stub_image: s
     program.write_text(LOCAL)
 
     def peak(do: str, code: int) -> int:
-        """KiB of a run of one task, whose step floods as ``do`` says; ``code`` is how the run is to end."""
+        """Bytes of a run of one task, whose step floods as ``do`` says; ``code`` is how the run is to end."""
         params = {"do": do, "megabytes": MEGABYTES}
         step = {"name": "step", "image_ref": stub_image, "params": params, "timeout": 120, "writes": False}
         pipeline = workshop.pipeline({**step, "command": ["python3", str(program)]})
         out = ["--out", str(workshop.folder / do), "--rung", rung]
-        ended = subprocess.run(
-            [sys.executable, "-c", MEASURED, "run", str(workshop.batch), "--pipeline", str(pipeline), *out],
-            cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert ended.returncode == code, ended.stderr
-        return int(ended.stdout.split()[-1])
+        asked = ("run", str(workshop.batch), "--pipeline", str(pipeline), *out)
+        ended, seen, memory = measured(workshop.folder / "peak", *asked)
+        assert ended == code, seen
+        return memory
 
     plain = peak("nothing", 0)
     grown = {
