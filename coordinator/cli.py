@@ -14,9 +14,9 @@ from coordinator.arguments import parser
 from coordinator.errors import CoordinatorError, ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from coordinator.job import Job
-    from coordinator.run import Summary
-    from coordinator.scoring import Score
+    from coordinator.commands.score import Score
+    from coordinator.session.job import Job
+    from coordinator.session.run import Summary
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,8 +58,8 @@ def _drop_stdout() -> None:
 
 
 def _job(options: argparse.Namespace) -> Job:
-    from coordinator.job import Job
     from coordinator.pipeline import Rung
+    from coordinator.session.job import Job
 
     out = getattr(options, "out", None) or Path("runs") / (options.batch.resolve().name or "batch")
     return Job(
@@ -80,12 +80,12 @@ def _job(options: argparse.Namespace) -> Job:
 def _run(options: argparse.Namespace) -> ExitCode:
     job = _job(options)
     if options.dry_run:
-        from coordinator.dryrun import script
+        from coordinator.commands.dryrun import script
 
         for line in script(job):
             print(line)
         return ExitCode.DONE
-    from coordinator.run import run
+    from coordinator.session.run import run
 
     return _tell(run(job, shlex.join(["python", "-m", "coordinator", *sys.argv[1:]])), job)
 
@@ -101,7 +101,7 @@ def _tell(summary: Summary, job: Job) -> ExitCode:
 
 
 def _print_summary(summary: Summary, job: Job) -> None:
-    from coordinator.journal import Status
+    from coordinator.record.journal import Status
 
     for step in dict.fromkeys(step for step, _ in summary.counts):
         by_status = [(status, summary.counts.get((step, status), 0)) for status in Status]
@@ -126,9 +126,9 @@ def _print_summary(summary: Summary, job: Job) -> None:
 
 
 def _validate(options: argparse.Namespace) -> ExitCode:
-    from coordinator.inventory import host_inventory
-    from coordinator.job import prepare
-    from coordinator.preflight import shortages, take_census
+    from coordinator.runners.inventory import host_inventory
+    from coordinator.session.job import prepare
+    from coordinator.session.preflight import shortages, take_census
 
     prepared = prepare(_job(options))
     batch, pipeline = prepared.batch, prepared.pipeline
@@ -202,7 +202,7 @@ def _check_step(options: argparse.Namespace) -> ExitCode:
 
 
 def _doctor(options: argparse.Namespace) -> ExitCode:
-    from coordinator.doctor import examine, exit_code
+    from coordinator.commands.doctor import examine, exit_code
     from coordinator.pipeline import load_pipeline
 
     notes = []
@@ -215,7 +215,7 @@ def _doctor(options: argparse.Namespace) -> ExitCode:
 def _status(options: argparse.Namespace) -> ExitCode:
     import json
 
-    from coordinator.status import lines, status
+    from coordinator.commands.status import lines, status
 
     report = status(options.run)
     print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(lines(report)))
@@ -223,8 +223,8 @@ def _status(options: argparse.Namespace) -> ExitCode:
 
 
 def _retry(options: argparse.Namespace) -> ExitCode:
-    from coordinator.retry import retry_job
-    from coordinator.run import run
+    from coordinator.commands.retry import retry_job
+    from coordinator.session.run import run
 
     job = retry_job(options.run, options.step)
     if job is None:
@@ -234,9 +234,9 @@ def _retry(options: argparse.Namespace) -> ExitCode:
 
 
 def _clean(options: argparse.Namespace) -> ExitCode:
-    from coordinator.clean import clean
     from coordinator.errors import EngineError
     from coordinator.runners.engine import Engine
+    from coordinator.runners.sweep import clean
 
     try:
         engine = Engine()
@@ -262,8 +262,8 @@ def _clean(options: argparse.Namespace) -> ExitCode:
 def _replay(options: argparse.Namespace) -> ExitCode:
     from contextlib import closing
 
-    from coordinator.messages import Success
-    from coordinator.replay import find, replay
+    from coordinator.commands.replay import find, replay
+    from coordinator.contract import Success
     from coordinator.runners.engine import Engine
 
     failure = find(options.run, options.task)
@@ -297,7 +297,7 @@ def _pass_on(is_stderr: bool, data: bytes) -> None:
 def _schema(options: argparse.Namespace) -> ExitCode:
     import json
 
-    from coordinator.messages import schema
+    from coordinator.contract import schema
 
     print(json.dumps(schema(), indent=2))
     return ExitCode.DONE
@@ -306,8 +306,8 @@ def _schema(options: argparse.Namespace) -> ExitCode:
 def _score(options: argparse.Namespace) -> ExitCode:
     import json
 
-    from coordinator.results import OBJECTS_GEOJSON
-    from coordinator.scoring import match, read_placed
+    from coordinator.commands.score import match, read_placed
+    from coordinator.record.results import OBJECTS_GEOJSON
 
     found, projection = read_placed(options.run / OBJECTS_GEOJSON)
     true, _ = read_placed(options.truth, projection)

@@ -1,6 +1,6 @@
 """One class per cause of a refusal, each with the exit code the command ends with.
 
-What goes wrong with one *task* is never raised: it is a :class:`coordinator.messages.TaskError`, a value.
+What goes wrong with one *task* is never raised: it is a :class:`coordinator.contract.TaskError`, a value.
 """
 
 from __future__ import annotations

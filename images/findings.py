@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coordinator.batch import MOUNT, WORK_MOUNT, Batch, Recording, open_batch
-from coordinator.crs import Projection
+from coordinator.batch.crs import Projection
+from coordinator.batch.folder import MOUNT, WORK_MOUNT, Batch, Recording, open_batch
+from coordinator.batch.regions import Grid, Point, holds, rings
 from coordinator.errors import BatchError
-from coordinator.regions import Grid, Point, holds, rings
-from coordinator.results import DETECTIONS, OBJECTS_GEOJSON
+from coordinator.record.results import DETECTIONS, OBJECTS_GEOJSON
 
 Json = dict[str, Any]
 Rectangle = tuple[float, float, float, float]

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from coordinator.bench.machine import BenchError
 from coordinator.bench.workloads import Workload, requests, step_of
-from coordinator.messages import Request
+from coordinator.contract import Request
+from coordinator.core.resources import Grant
 from coordinator.pipeline import Step
-from coordinator.resources import Grant
-from coordinator.runfolder import RunFolder
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation

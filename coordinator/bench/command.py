@@ -33,9 +33,9 @@ from coordinator.bench.variants import (
 )
 from coordinator.bench.workloads import TRIVIAL_IMAGE, flagship, trivial
 from coordinator.errors import UsageError
-from coordinator.inventory import host_inventory
-from coordinator.runfolder import write_json, write_text
+from coordinator.record.runfolder import write_json, write_text
 from coordinator.runners.engine import Engine
+from coordinator.runners.inventory import host_inventory
 
 WORKLOADS = ("trivial", "pipeline")
 _FEW = 2

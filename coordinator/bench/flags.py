@@ -11,7 +11,7 @@ from coordinator.bench.apiloop import isolation_in, loop, spec_maker
 from coordinator.bench.figures import Spread, spread, turns
 from coordinator.bench.machine import wait_until_quiet
 from coordinator.bench.workloads import Workload, requests, step_of
-from coordinator.messages import Json, Request
+from coordinator.contract import Json, Request
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from coordinator.bench.figures import Split
 from coordinator.bench.machine import BenchError
-from coordinator.messages import Success, parse_response
-from coordinator.results import DETECTIONS, OBJECTS_CSV, OBJECTS_GEOJSON
+from coordinator.contract import Success, parse_response
+from coordinator.record.results import DETECTIONS, OBJECTS_CSV, OBJECTS_GEOJSON
 
 JOURNAL = "journal.db"
 

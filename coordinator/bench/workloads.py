@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.batch import MOUNT, Recording, open_batch
+from coordinator.batch.folder import MOUNT, Recording, open_batch
 from coordinator.bench.machine import BenchError
-from coordinator.messages import PROTOCOL, Request
+from coordinator.contract import PROTOCOL, Request
 from coordinator.pipeline import Step, load_pipeline
-from coordinator.runfolder import task_mount
+from coordinator.record.runfolder import task_mount
 
 TRIVIAL_IMAGE = "coordinator/echo"
 TRIVIAL_STEP = "echo"

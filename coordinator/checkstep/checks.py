@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator.checkstep import judging
+from coordinator.checkstep.conversation import ISOLATION, CannotStart, Heard, Without
 from coordinator.checkstep.findings import Finding, failed, passed, skipped, warning
 from coordinator.checkstep.requests import JUNK, incomplete
 from coordinator.checkstep.subject import Subject
+from coordinator.contract import PROTOCOL, Success, parse_response
 from coordinator.errors import EngineError
-from coordinator.messages import PROTOCOL, Success, parse_response
-from coordinator.runners.conversation import ISOLATION, CannotStart, Heard, Without
 
 NO_ANSWER = skipped("it takes a step that answers one request well, and with nothing else on stdout")
 _NO_LOOP = skipped('the image does not say coordinator.loop="true"')

@@ -12,12 +12,12 @@ from coordinator.checkstep.checks import CHECKS, CONTRACT
 from coordinator.checkstep.findings import Report, Result
 from coordinator.checkstep.requests import make_batch, question
 from coordinator.checkstep.subject import DEFAULT_LIMITS, Limits, Subject
+from coordinator.core.resources import Grant
 from coordinator.errors import UsageError
-from coordinator.inventory import host_inventory
 from coordinator.pipeline import Resources
-from coordinator.resources import Grant
-from coordinator.runfolder import RunFolder
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import Engine
+from coordinator.runners.inventory import host_inventory
 
 _MEMORY = 8 * 1024**3
 """A pipeline says what its steps may take; here it is enough for most, and never all that the machine has."""

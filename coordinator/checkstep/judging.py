@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from coordinator.checkstep.conversation import Heard
 from coordinator.checkstep.findings import SAMPLE, Finding, failed, passed, skipped, warning
-from coordinator.messages import (
+from coordinator.contract import (
     MAX_RESPONSE_BYTES,
     Failure,
     Json,
@@ -19,7 +20,6 @@ from coordinator.messages import (
     parse_response,
     wrong_task,
 )
-from coordinator.runners.conversation import Heard
 
 _TO_STDERR = "send logs and progress to stderr; steps/stepkit sets the real stdout aside"
 _NO_LOOP = 'answer line after line until the input ends, or leave the label coordinator.loop="true" out'

@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from coordinator.batch import MOUNT, WORK_MOUNT, BadRecording, open_batch
+from coordinator.batch.folder import MOUNT, WORK_MOUNT, BadRecording, open_batch
+from coordinator.contract import Items, Json, RegionMessage, Request, encode_line
+from coordinator.core.tasks import image_paths
 from coordinator.errors import BatchError, UsageError
-from coordinator.messages import Items, Json, RegionMessage, Request, encode_line
-from coordinator.runfolder import RunFolder, task_mount
-from coordinator.tasks import image_paths
+from coordinator.record.runfolder import RunFolder, task_mount
 
 STEP = "check-step"
 ABSENT = str(MOUNT / "no-such-image.jpg")

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from coordinator.batch import WORK_MOUNT
+from coordinator.batch.folder import WORK_MOUNT
+from coordinator.checkstep.conversation import CannotStart, Conversation, Heard, RelaxedSpec, Without
 from coordinator.checkstep.requests import STEP, Question
-from coordinator.messages import Request
+from coordinator.contract import Request
+from coordinator.core.resources import Grant
+from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Step
-from coordinator.resources import Grant
-from coordinator.runfolder import RunFolder
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.container import ContainerSpec
-from coordinator.runners.conversation import CannotStart, Conversation, Heard, RelaxedSpec, Without
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.isolation import container_labels, container_spec
 from coordinator.runners.workfolder import discard, prepare
-from coordinator.tasks import StepTask
 
 CHECK = "check"
 """The role of these containers."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from coordinator.executor import Runner
 from coordinator.pipeline import Rung
-from coordinator.runfolder import RunFolder
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import Engine
 from coordinator.runners.execute import ExecRunner
 from coordinator.runners.fresh import FreshRunner
@@ -20,7 +19,8 @@ from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import LaneRunner
 from coordinator.runners.process import open_process
 from coordinator.runners.resident import ResidentRunner
-from coordinator.threads import Sink
+from coordinator.schedule.executor import Runner
+from coordinator.schedule.threads import Sink
 
 
 class Rungs:

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from coordinator.contract import Success, TaskError
+from coordinator.core.tasks import Evidence, Outcome, StepTask
 from coordinator.errors import EngineError
-from coordinator.messages import Success, TaskError
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
@@ -17,8 +18,7 @@ from coordinator.runners.received import as_evidence
 from coordinator.runners.stream import Exchange, Live, exchange
 from coordinator.runners.verdict import CANCELLED, engine_failed, judge
 from coordinator.runners.workfolder import hand_over, prepare
-from coordinator.tasks import Evidence, Outcome, StepTask
-from coordinator.threads import Clock
+from coordinator.schedule.threads import Clock
 
 Judged = tuple[Success | TaskError, Evidence]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from coordinator.messages import Json
+from coordinator.contract import Json
 
 PIDS_LIMIT = 256
 MAX_WRITTEN = 4 * 1024**3

@@ -10,13 +10,13 @@ import threading
 import time
 from dataclasses import dataclass
 
+from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.attempt import Judged, attempt, judged
 from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.stream import exchange
-from coordinator.tasks import StepTask
-from coordinator.threads import Clock, Sink, Threads
+from coordinator.schedule.threads import Clock, Sink, Threads
 
 _KILLED = 137
 _LOOK, _END_TIMEOUT = 0.05, 10.0

@@ -11,13 +11,13 @@ import threading
 from collections import defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.api import has_ended
 from coordinator.runners.attempt import Judged, attempt, converse
 from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
-from coordinator.tasks import StepTask
-from coordinator.threads import Clock, Sink, Threads
+from coordinator.schedule.threads import Clock, Sink, Threads
 
 
 class FreshRunner:

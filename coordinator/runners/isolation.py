@@ -12,16 +12,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from coordinator.batch import MOUNT, WORK_MOUNT
+from coordinator.batch.folder import MOUNT, WORK_MOUNT
+from coordinator.core.resources import Grant
+from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.pipeline import Step
-from coordinator.resources import Grant
-from coordinator.runfolder import RunFolder
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.containers import Containers, Started
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
 from coordinator.runners.workfolder import step_user
-from coordinator.tasks import StepTask
 
 ROLE = "coordinator.role"
 """A label that tells a task's container from one that is kept."""

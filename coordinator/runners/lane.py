@@ -19,8 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from coordinator.errors import EngineError
-from coordinator.messages import (
+from coordinator.contract import (
     MAX_RESPONSE_BYTES,
     ErrorKind,
     Failure,
@@ -30,12 +29,13 @@ from coordinator.messages import (
     said_by_step,
     wrong_task,
 )
-from coordinator.runfolder import RunFolder
+from coordinator.core.tasks import Evidence, Outcome, StepTask
+from coordinator.errors import EngineError
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.received import Lines, as_evidence
 from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, junk, timed_out, too_large
 from coordinator.runners.workfolder import discard, hand_over, prepare
-from coordinator.tasks import Evidence, Outcome, StepTask
-from coordinator.threads import Sink
+from coordinator.schedule.threads import Sink
 
 _CHUNK = 256 * 1024
 _GRACE = 10.0

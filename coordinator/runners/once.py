@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from coordinator.messages import Success, TaskError
-from coordinator.runfolder import RunFolder
+from coordinator.contract import Success, TaskError
+from coordinator.core.tasks import StepTask
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.attempt import converse
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import TASK, container_labels, container_spec
 from coordinator.runners.stream import Live
 from coordinator.runners.workfolder import prepare
-from coordinator.tasks import StepTask
-from coordinator.threads import Clock
+from coordinator.schedule.threads import Clock
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,12 +18,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from coordinator.batch import MOUNT, WORK_MOUNT
+from coordinator.batch.folder import MOUNT, WORK_MOUNT
+from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
-from coordinator.runfolder import RunFolder
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.lane import Ending
 from coordinator.runners.received import HeadAndTail
-from coordinator.tasks import StepTask
 
 _END_TIMEOUT = 10.0
 _LISTEN_TIMEOUT = 2.0

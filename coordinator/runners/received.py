@@ -10,7 +10,7 @@ import tempfile
 from collections import deque
 from pathlib import Path
 
-from coordinator.messages import MAX_RESPONSE_BYTES
+from coordinator.contract import MAX_RESPONSE_BYTES
 
 _KEPT_OUTPUT = 64 * 1024
 _KEPT_RESPONSE = 512 * 1024

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 
+from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import Ending, LaneRunner
 from coordinator.runners.stream import Streams
-from coordinator.tasks import StepTask
-from coordinator.threads import Sink
+from coordinator.schedule.threads import Sink
 
 
 class ResidentContainer:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from coordinator.contract import MAX_RESPONSE_BYTES
 from coordinator.errors import EngineError
-from coordinator.messages import MAX_RESPONSE_BYTES
 from coordinator.runners.received import HeadAndTail, Response
 
 _HEADER = struct.Struct(">BxxxL")

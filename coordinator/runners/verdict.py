@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from coordinator.contract import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
+from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
-from coordinator.messages import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
 from coordinator.runners.api import ApiError
 from coordinator.runners.patience import EngineGone
 from coordinator.runners.stream import Cut, Exchange
-from coordinator.tasks import StepTask
 
 CANCELLED = TaskError(kind=ErrorKind.CANCELLED, message="the run was interrupted")
 LOST = TaskError(kind=ErrorKind.LOST, message="the container it waited in ended for another task's sake")

@@ -6,11 +6,11 @@ import os
 import stat
 from pathlib import Path
 
-from coordinator.batch import MOUNT, WORK_MOUNT
-from coordinator.messages import ErrorKind, Success, TaskError
-from coordinator.runfolder import RunFolder, remove_tree
+from coordinator.batch.folder import MOUNT, WORK_MOUNT
+from coordinator.contract import ErrorKind, Success, TaskError
+from coordinator.core.tasks import StepTask, image_paths
+from coordinator.record.runfolder import RunFolder, remove_tree
 from coordinator.runners.container import MAX_WRITTEN
-from coordinator.tasks import StepTask, image_paths
 
 _NOBODY = 65534
 _MOUNTS = (f"{MOUNT}/", f"{WORK_MOUNT}/")

@@ -6,7 +6,7 @@ import html
 import json
 from collections.abc import Iterable, Iterator
 
-from coordinator.messages import Json
+from coordinator.contract import Json
 from coordinator.service.jobs import Job, State
 from coordinator.service.refusal import Refused
 

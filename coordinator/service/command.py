@@ -12,16 +12,18 @@ from types import FrameType
 
 import uvicorn
 
-from coordinator.clean import sweep
-from coordinator.inventory import host_inventory
+from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Rung
-from coordinator.program import program_id
 from coordinator.runners.engine import Engine
+from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import Lane
 from coordinator.runners.lane import Program as LaneProgram
 from coordinator.runners.process import open_process
+from coordinator.runners.program import program_id
 from coordinator.runners.resident import ResidentContainer
+from coordinator.runners.sweep import sweep
+from coordinator.schedule.threads import Sink
 from coordinator.service.app import create_app
 from coordinator.service.execution import Program
 from coordinator.service.intake import Intake
@@ -34,8 +36,6 @@ from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
 from coordinator.service.warmup import warm_up
-from coordinator.tasks import StepTask
-from coordinator.threads import Sink
 
 _LOG = logging.getLogger("coordinator.service")
 _COMMAND = ("python3", "-m", "steps.imaging")

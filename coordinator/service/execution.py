@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from coordinator.batch import MOUNT, WORK_MOUNT, Recording
-from coordinator.journal import Journal, SessionState, Status
-from coordinator.messages import Json, TaskError
+from coordinator.batch.folder import MOUNT, WORK_MOUNT, Recording
+from coordinator.batch.regions import Undivided
+from coordinator.contract import Json, TaskError
+from coordinator.core.resources import Inventory, Ledger
 from coordinator.pipeline import Pipeline, Resources, Rung, Step
-from coordinator.regions import Undivided
-from coordinator.resources import Inventory, Ledger
-from coordinator.scheduler import Plan, Scheduler
+from coordinator.record.journal import Journal, SessionState, Status
+from coordinator.schedule.scheduler import Plan, Scheduler
 from coordinator.service.jobs import File, Job
 from coordinator.service.pool import JobExecutor, Pool
 from coordinator.service.stages import in_order, item_id, place

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from coordinator.messages import Json, TaskError
+from coordinator.contract import Json, TaskError
 from coordinator.service.naming import result_name
 from coordinator.service.orders import Operation, Order
 from coordinator.service.stages import Stage, stages

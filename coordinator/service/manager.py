@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from coordinator.messages import ErrorKind, Json, TaskError
+from coordinator.contract import ErrorKind, Json, TaskError
 from coordinator.service.execution import Execution, Program
 from coordinator.service.jobs import Job, State
 from coordinator.service.metrics import Metrics

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coordinator.messages import decode
+from coordinator.contract import decode
 from coordinator.service.refusal import Refused
 
 OUTPUTS = ("jpg", "png")

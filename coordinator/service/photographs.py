@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator import imageheader
+from coordinator.batch import imageheader
 from coordinator.service.refusal import TOO_LARGE, Refused
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from coordinator.messages import Success, TaskError
+from coordinator.contract import Success, TaskError
+from coordinator.core.tasks import Outcome, StepTask, Task
 from coordinator.runners.verdict import CANCELLED
+from coordinator.schedule.threads import Inbox, Sink
 from coordinator.service.rotation import Rotation
-from coordinator.tasks import Outcome, StepTask, Task
-from coordinator.threads import Inbox, Sink
 
 _DEPTH = 2
 """Tasks at one worker: the one that it works on, and the next, so that it never waits for this process."""

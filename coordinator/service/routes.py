@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from coordinator.messages import Json
+from coordinator.contract import Json
 from coordinator.service.answers import event, listing, plain, prefers_json
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job, State

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from coordinator.messages import Json
+from coordinator.contract import Json
 from coordinator.service.orders import Operation, Order
 
 _LONGEST = 40

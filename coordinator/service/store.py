@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from coordinator.batch import MOUNT
+from coordinator.batch.folder import MOUNT
 from coordinator.errors import RunFolderError
-from coordinator.runfolder import RunFolder
+from coordinator.record.runfolder import RunFolder
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import result_name
 

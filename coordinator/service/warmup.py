@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 
-from coordinator.batch import MOUNT
+from coordinator.batch.folder import MOUNT
+from coordinator.contract import Request
+from coordinator.core.resources import Grant
+from coordinator.core.tasks import StepTask
 from coordinator.errors import CoordinatorError
-from coordinator.messages import Request
-from coordinator.resources import Grant
-from coordinator.runfolder import task_mount
+from coordinator.record.runfolder import task_mount
 from coordinator.service.execution import Program
 from coordinator.service.pool import Pool
 from coordinator.service.store import Store
-from coordinator.tasks import StepTask
 
 _NAME = "warm-up"
 _PNG = base64.b64decode(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from coordinator.journal import Journal
+from coordinator.record.journal import Journal
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine
 from tests.acceptance.conftest import coordinator, start_coordinator

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.journal import Journal
+from coordinator.record.journal import Journal
 from coordinator.runners.engine import Engine
 from steps.setup.images import ensure_base, ensure_step
 from tests.acceptance.conftest import ROOT, coordinator

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coordinator.journal import Journal
+from coordinator.record.journal import Journal
 from coordinator.runners.engine import Engine
 from tests.acceptance import messy
 from tests.acceptance.conftest import coordinator, left_behind, start_coordinator

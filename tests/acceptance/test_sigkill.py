@@ -42,7 +42,7 @@ COUNTED = """
 import os, signal, sys
 from pathlib import Path
 from coordinator.cli import main
-from coordinator.journal import Journal
+from coordinator.record.journal import Journal
 
 at, run, tally = int(sys.argv.pop(1)), sys.argv.pop(1), Path(sys.argv.pop(1))
 changes, commit = 0, Journal.commit

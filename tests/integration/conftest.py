@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from coordinator.errors import EngineError
-from coordinator.job import Job
-from coordinator.run import Summary, run
 from coordinator.runners.engine import FOLDER_LABEL, Engine
+from coordinator.session.job import Job
+from coordinator.session.run import Summary, run
 from steps.setup.builder import build_image, has_inputs
 from steps.setup.context import read_context
 from steps.setup.images import ensure_base, ensure_step
@@ -158,7 +158,7 @@ class Workshop:
 
     def items(self, step: str) -> list[dict[str, Any]]:
         """Every item a step's tasks gave."""
-        from coordinator.journal import Journal
+        from coordinator.record.journal import Journal
 
         with Journal(self.out / "journal.db") as journal:
             return list(journal.items(step))

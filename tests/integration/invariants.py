@@ -19,9 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from coordinator.batch import FETCH, unit_folder
-from coordinator.journal import SessionState, Status
-from coordinator.runfolder import REPLAY, owner
+from coordinator.batch.folder import FETCH, unit_folder
+from coordinator.record.journal import SessionState, Status
+from coordinator.record.runfolder import REPLAY, owner
 
 _FINAL = {Status.SUCCEEDED, Status.FAILED, Status.SKIPPED}
 _AGAIN = " (again)"

@@ -12,8 +12,8 @@ from coordinator.checkstep.command import Wanted, check_step
 from coordinator.checkstep.findings import Report, Verdict
 from coordinator.checkstep.subject import Limits
 from coordinator.cli import main
+from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import EngineError, ExitCode, UsageError
-from coordinator.resources import Gpu, Inventory
 from steps.setup.builder import build_image, has_inputs
 from steps.setup.context import read_context
 from steps.setup.images import ensure_base, ensure_step

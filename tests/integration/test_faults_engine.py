@@ -17,11 +17,11 @@ import docker
 import pytest
 
 from coordinator.errors import EngineError, ExitCode
-from coordinator.journal import Status
 from coordinator.pipeline import Rung
-from coordinator.preflight import PreflightError
+from coordinator.record.journal import Status
 from coordinator.runners.engine import FOLDER_LABEL, PATIENCE, TIMEOUT, Engine
 from coordinator.runners.isolation import LANE, NETWORK, ROLE, TASK
+from coordinator.session.preflight import PreflightError
 from tests.integration import faultproxy
 from tests.integration.conftest import Workshop
 from tests.integration.faultproxy import Fault, FaultProxy

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from coordinator import executor
 from coordinator.errors import ExitCode
-from coordinator.run import Summary
+from coordinator.schedule import executor
+from coordinator.session.run import Summary
 from tests.integration.conftest import Workshop
 from tests.integration.ran import attempts
 

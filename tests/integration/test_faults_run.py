@@ -23,9 +23,9 @@ import pytest
 import yaml
 
 from coordinator.errors import ExitCode
-from coordinator.job import Job
-from coordinator.run import run
 from coordinator.runners.engine import FOLDER_LABEL, Engine
+from coordinator.session.job import Job
+from coordinator.session.run import run
 from tests.acceptance.conftest import ROOT, coordinator, start_coordinator
 from tests.integration.conftest import left_behind
 from tests.integration.invariants import violations

@@ -12,8 +12,8 @@ import sqlite3
 import pytest
 
 from coordinator.errors import ExitCode
-from coordinator.journal import Status
 from coordinator.pipeline import Rung
+from coordinator.record.journal import Status
 from coordinator.runners import workfolder
 from coordinator.runners.engine import Engine
 from tests.integration.conftest import STEPS, Workshop, left_behind

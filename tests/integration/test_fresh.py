@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 
 from coordinator.errors import ExitCode
-from coordinator.journal import Status
+from coordinator.record.journal import Status
 from coordinator.runners.engine import FOLDER_LABEL
 from coordinator.runners.isolation import NETWORK, ROLE, TASK
 from tests.integration.conftest import Workshop

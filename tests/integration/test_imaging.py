@@ -10,10 +10,10 @@ import docker
 import numpy as np
 import pytest
 
-from coordinator.job import Job
-from coordinator.journal import Status
 from coordinator.pipeline import Rung
-from coordinator.run import run
+from coordinator.record.journal import Status
+from coordinator.session.job import Job
+from coordinator.session.run import run
 from steps.setup.images import ensure_base, ensure_step
 from tests.integration.conftest import Workshop
 

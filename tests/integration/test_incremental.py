@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
+from coordinator.batch.regions import Grid
 from coordinator.errors import ExitCode
-from coordinator.job import Job
 from coordinator.pipeline import Rung
-from coordinator.regions import Grid
-from coordinator.run import run
+from coordinator.session.job import Job
+from coordinator.session.run import run
 from tests.integration.conftest import STEPS
 
 GRID = Grid(size=100, halo=20)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.messages import ErrorKind, Request, Success, TaskError
+from coordinator.contract import ErrorKind, Request, Success, TaskError
+from coordinator.core.resources import Grant
+from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Resources, Step
-from coordinator.resources import Grant
-from coordinator.runfolder import RunFolder
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.lane import LaneRunner
 from coordinator.runners.process import _Paths, open_process
-from coordinator.tasks import Outcome, StepTask
 
 PROGRAM = """
 import json, os, subprocess, sys, time

@@ -9,8 +9,8 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from coordinator.journal import Status
-from coordinator.preflight import PreflightError
+from coordinator.record.journal import Status
+from coordinator.session.preflight import PreflightError
 from tests.integration.conftest import Workshop
 from tests.integration.registry import Registry, registry
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from coordinator.journal import Status
 from coordinator.pipeline import Rung
-from coordinator.preflight import PreflightError
+from coordinator.record.journal import Status
+from coordinator.session.preflight import PreflightError
 from tests.integration.conftest import STEPS, Workshop
 
 KEPT = [Rung.EXEC, Rung.RESIDENT]

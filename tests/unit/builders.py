@@ -10,12 +10,12 @@ from typing import Any
 
 from hypothesis import settings
 
-from coordinator.batch import Recording
-from coordinator.messages import ErrorKind, Json, Request, Success, TaskError
+from coordinator.batch.folder import Recording
+from coordinator.batch.regions import Point
+from coordinator.contract import ErrorKind, Json, Request, Success, TaskError
+from coordinator.core.resources import Grant
+from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Per, Resources, Step
-from coordinator.regions import Point
-from coordinator.resources import Grant
-from coordinator.tasks import StepTask
 
 PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 """Property tests run the same examples every time, so that a failure is never a matter of luck."""

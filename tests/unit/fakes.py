@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coordinator.batch import BadRecording, Recording
-from coordinator.journal import FailedTask, Journal, Status
-from coordinator.messages import Json, Success, TaskError
+from coordinator.batch.folder import BadRecording, Recording
+from coordinator.batch.regions import Regions, Undivided
+from coordinator.contract import Json, Success, TaskError
+from coordinator.core.resources import Inventory, Ledger
+from coordinator.core.tasks import FetchTask, Outcome, StepTask, Task
 from coordinator.pipeline import Per, Step
-from coordinator.regions import Regions, Undivided
-from coordinator.resources import Inventory, Ledger
-from coordinator.runfolder import RunFolder
-from coordinator.scheduler import Plan, Scheduler
-from coordinator.tasks import FetchTask, Outcome, StepTask, Task
+from coordinator.record.journal import FailedTask, Journal, Status
+from coordinator.record.runfolder import RunFolder
+from coordinator.schedule.scheduler import Plan, Scheduler
 
 Answer = Sequence[Json] | TaskError
 Work = Callable[[StepTask], Answer]

@@ -7,9 +7,9 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.admission import ReadyQueue
+from coordinator.core.admission import ReadyQueue
+from coordinator.core.resources import Grant, Inventory, Ledger
 from coordinator.pipeline import Resources
-from coordinator.resources import Grant, Inventory, Ledger
 from tests.unit.builders import PROPERTY, resources
 
 

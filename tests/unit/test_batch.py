@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from coordinator.batch import BadRecording, Batch, Recording, open_batch, unit_folder
-from coordinator.crs import Projection
+from coordinator.batch.crs import Projection
+from coordinator.batch.folder import BadRecording, Batch, Recording, open_batch, unit_folder
+from coordinator.batch.imageheader import NO_FILE
+from coordinator.batch.regions import Grid, Polygons, Undivided
 from coordinator.errors import BatchError
-from coordinator.imageheader import NO_FILE
-from coordinator.regions import Grid, Polygons, Undivided
 from tests.unit.builders import PROPERTY, collection, feature, square, write_png
 
 RD = "EPSG:28992"

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from coordinator.batch import Recording, open_batch
+from coordinator.batch.folder import Recording, open_batch
 from coordinator.bench import report
 from coordinator.bench.command import chosen
 from coordinator.bench.figures import (

@@ -10,12 +10,12 @@ from typing import cast
 
 import pytest
 
-from coordinator.clean import Cleaned, clean, sweep, sweep_work
 from coordinator.errors import EngineError, UsageError
-from coordinator.journal import Journal
-from coordinator.runfolder import RunFolder
+from coordinator.record.journal import Journal
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
+from coordinator.runners.sweep import Cleaned, clean, sweep, sweep_work
 
 HERE = socket.gethostname()
 

@@ -12,6 +12,7 @@ import pytest
 from coordinator import __version__
 from coordinator.arguments import RUNGS, parser
 from coordinator.cli import COMMANDS, main
+from coordinator.contract import schema
 from coordinator.errors import (
     BatchError,
     CoordinatorError,
@@ -21,7 +22,6 @@ from coordinator.errors import (
     RunFolderError,
     UsageError,
 )
-from coordinator.messages import schema
 from coordinator.pipeline import Rung
 from tests.unit.builders import collection, feature, write_png
 

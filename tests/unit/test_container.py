@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.resources import Grant
-from coordinator.runfolder import RunFolder
+from coordinator.core.resources import Grant
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.stream import Cut, Exchange

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from coordinator.contract import ErrorKind
 from coordinator.errors import EngineError
-from coordinator.messages import ErrorKind
 from coordinator.runners.api import ApiError
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.containers import Containers

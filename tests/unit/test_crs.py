@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.crs import Projection
+from coordinator.batch.crs import Projection
 from coordinator.errors import BatchError
 from tests.unit.builders import PROPERTY, square
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.dataflow import Advance, Dataflow, Retry, Tries, Unit, retry
-from coordinator.messages import ErrorKind, Json
+from coordinator.contract import ErrorKind, Json
+from coordinator.core.dataflow import Advance, Dataflow, Retry, Tries, Unit, retry
 from coordinator.pipeline import Per, Step
 from tests.unit.builders import PROPERTY, error, item, step
 

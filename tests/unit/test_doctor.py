@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from coordinator import doctor
-from coordinator.doctor import Note, State
+from coordinator.commands import doctor
+from coordinator.commands.doctor import Note, State
+from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import ExitCode
 from coordinator.pipeline import Pipeline, Rung, Step
-from coordinator.resources import Gpu, Inventory
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, ImageFacts
 

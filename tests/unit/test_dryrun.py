@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.dryrun import script
+from coordinator.commands.dryrun import script
 from coordinator.errors import CoordinatorError
-from coordinator.job import Job
+from coordinator.session.job import Job
 
 PIPELINE = """\
 name: p

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.contract import TaskError
 from coordinator.errors import RunFolderError
-from coordinator.history import History, Tally
-from coordinator.journal import Attempt, Journal, SessionState, Status
-from coordinator.messages import TaskError
+from coordinator.record.history import History, Tally
+from coordinator.record.journal import Attempt, Journal, SessionState, Status
 from tests.unit.builders import error
 
 
@@ -55,7 +55,7 @@ class TestReadingBesideAWriter:
 
     def test_a_coordinator_that_died_is_read_to_its_last_commit(self, path: Path) -> None:
         program = (
-            "import os, sys; from pathlib import Path; from coordinator.journal import Journal\n"
+            "import os, sys; from pathlib import Path; from coordinator.record.journal import Journal\n"
             "j = Journal(Path(sys.argv[1])); j.begin_session(); j.admit('r1'); j.commit(); os._exit(9)"
         )
         subprocess.run([sys.executable, "-c", program, str(path)], check=False)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coordinator.messages import Success, parse_response
+from coordinator.contract import Success, parse_response
 from steps.imaging import blur, image, plan, write
 from steps.imaging.__main__ import handle
 from steps.stepkit import BadInput

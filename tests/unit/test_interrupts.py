@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from coordinator.interrupts import Interrupts
+from coordinator.session.interrupts import Interrupts
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.inventory import cpu_quota, host_inventory, memory_limit
+from coordinator.runners.inventory import cpu_quota, host_inventory, memory_limit
 
 V2 = {"own": "0::/user/job", "user/cpu.max": "300000 100000", "user/job/cpu.max": "max 100000"}
 V1 = {

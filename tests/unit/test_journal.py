@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError
-from coordinator.journal import Attempt, FailedTask, Journal, SessionState, Status
-from coordinator.messages import ErrorKind
+from coordinator.record.journal import Attempt, FailedTask, Journal, SessionState, Status
 from tests.unit.builders import error, item
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.lanes import Lanes, Seat
+from coordinator.core.lanes import Lanes, Seat
+from coordinator.core.resources import Gpu, Inventory, Ledger
 from coordinator.pipeline import Resources, Rung, Step
-from coordinator.resources import Gpu, Inventory, Ledger
 
 GIB = 1024**3
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from coordinator import executor, imageheader, messages, sidecars, table
+from coordinator import contract as messages
+from coordinator.batch import imageheader, sidecars, table
 from coordinator.pipeline import Step
 from coordinator.runners import container, received
+from coordinator.schedule import executor
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = Step(name="any", image_ref="any")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator import messages
-from coordinator.messages import (
+from coordinator import contract as messages
+from coordinator.contract import (
     ErrorKind,
     Failure,
     RegionMessage,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.contract import PROTOCOL
+from coordinator.core.resources import Inventory
 from coordinator.errors import BatchError, EngineError, PipelineError
-from coordinator.messages import PROTOCOL
 from coordinator.pipeline import Pipeline, Rung
-from coordinator.preflight import PreflightError, Problems, check, check_folder
-from coordinator.resources import Inventory
 from coordinator.runners.engine import ImageFacts
+from coordinator.session.preflight import PreflightError, Problems, check, check_folder
 from tests.unit.builders import resources, step
 
 MACHINE = Inventory(cpus=2, memory=1024**3, gpus=())

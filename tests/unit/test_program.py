@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from coordinator import program
-from coordinator.program import program_id
+from coordinator.runners import program
+from coordinator.runners.program import program_id
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from coordinator import progress
-from coordinator.journal import Status
-from coordinator.progress import Progress
+from coordinator.record.journal import Status
+from coordinator.session import progress
+from coordinator.session.progress import Progress
 from tests.unit.builders import error
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from coordinator.messages import Json
-from coordinator.regions import WHOLE, Grid, Point, Polygons, Undivided, holds
+from coordinator.batch.regions import WHOLE, Grid, Point, Polygons, Undivided, holds
+from coordinator.contract import Json
 from steps.position.core import contains
 from tests.unit.builders import PROPERTY, square
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.commands.replay import find
+from coordinator.contract import ErrorKind
+from coordinator.core.tasks import Evidence, Outcome
 from coordinator.errors import RunFolderError, UsageError
-from coordinator.messages import ErrorKind
 from coordinator.pipeline import Pipeline
-from coordinator.replay import find
-from coordinator.runfolder import RunFolder, write_json
-from coordinator.tasks import Evidence, Outcome
+from coordinator.record.runfolder import RunFolder, write_json
 from tests.unit.builders import error, item, request, step, task
 
 ABOUT = {

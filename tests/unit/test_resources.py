@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.core.resources import Gpu, Grant, Inventory, Ledger, fit, shortage
 from coordinator.pipeline import Resources
-from coordinator.resources import Gpu, Grant, Inventory, Ledger, fit, shortage
 from tests.unit.builders import PROPERTY, resources
 
 GIB = 1024**3

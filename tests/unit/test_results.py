@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from coordinator.crs import Projection
-from coordinator.journal import Journal
+from coordinator.batch.crs import Projection
+from coordinator.commands.score import read_placed
 from coordinator.pipeline import Per
-from coordinator.results import write_results
-from coordinator.scoring import read_placed
+from coordinator.record.journal import Journal
+from coordinator.record.results import write_results
 from tests.unit.builders import item, step
 
 RD = Projection("EPSG:28992")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.commands.retry import retry_job
+from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError, UsageError
-from coordinator.job import FailedOnly, Job
-from coordinator.journal import Journal, SessionState, Status
-from coordinator.messages import ErrorKind
 from coordinator.pipeline import Per, Rung
-from coordinator.retry import retry_job
-from coordinator.runfolder import write_json
+from coordinator.record.journal import Journal, SessionState, Status
+from coordinator.record.runfolder import write_json
+from coordinator.session.job import FailedOnly, Job
 from tests.unit.builders import error, recording, step
 from tests.unit.fakes import Run
 from tests.unit.test_scheduler import failing

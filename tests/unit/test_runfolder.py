@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.core.tasks import Evidence, Outcome
 from coordinator.errors import RunFolderError
-from coordinator.runfolder import RunFolder, owner, write_json, written_aside
-from coordinator.tasks import Evidence, Outcome
+from coordinator.record.runfolder import RunFolder, owner, write_json, written_aside
 from tests.unit.builders import error, item, request, task
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.batch import BadRecording, Recording
-from coordinator.journal import Status
-from coordinator.messages import ErrorKind, Json, TaskError
+from coordinator.batch.folder import BadRecording, Recording
+from coordinator.batch.regions import Grid
+from coordinator.contract import ErrorKind, Json, TaskError
+from coordinator.core.resources import Gpu, Inventory
+from coordinator.core.tasks import FetchTask, StepTask, Task
 from coordinator.pipeline import Per, Rung, Step
-from coordinator.regions import Grid
-from coordinator.resources import Gpu, Inventory
-from coordinator.tasks import FetchTask, StepTask, Task
+from coordinator.record.journal import Status
 from tests.unit.builders import error, item, recording, step
 from tests.unit.fakes import Answer, Choose, FakeExecutor, Run, echo, first, last
 

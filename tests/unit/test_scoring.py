@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.crs import Projection
+from coordinator.batch.crs import Projection
+from coordinator.commands.score import Placed, match, read_placed
 from coordinator.errors import UsageError
-from coordinator.scoring import Placed, match, read_placed
 from tests.unit.builders import PROPERTY, collection, feature
 
 RD = Projection("EPSG:28992")

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from starlette.requests import ClientDisconnect
 
-from coordinator.messages import Json
+from coordinator.contract import Json
 from coordinator.service.app import create_app
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job

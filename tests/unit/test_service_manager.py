@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from coordinator.messages import ErrorKind, Success, TaskError
+from coordinator.contract import ErrorKind, Success, TaskError
+from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Rung
+from coordinator.schedule.threads import Sink
 from coordinator.service.execution import Program
 from coordinator.service.jobs import File, Job, State
 from coordinator.service.manager import Live, Manager
@@ -20,8 +22,6 @@ from coordinator.service.pool import Pool
 from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
 from coordinator.service.store import Store
-from coordinator.tasks import Outcome, StepTask
-from coordinator.threads import Sink
 from tests.unit.builders import error, write_png
 
 WAIT = 20

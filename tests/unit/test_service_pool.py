@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from coordinator.messages import ErrorKind, Success, TaskError
+from coordinator.contract import ErrorKind, Success, TaskError
+from coordinator.core.tasks import Outcome, StepTask
+from coordinator.schedule.threads import Sink
 from coordinator.service.pool import JobExecutor, Pool
 from coordinator.service.rotation import Rotation
-from coordinator.tasks import Outcome, StepTask
-from coordinator.threads import Sink
 from tests.unit.builders import error, item, request, success, task
 
 

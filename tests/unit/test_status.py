@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.commands.status import State, grouped, lines, status
+from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError
-from coordinator.journal import FailedTask, Journal, SessionState
-from coordinator.messages import ErrorKind
-from coordinator.runfolder import RunFolder
-from coordinator.status import State, grouped, lines, status
+from coordinator.record.journal import FailedTask, Journal, SessionState
+from coordinator.record.runfolder import RunFolder
 from tests.unit.builders import error
 
 

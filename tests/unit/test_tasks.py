@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from coordinator.messages import Json, RegionMessage
+from coordinator.contract import Json, RegionMessage
+from coordinator.core.resources import Grant
+from coordinator.core.tasks import FetchTask, StepTask, image_paths, task_key
 from coordinator.pipeline import Step
-from coordinator.resources import Grant
-from coordinator.tasks import FetchTask, StepTask, image_paths, task_key
 from tests.unit.builders import item, request, resources, square, step, task
 
 STEP = step("detect", params={"a": 1, "b": 2})

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.messages import ErrorKind, Success, TaskError
-from coordinator.runfolder import RunFolder, remove_tree
+from coordinator.contract import ErrorKind, Success, TaskError
+from coordinator.core.tasks import StepTask
+from coordinator.record.runfolder import RunFolder, remove_tree
 from coordinator.runners import workfolder
 from coordinator.runners.workfolder import discard, hand_over, prepare
-from coordinator.tasks import StepTask
 from tests.unit.builders import error, item, request, success, task
 
 

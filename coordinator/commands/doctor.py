@@ -1,0 +1,278 @@
+"""Whether this machine can run pipelines: engine, GPUs, disk, limits, images, leftovers; and what to do.
+
+Nothing is changed. Every finding is a value; the functions that judge take plain facts.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from coordinator.contract import PROTOCOL
+from coordinator.core.resources import Inventory
+from coordinator.errors import CoordinatorError, EngineError, ExitCode
+from coordinator.pipeline import Pipeline, Rung
+from coordinator.record.runfolder import owner
+from coordinator.runners.container import HOST_LABEL
+from coordinator.runners.engine import FOLDER_LABEL, Engine, ImageFacts
+from coordinator.runners.inventory import host_inventory
+from coordinator.session.preflight import fitted, shortages
+
+_GIB = 1024**3
+_LITTLE_DISK, _FULL_DISK = 10 * _GIB, _GIB
+_LITTLE_INODES = 100_000
+_FEW_FILES, _FEW_PROCESSES = 1024, 512
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+class State(StrEnum):
+    """How something is."""
+
+    OK = "OK"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """One thing that was looked at: how it is, and what to do if it is not well."""
+
+    state: State
+    topic: str
+    said: str
+    todo: str = ""
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.state:8} {self.topic:10} {self.said}"
+        if self.todo:
+            yield f"{'':20}-> {self.todo}"
+
+
+def ok(topic: str, said: str) -> Note:
+    return Note(state=State.OK, topic=topic, said=said)
+
+
+def warning(topic: str, said: str, todo: str) -> Note:
+    return Note(state=State.WARNING, topic=topic, said=said, todo=todo)
+
+
+def problem(topic: str, said: str, todo: str) -> Note:
+    return Note(state=State.PROBLEM, topic=topic, said=said, todo=todo)
+
+
+def exit_code(notes: list[Note]) -> ExitCode:
+    """0 unless there is a problem."""
+    return ExitCode.SOME_FAILED if any(note.state is State.PROBLEM for note in notes) else ExitCode.DONE
+
+
+def examine(pipeline: Pipeline, out: Path) -> Iterator[Note]:
+    """Everything, as it is found. ``out`` is where run folders will lie."""
+    inventory = host_inventory()
+    try:
+        engine = Engine()
+    except EngineError as error:
+        first, *todo = str(error).splitlines()
+        yield problem("engine", first, " ".join(line.strip() for line in todo))
+        yield from _machine(pipeline, inventory, out, {})
+        return
+    try:
+        info = engine.info()
+        yield from engine_notes(engine.describe(), info)
+        yield from _machine(pipeline, inventory, out, info)
+        yield from _images(pipeline, engine)
+        yield from _leftovers(engine.containers())
+    except EngineError as error:
+        yield problem("engine", str(error), "see the engine's own log; `make engine` starts one")
+    finally:
+        engine.close()
+
+
+# -- the engine --------------------------------------------------------------------------------------------
+
+_LIMITS = {
+    "MemoryLimit": "memory",
+    "SwapLimit": "swap",
+    "CpuCfsQuota": "CPU",
+    "PidsLimit": "process",
+}
+
+
+def engine_notes(facts: Mapping[str, str], info: Mapping[str, Any]) -> Iterator[Note]:
+    """The engine's name and versions, and what of a step's isolation it cannot do."""
+    yield ok("engine", f"{facts['platform']} {facts['version']}, API {facts['api']}, {_where(info)}")
+    if info.get("OSType", "linux") != "linux":
+        yield problem("engine", f"it runs {info['OSType']} containers", "switch it to Linux containers")
+    cgroup = f"cgroup v{info.get('CgroupVersion', '1')}, driver {info.get('CgroupDriver', 'unknown')}"
+    if info.get("CgroupDriver") == "none":
+        yield problem(
+            "limits", f"{cgroup}: no limit of a step is kept", "delegate cgroups to the rootless engine"
+        )
+    missing = [name for key, name in _LIMITS.items() if info.get(key) is False]
+    if missing:
+        yield warning(
+            "limits",
+            f"{cgroup}: the engine has no {', '.join(missing)} limits, so that a step may take more than it asked for",
+            "start the kernel with cgroup_enable=memory swapaccount=1 (cgroup v1), or use cgroup v2",
+        )
+    else:
+        yield ok("limits", f"{cgroup}; memory, swap, CPU and process limits are kept")
+    for text in _other_warnings(info):
+        yield warning("engine", text, "see the engine's documentation; a run does not depend on it")
+
+
+def _where(info: Mapping[str, Any]) -> str:
+    return f"{info.get('NCPU', '?')} CPUs, {_gib(int(info.get('MemTotal') or 0))} of memory"
+
+
+def _other_warnings(info: Mapping[str, Any]) -> list[str]:
+    """The engine's warnings but for those about limits, which are told already."""
+    told = [str(text) for text in info.get("Warnings") or ()]
+    return [text for text in told if "limit" not in text.lower() and "bridge-nf-call" not in text]
+
+
+# -- the machine -------------------------------------------------------------------------------------------
+
+
+def _machine(pipeline: Pipeline, inventory: Inventory, out: Path, info: Mapping[str, Any]) -> Iterator[Note]:
+    yield from gpu_notes(inventory, info, has_driver=_NVIDIA_DRIVER.exists())
+    yield _disk("run folder", out)
+    if (root := info.get("DockerRootDir")) and Path(root).exists():
+        yield _disk("engine's data", Path(root))
+    yield from _process_limits()
+    short = shortages(fitted(pipeline, inventory), inventory)
+    have = f"{inventory.cpus:g} CPUs and {_gib(inventory.memory)} of memory within this process's limits"
+    if not short:
+        yield ok("machine", f"{have}: enough for pipeline {pipeline.name!r}")
+    for reason in short:
+        yield problem("machine", reason, "a larger machine, or smaller resources in the pipeline")
+
+
+def gpu_notes(inventory: Inventory, info: Mapping[str, Any], *, has_driver: bool) -> Iterator[Note]:
+    """The GPUs that NVML lists, and whether the engine can hand them to containers."""
+    if not inventory.gpus:
+        if has_driver:
+            yield warning(
+                "GPU",
+                "there is an NVIDIA driver, but NVML lists no device",
+                "pip install '.[gpu]'; see nvidia-smi",
+            )
+        else:
+            yield ok("GPU", "none; steps with gpu_optional run without one")
+        return
+    yield ok("GPU", ", ".join(f"{gpu.uuid} ({_gib(gpu.memory)})" for gpu in inventory.gpus))
+    if info and "nvidia" not in (info.get("Runtimes") or {}):
+        yield warning(
+            "GPU",
+            "the engine has no nvidia runtime, so that containers may get no GPU",
+            "install nvidia-container-toolkit, then nvidia-ctk runtime configure and restart the engine",
+        )
+
+
+def _disk(what: str, path: Path) -> Note:
+    """Free space and inodes of the file system on which a path lies or will lie."""
+    while True:
+        try:
+            free = shutil.disk_usage(path).free
+            inodes = os.statvfs(path)
+            break
+        except OSError:
+            if path == path.parent:
+                return problem("disk", f"{what}: its free space cannot be told", "name another folder")
+            path = path.absolute().parent
+    return disk_note(f"{what}, {path}", free, inodes.f_favail if inodes.f_files else None)
+
+
+def disk_note(what: str, free: int, inodes: int | None) -> Note:
+    """``free`` is bytes; ``inodes`` is None on a file system that does not count them."""
+    said = f"{what}: {_gib(free)} free"
+    todo = "make room (`docker image prune`, `docker builder prune`, old run folders), or name another disk"
+    if free < _FULL_DISK:
+        return problem("disk", said, todo)
+    if free < _LITTLE_DISK:
+        return warning("disk", said, todo)
+    if inodes is not None and inodes < _LITTLE_INODES:
+        return warning("disk", f"{said}, but only {inodes} files more", todo)
+    return ok("disk", said)
+
+
+def _process_limits() -> Iterator[Note]:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    yield limit_note("open files", files, _FEW_FILES, "ulimit -n 4096 (each running task takes a few)")
+    yield limit_note(
+        "processes", processes, _FEW_PROCESSES, "ulimit -u 4096 (each running task takes a thread)"
+    )
+
+
+def limit_note(what: str, value: int, least: int, todo: str) -> Note:
+    """A limit of this process, of which ``least`` is what a large run wants."""
+    if value == resource.RLIM_INFINITY:
+        return ok("limits", f"{what}: unlimited")
+    return ok("limits", f"{what}: {value}") if value >= least else warning("limits", f"{what}: {value}", todo)
+
+
+# -- images and leftovers ------------------------------------------------------------------------------------
+
+
+def _images(pipeline: Pipeline, engine: Engine) -> Iterator[Note]:
+    for step in pipeline.steps:
+        if step.rung is Rung.PROCESS and step.command is not None:
+            continue
+        try:
+            yield image_note(step.name, engine.image(step.image_ref), rung=step.rung)
+        except CoordinatorError as error:
+            said, _, todo = str(error).partition("; ")
+            yield problem("image", f"step {step.name!r}: {said}", todo)
+
+
+def image_note(step: str, image: ImageFacts, *, rung: Rung) -> Note:
+    """Whether a step's image says that it speaks this contract."""
+    said = f"step {step!r}: {image.image_ref}"
+    protocol = image.labels.get("coordinator.protocol")
+    loops = image.labels.get("coordinator.loop") == "true"
+    if protocol not in (None, str(PROTOCOL)):
+        todo = f"build it for protocol {PROTOCOL}"
+        return problem("image", f"{said} speaks protocol {protocol}, this coordinator {PROTOCOL}", todo)
+    if rung is Rung.RESIDENT and not loops:
+        return problem("image", f"{said} does not loop over lines", "use --rung fresh or exec")
+    if protocol is None:
+        todo = f'LABEL coordinator.protocol="{PROTOCOL}"; check it with check-step'
+        return warning("image", f"{said} does not say which protocol it speaks", todo)
+    return ok("image", f"{said}, protocol {protocol}" + (", loops over lines" if loops else ""))
+
+
+def _leftovers(containers: Mapping[str, Mapping[str, str]]) -> Iterator[Note]:
+    # The containers are listed before the locks are looked at: a run takes its lock first and gives it up last.
+    folders = {labels[FOLDER_LABEL] for labels in containers.values() if FOLDER_LABEL in labels}
+    live = {folder for folder in folders if owner(Path(folder)) is not None}
+    yield leftover_note(containers, live, host=socket.gethostname())
+
+
+def leftover_note(containers: Mapping[str, Mapping[str, str]], live: set[str], *, host: str) -> Note:
+    """Containers of runs that nobody is at work on; ``live`` are the folders that somebody holds.
+
+    Another host's containers on a shared engine are that host's affair.
+    """
+    dead = [
+        labels[FOLDER_LABEL]
+        for labels in containers.values()
+        if labels.get(HOST_LABEL) == host and labels.get(FOLDER_LABEL, "") not in {"", *live}
+    ]
+    if not dead:
+        return ok("leftovers", "no containers of runs that nobody is at work on")
+    return warning(
+        "leftovers",
+        f"{len(dead)} containers of runs that nobody is at work on: {', '.join(sorted(set(dead))[:3])}",
+        "python -m coordinator clean",
+    )
+
+
+def _gib(size: int) -> str:
+    return f"{size / _GIB:.1f} GiB"

@@ -1,0 +1,134 @@
+"""``replay``: a failed task once more, from its evidence, in a fresh container, with its output on the terminal.
+
+The journal, the results and the evidence stay as they are; what the step writes goes with the replay.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from coordinator.batch.folder import WORK_MOUNT, unit_folder
+from coordinator.contract import Request, decode
+from coordinator.core.resources import Ledger, fit, shortage
+from coordinator.core.tasks import StepTask
+from coordinator.errors import CoordinatorError, RunFolderError, UsageError
+from coordinator.pipeline import Pipeline, Step
+from coordinator.record.runfolder import REPLAY, RunFolder, read_about, remove_tree
+from coordinator.runners.engine import Engine
+from coordinator.runners.inventory import host_inventory
+from coordinator.runners.once import Verdict, run_once
+from coordinator.runners.stream import Live
+
+_NAMED = 20
+"""Failed tasks that are listed where one is asked for that is not there."""
+_FILES = "files"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A failed task with all that is needed to run it again; ``image_ref`` may be an image's id."""
+
+    folder: RunFolder
+    request: Request
+    step: Step
+    image_ref: str
+
+
+def find(run_folder: Path, task: str) -> Failure:
+    """The failed task ``task`` of a run. Raises CoordinatorError if there is none, or too little is known of it."""
+    about = read_about(run_folder)
+    folder = RunFolder(path=run_folder.resolve(), batch=Path(about["batch"]["folder"]))
+    evidence = folder.failures / unit_folder(task)
+    if not (evidence / "error.json").is_file():
+        raise UsageError(_unknown(folder, task))
+    request = _request(evidence, task)
+    steps = {step.name: step for step in Pipeline.model_validate(about["pipeline"]).steps}
+    if request.step not in steps:
+        raise UsageError(
+            f"the last session of this run had no step {request.step!r}, of which {task!r} is a task"
+        )
+    step = steps[request.step]
+    pinned = about["images"].get(step.name, {}).get("id")
+    return Failure(folder=folder, request=request, step=step, image_ref=pinned or step.image_ref)
+
+
+def replay(engine: Engine, failure: Failure, live: Live) -> Verdict:
+    """Runs it. Raises CoordinatorError if that cannot be done here."""
+    inventory = host_inventory()
+    step = failure.step.model_copy(update={"resources": fit(failure.step.resources, inventory)})
+    grant = Ledger(inventory).reserve(step.resources)
+    if grant is None:
+        raise UsageError(f"step {step.name!r} {shortage(step.resources, inventory)}")
+    image = _image(engine, failure)
+    with _own_folder(failure.folder) as own:
+        work_dir = str(WORK_MOUNT / REPLAY / own.path.name / _FILES)
+        request = failure.request.model_copy(update={"work_dir": work_dir})
+        task = StepTask(request=request, step=step, image_id=image, grant=grant)
+        return run_once(engine, task, failure.folder, owner=own, live=live)
+
+
+def _image(engine: Engine, failure: Failure) -> str:
+    try:
+        return engine.image(failure.image_ref).id
+    except CoordinatorError as error:
+        raise UsageError(
+            f"the image of step {failure.step.name!r} is no longer on this engine: {failure.image_ref}\n"
+            f"  `retry --failed` runs the task with what {failure.step.image_ref!r} is now"
+        ) from error
+
+
+def _request(evidence: Path, task: str) -> Request:
+    try:
+        return Request.model_validate(decode((evidence / "request.json").read_bytes()))
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{task!r} never came to a step, so nothing can be run again{_reason(evidence)}"
+        ) from error
+    except (OSError, ValueError, ValidationError) as error:
+        raise RunFolderError(f"{evidence / 'request.json'} cannot be read: {error}") from error
+
+
+def _reason(evidence: Path) -> str:
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        return (
+            f"; it failed of this: {json.loads((evidence / 'error.json').read_bytes())['error']['message']}"
+        )
+    return ""
+
+
+def _unknown(folder: RunFolder, task: str) -> str:
+    evidence = sorted(folder.failures.glob("*/error.json"))
+    if not evidence:
+        return f"no task {task!r} has failed in {str(folder.path)!r}, nor has any other"
+    names = []
+    for path in evidence[:_NAMED]:
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            names.append(str(json.loads(path.read_bytes())["task"]))
+    more = f"\n  ... and {len(evidence) - _NAMED} more" if len(evidence) > _NAMED else ""
+    listed = "".join(f"\n  {name}" for name in names)
+    return f"no task {task!r} has failed in {str(folder.path)!r}; these have:{listed}{more}"
+
+
+@contextmanager
+def _own_folder(run: RunFolder) -> Iterator[RunFolder]:
+    """A folder below the run's work folder, with a lock of its own so that nobody sweeps what belongs to it."""
+    own = RunFolder(path=run.work / REPLAY / f"{os.getpid()}-{secrets.token_hex(4)}", batch=run.batch)
+    try:
+        own.path.mkdir(parents=True)
+    except OSError as error:
+        raise RunFolderError(f"{str(own.path)!r} cannot be made: {error.strerror}") from error
+    try:
+        with own.locked():
+            yield own
+    finally:
+        remove_tree(own.path)
+        with suppress(OSError):  # another replay is going on
+            own.path.parent.rmdir()

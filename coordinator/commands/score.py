@@ -1,0 +1,144 @@
+"""How well a run's objects agree with a truth: one-to-one matching within a radius, closest pairs first."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coordinator.batch.crs import Projection
+from coordinator.contract import Json
+from coordinator.errors import UsageError
+
+Position = tuple[float, float, float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """An object or a true sign: metres in the projected CRS; ``category`` is None where it is not known."""
+
+    id: str
+    position: Position
+    category: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """A found object and the true one it is taken for; ``error`` is metres in the horizontal plane."""
+
+    found: Placed
+    true: Placed
+    error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """The figures; ratios without a denominator are None."""
+
+    radius: float
+    true: int
+    found: int
+    matches: tuple[Match, ...]
+
+    @property
+    def precision(self) -> float | None:
+        return len(self.matches) / self.found if self.found else None
+
+    @property
+    def recall(self) -> float | None:
+        return len(self.matches) / self.true if self.true else None
+
+    @property
+    def f1(self) -> float | None:
+        total = self.found + self.true
+        return 2 * len(self.matches) / total if total else None
+
+    @property
+    def mean_error(self) -> float | None:
+        return statistics.fmean(match.error for match in self.matches) if self.matches else None
+
+    @property
+    def median_error(self) -> float | None:
+        return statistics.median(match.error for match in self.matches) if self.matches else None
+
+    @property
+    def category_accuracy(self) -> float | None:
+        """Over the matched objects whose true category is known."""
+        known = [match for match in self.matches if match.true.category is not None]
+        right = sum(match.found.category == match.true.category for match in known)
+        return right / len(known) if known else None
+
+    def as_json(self) -> Json:
+        names = ("precision", "recall", "f1", "mean_error", "median_error", "category_accuracy")
+        figures = {name: getattr(self, name) for name in names}
+        return {
+            "radius": self.radius,
+            "true": self.true,
+            "found": self.found,
+            "matched": len(self.matches),
+            **figures,
+        }
+
+
+def match(found: Sequence[Placed], true: Sequence[Placed], radius: float) -> Score:
+    """Pairs found and true objects one to one, the closest first, at most ``radius`` metres apart.
+
+    The distance is three-dimensional where both heights are known, so that signs on one pole are told apart.
+    """
+    pairs = sorted(
+        (distance, a, b)
+        for a, one in enumerate(found)
+        for b, other in enumerate(true)
+        if abs(one.position[0] - other.position[0]) <= radius
+        and (distance := _distance(one.position, other.position)) <= radius
+    )
+    free_found, free_true = set(range(len(found))), set(range(len(true)))
+    matches = []
+    for _, a, b in pairs:
+        if a in free_found and b in free_true:
+            free_found.discard(a)
+            free_true.discard(b)
+            error = math.dist(found[a].position[:2], true[b].position[:2])
+            matches.append(Match(found=found[a], true=true[b], error=error))
+    return Score(radius=radius, true=len(true), found=len(found), matches=tuple(matches))
+
+
+def read_placed(path: Path, projection: Projection | None = None) -> tuple[list[Placed], Projection | None]:
+    """The points of a GeoJSON file and the CRS they are in (None if there is no point to tell it).
+
+    Points whose ``crs`` property is that CRS are taken by their ``x`` and ``y``; others are turned from WGS84.
+    Raises UsageError if the file is no such thing.
+    """
+    try:
+        features = json.loads(path.read_text(encoding="utf-8"))["features"]
+        placed = []
+        for number, feature in enumerate(features):
+            properties = feature.get("properties") or {}
+            if named := properties.get("crs"):
+                projection = projection or Projection.named(named)
+            projection = projection or Projection.utm(*feature["geometry"]["coordinates"][:2])
+            placed.append(_placed(feature, properties, projection, number))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: not a GeoJSON FeatureCollection of points: {error!r}") from error
+    return placed, projection
+
+
+def _placed(feature: Json, properties: Json, projection: Projection, number: int) -> Placed:
+    if properties.get("crs") == projection.name and "x" in properties:
+        x, y, z = properties["x"], properties["y"], properties.get("z")
+    else:
+        x, y = projection.to_projected(*feature["geometry"]["coordinates"][:2])
+        z = properties.get("z")
+    name = str(properties.get("id") or feature.get("id") or number)
+    return Placed(id=name, position=(x, y, z), category=properties.get("category"))
+
+
+def _distance(a: Position, b: Position) -> float:
+    if a[2] is None or b[2] is None:
+        return math.dist(a[:2], b[:2])
+    return math.dist((a[0], a[1], a[2]), (b[0], b[1], b[2]))

@@ -1,0 +1,216 @@
+"""``status``: what a run has come to, told by its journal alone, and whether a coordinator is at work on it now."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from coordinator.contract import Json
+from coordinator.record.history import Attempts, History, Tally
+from coordinator.record.journal import BATCH, FailedTask, SessionState, Status
+from coordinator.record.runfolder import Owner, RunFolder, owner
+
+_EXAMPLES = 3
+_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S+|\d+(\.\d+)?")
+"""What differs between messages of one reason: names, paths, numbers."""
+_NOTHING = Tally(now=0, before=0)
+
+
+class State(StrEnum):
+    """What is going on in a run folder."""
+
+    AT_WORK = "at work"
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    DIED = "died"
+    ENDED = "ended"
+    """How is not known: by a version that did not note it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepStatus:
+    """One step: tasks by final state in the last session, and those of earlier ones that it has not come to.
+
+    ``seconds`` is the mean from submission to end of an attempt, ``rate`` attempts that ended well a second.
+    """
+
+    name: str
+    succeeded: int
+    failed: int
+    skipped: int
+    before: int
+    attempts: int
+    failed_attempts: int
+    seconds: float | None
+    rate: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Failed tasks of one step for one reason; ``message`` is the first one's."""
+
+    step: str
+    kind: str
+    message: str
+    count: int
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything ``status`` tells. ``last`` is when the last attempt ended; times are seconds since the epoch."""
+
+    folder: Path
+    run_id: str | None
+    batch: str | None
+    session: int
+    state: State
+    owner: Owner | None
+    started: float | None
+    last: float | None
+    recordings: int
+    steps: tuple[StepStatus, ...]
+    reasons: tuple[Reason, ...]
+    proceed: str | None
+    """The command that goes on from here; None if nothing is left to do."""
+
+    def as_json(self) -> Json:
+        """The same for programs."""
+        return {
+            "folder": str(self.folder),
+            "run_id": self.run_id,
+            "batch": self.batch,
+            "session": self.session,
+            "state": str(self.state),
+            "owner": {"words": str(self.owner), **(self.owner.as_json() or {})} if self.owner else None,
+            "started": self.started,
+            "last": self.last,
+            "recordings": self.recordings,
+            "steps": {step.name: {k: v for k, v in vars(step).items() if k != "name"} for step in self.steps},
+            "failures": [{**vars(reason), "tasks": list(reason.tasks)} for reason in self.reasons],
+            "continue": self.proceed,
+        }
+
+
+def status(run_folder: Path) -> Report:
+    """Reads a run's status; nothing is changed. Raises RunFolderError for what is no run folder."""
+    folder = RunFolder(run_folder, run_folder)
+    at_work = owner(run_folder)
+    with History(folder.journal) as history:
+        attempts = history.attempts()
+        state = _state(at_work, history.state)
+        started = history.fact("started")
+        reasons = grouped(history.failures())
+        return Report(
+            folder=run_folder,
+            run_id=history.fact("run_id"),
+            batch=history.fact("batch"),
+            session=history.session,
+            state=state,
+            owner=at_work,
+            started=float(started) if started else None,
+            last=max((tried.last for tried in attempts.values()), default=None),
+            recordings=history.recordings(),
+            steps=tuple(_steps(history, attempts)),
+            reasons=reasons,
+            proceed=_proceed(run_folder, history, state, failed=bool(reasons)),
+        )
+
+
+def grouped(failures: Iterable[FailedTask]) -> tuple[Reason, ...]:
+    """Failures by step, kind and message, the most frequent reason first; names and numbers make no difference."""
+    groups: dict[tuple[str, str, str], Reason] = {}
+    for failure in failures:
+        key = (failure.step, failure.error.kind, _VARIABLE.sub("*", failure.error.message))
+        so_far = groups.get(key)
+        groups[key] = Reason(
+            step=failure.step,
+            kind=failure.error.kind,
+            message=so_far.message if so_far else failure.error.message,
+            count=so_far.count + 1 if so_far else 1,
+            tasks=(*(so_far.tasks if so_far else ()), failure.id)[:_EXAMPLES],
+        )
+    return tuple(sorted(groups.values(), key=lambda reason: -reason.count))
+
+
+def _state(at_work: Owner | None, noted: SessionState | None) -> State:
+    if at_work is not None:
+        return State.AT_WORK
+    if noted is None:
+        return State.ENDED
+    return {SessionState.COMPLETE: State.COMPLETE, SessionState.INTERRUPTED: State.INTERRUPTED}.get(
+        noted, State.DIED
+    )
+
+
+def _steps(history: History, attempts: dict[str, Attempts]) -> Iterator[StepStatus]:
+    tallies = history.tallies()
+    planned = json.loads(history.fact("steps") or "[]")
+    names = [BATCH, *planned, *sorted({step for step, _ in tallies})]
+    for name in dict.fromkeys(names):
+        of = {status: tallies.get((name, status), _NOTHING) for status in Status}
+        tried = attempts.get(name)
+        if name in planned or tried or any(tally != _NOTHING for tally in of.values()):
+            yield StepStatus(
+                name=name,
+                succeeded=of[Status.SUCCEEDED].now,
+                failed=of[Status.FAILED].now,
+                skipped=of[Status.SKIPPED].now,
+                before=sum(tally.before for tally in of.values()),
+                attempts=tried.count if tried else 0,
+                failed_attempts=tried.failed if tried else 0,
+                seconds=tried.mean if tried else None,
+                rate=tried.rate if tried else None,
+            )
+
+
+def _proceed(run_folder: Path, history: History, state: State, *, failed: bool) -> str | None:
+    if state is State.AT_WORK:
+        return None
+    if history.covered:
+        is_left = failed or state is not State.COMPLETE
+        return f"python -m coordinator retry --failed {run_folder}" if is_left else None
+    command, directory = history.fact("command"), history.fact("directory")
+    return (
+        f"(cd {directory} && {command})" if command and directory else "the command that it was started with"
+    )
+
+
+def lines(report: Report) -> Iterator[str]:
+    """The report for a reader."""
+    yield f"run         {report.folder}  (id {report.run_id or '-'}, session {report.session})"
+    yield f"batch       {report.batch or '-'}, {report.recordings} recordings taken in"
+    yield f"state       {_told(report)}"
+    yield f"{'step':12}{'succeeded':>10}{'failed':>8}{'skipped':>8}{'attempts':>10}{'s each':>8}{'per s':>8}"
+    for step in report.steps:
+        row = f"{step.name:12}{step.succeeded:10}{step.failed:8}{step.skipped:8}{step.attempts:10}"
+        row += f"{_number(step.seconds)}{_number(step.rate)}"
+        yield row + (f"  + {step.before} of earlier sessions, not come to since" if step.before else "")
+    for reason in report.reasons:
+        yield f"  {reason.count} failed at {reason.step}: {reason.kind}: {reason.message}"
+        more = f" and {reason.count - len(reason.tasks)} more" if reason.count > len(reason.tasks) else ""
+        yield "      " + ", ".join(repr(task) for task in reason.tasks) + more
+    if report.proceed:
+        yield f"continue    {report.proceed}"
+
+
+def _told(report: Report) -> str:
+    began = f", begun {_clock(report.started)}" if report.started else ""
+    last = f", last attempt ended {_clock(report.last)}" if report.last else ""
+    if report.state is State.AT_WORK:
+        return f"at work: {report.owner}{last}"
+    died = " before its end" if report.state is State.DIED else ""
+    return f"{report.state}{died}{began}{last}"
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _number(value: float | None) -> str:
+    return f"{'-' if value is None else f'{value:.2f}':>8}"

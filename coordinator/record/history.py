@@ -1,0 +1,141 @@
+"""A journal read from outside, at any time: while a coordinator writes to it (SQLite's WAL), or after it died.
+
+Nothing is written, so it never stands in a coordinator's way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from coordinator.contract import ErrorKind, TaskError
+from coordinator.errors import RunFolderError
+from coordinator.record.journal import FailedTask, SessionState, Status
+
+_STEP_OF_ATTEMPT = "substr(task, 1, instr(task, '/') - 1)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """So many tasks ended in one state: in the last session, and in earlier ones and not again since."""
+
+    now: int
+    before: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempts:
+    """The last session's attempts at a step's tasks. Times are seconds since the epoch, ``mean`` is seconds."""
+
+    count: int
+    failed: int
+    first: float
+    last: float
+    mean: float
+
+    @property
+    def rate(self) -> float | None:
+        """Attempts that ended well, a second."""
+        return (self.count - self.failed) / (self.last - self.first) if self.last > self.first else None
+
+
+class History:
+    """The journal of one run folder as it is at this moment; a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the journal at ``path``. Raises RunFolderError if there is none that can be read."""
+        if not path.is_file():
+            raise RunFolderError(f"{str(path.parent)!r} is no run folder: it has no {path.name}")
+        self._path = path
+        try:
+            self._db = _connect(path)
+            self._db.execute("BEGIN")  # one moment for all that is read
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+        self.session = int(self.fact("session") or 0)
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def fact(self, name: str) -> str | None:
+        """What the coordinator noted under this name."""
+        found = next(self._rows("SELECT value FROM facts WHERE name = ?", name), None)
+        return str(found[0]) if found else None
+
+    @property
+    def state(self) -> SessionState | None:
+        """How far the last session came; None if that was not noted."""
+        noted = self.fact("session_state")
+        return SessionState(noted) if noted else None
+
+    @property
+    def covered(self) -> bool:
+        """Whether a session has taken in the whole batch, so that all that is left are failures."""
+        return self.fact("covered") == "yes"
+
+    def recordings(self) -> int:
+        """The number of recordings that the last session has taken in."""
+        ((count,),) = self._rows("SELECT COUNT(*) FROM recordings WHERE session = ?", self.session)
+        return int(count)
+
+    def tallies(self) -> dict[tuple[str, Status], Tally]:
+        """The number of tasks by step and final state."""
+        query = "SELECT step, status, SUM(session = ?1), SUM(session <> ?1) FROM tasks GROUP BY step, status"
+        return {
+            (step, Status(status)): Tally(now=now, before=before)
+            for step, status, now, before in self._rows(query, self.session)
+        }
+
+    def attempts(self) -> dict[str, Attempts]:
+        """The last session's attempts by step."""
+        query = (
+            f"SELECT {_STEP_OF_ATTEMPT}, COUNT(*), COUNT(error_kind), MIN(submitted), MAX(ended), "
+            "AVG(ended - submitted) FROM attempts WHERE session = ? GROUP BY 1"
+        )
+        return {
+            step: Attempts(count=count, failed=failed, first=first, last=last, mean=mean)
+            for step, count, failed, first, last, mean in self._rows(query, self.session)
+        }
+
+    def failures(self) -> Iterator[FailedTask]:
+        """The failed tasks, by id: the last session's, and those that it did not come to if it did not complete."""
+        query = (
+            "SELECT id, step, unit, error_kind, error_message FROM tasks "
+            "WHERE status = ? AND session >= ? ORDER BY id"
+        )
+        since = self.session if self.state in (None, SessionState.COMPLETE) else 0
+        for task, step, unit, kind, message in self._rows(query, Status.FAILED, since):
+            error = TaskError(kind=ErrorKind(kind), message=message)
+            yield FailedTask(id=task, step=step, unit=unit, error=error)
+
+    def succeeded(self, step: str) -> Iterator[str]:
+        """The units that a step's tasks succeeded with, in whatever session."""
+        for (unit,) in self._rows(
+            "SELECT unit FROM tasks WHERE step = ? AND status = ?", step, Status.SUCCEEDED
+        ):
+            yield unit
+
+    def _rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: sqlite3.Error) -> RunFolderError:
+        return RunFolderError(f"journal {self._path} cannot be read: {error}")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # A journal at rest is opened as one that nobody writes to, or else SQLite would leave files beside it.
+    at_rest = not path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro&immutable=1" if at_rest else "mode=ro"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)

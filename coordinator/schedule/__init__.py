@@ -1,0 +1,1 @@
+"""The one loop that owns a run's state, and the seam behind which its tasks run."""

@@ -1,0 +1,80 @@
+"""Blocking work side by side: a pool of threads around functions from one task to its outcome."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from coordinator.contract import ErrorKind, TaskError
+from coordinator.core.tasks import Outcome, Task
+
+Sink = Callable[[Sequence[Outcome]], None]
+"""Takes outcomes, from any thread."""
+
+
+class Inbox:
+    """Outcomes from any threads on their way to one."""
+
+    def __init__(self) -> None:
+        self._outcomes: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
+        self.put: Sink = self._outcomes.put
+
+    def wait(self, timeout: float | None) -> list[Outcome]:
+        """The outcomes since the last call: at least one, unless time is up or :meth:`wake` was called."""
+        outcomes: list[Outcome] = []
+        try:
+            outcomes += self._outcomes.get(timeout=timeout)
+            while True:
+                outcomes += self._outcomes.get_nowait()
+        except queue.Empty:
+            return outcomes
+
+    def wake(self) -> None:
+        """Makes :meth:`wait` return; safe in a signal handler."""
+        self._outcomes.put(())
+
+
+@dataclass
+class Clock:
+    """Seconds spent by the name of what they were spent on."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.metrics[f"{name}_s"] = round(time.perf_counter() - started, 6)
+
+
+class Threads:
+    """Attempts tasks side by side and hands their outcomes to a sink."""
+
+    def __init__(self, sink: Sink, *, size: int) -> None:
+        self._sink = sink
+        self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="task")
+
+    def submit(self, task: Task, attempt: Callable[[], Outcome]) -> None:
+        """Makes one attempt at ``task`` in a thread; an exception in it ends this task only."""
+        self._pool.submit(self._attempt, task, attempt, time.perf_counter())
+
+    def close(self) -> None:
+        """Waits for all attempts to end."""
+        self._pool.shutdown()
+
+    def _attempt(self, task: Task, attempt: Callable[[], Outcome], submitted: float) -> None:
+        started = time.perf_counter()
+        try:
+            outcome = attempt()
+        except Exception as error:  # a bug or a full disk must end one task, not hang the run
+            message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
+            outcome = Outcome(task=task, result=TaskError(kind=ErrorKind.INTERNAL, message=message))
+        outcome.metrics["queue_s"] = round(started - submitted, 6)
+        outcome.metrics["busy_s"] = round(time.perf_counter() - started, 6)
+        self._sink([outcome])

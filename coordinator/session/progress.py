@@ -1,0 +1,209 @@
+"""What the user sees while a run goes on: bars per step on a terminal, plain lines otherwise."""
+
+from __future__ import annotations
+
+import io
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, cast
+
+from coordinator.contract import TaskError
+from coordinator.record.journal import Status
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+_PLAIN_INTERVAL = 5.0
+_SHOWN_FAILURES = 5
+_MOST_CHUNKS = 1000
+"""What is drawn and not yet read by the terminal, or by whatever stderr leads to."""
+_LAST_WORDS = 1.0
+"""Seconds to wait for them at the end."""
+
+
+@dataclass
+class _Tally:
+    expected: int = 0
+    done: int = 0
+    failed: int = 0
+    reused: int = 0
+
+
+class _Stderr:
+    """The file to draw on. A thread of its own writes, so that a reader who stops reading, or has gone, stops no run.
+
+    What such a reader does not take is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._chunks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._pass_on, name="stderr", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> int:
+        """Takes text; safe in a signal handler."""
+        if self._chunks.qsize() < _MOST_CHUNKS:
+            self._chunks.put(text)
+        return len(text)
+
+    def flush(self) -> None:
+        return
+
+    def close(self) -> None:
+        """Waits for what was written to be read, for a while."""
+        self._chunks.put(None)
+        self._thread.join(_LAST_WORDS)
+
+    def _pass_on(self) -> None:
+        while (text := self._chunks.get()) is not None:
+            with suppress(OSError):  # nobody is there to read it
+                _write(text)
+
+
+def _write(text: str) -> None:
+    """Writes past Python's own stream, whose lock must be free when the interpreter ends."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except io.UnsupportedOperation:
+        sys.stderr.write(text)
+    else:
+        os.write(descriptor, text.encode(errors="backslashreplace"))
+
+
+def tell(text: str) -> None:
+    """One line, before there is a progress to show."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """An observer of the scheduler that draws on stderr."""
+
+    def __init__(self, steps: Sequence[str], *, first: int | None = None, notes: Sequence[str] = ()) -> None:
+        """``first`` is the number of tasks that the first step is going to have, where that is known."""
+        self._tallies = {step: _Tally() for step in steps}
+        self._least = {steps[0]: first or 0}
+        self._notes = notes
+        self._failures = 0
+        self._started = time.monotonic()
+        self._last_line = self._started
+        self._out = _Stderr()
+        self._bars: Bars | None = None
+        self._rows: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            self._bars = _make_bars(self._out)
+            self._bars.start()
+        for note in self._notes:
+            self.note(note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+        else:
+            self._print_line()
+        self._out.close()
+
+    def expect(self, step: str, tasks: int) -> None:
+        self._tally(step).expected += tasks
+        self._show(step)
+
+    def ended(self, step: str, status: Status, *, reused: bool = False) -> None:
+        tally = self._tally(step)
+        tally.done += 1
+        tally.failed += status is Status.FAILED
+        tally.reused += reused
+        tally.expected = max(tally.expected, tally.done)
+        self._show(step)
+
+    def failed(self, task: str, error: TaskError) -> None:
+        self._failures += 1
+        if self._failures <= _SHOWN_FAILURES:
+            self.note(f"failed: {task!r}: {error.kind}: {error.message}")
+        elif self._failures == _SHOWN_FAILURES + 1:
+            self.note("more tasks failed; see failures/ in the run folder")
+
+    def note(self, text: str) -> None:
+        """One line that stays."""
+        if self._bars is not None:
+            self._bars.console.print(text, markup=False, highlight=False)
+        else:
+            self._out.write(f"{text}\n")
+
+    def _tally(self, step: str) -> _Tally:
+        return self._tallies.setdefault(step, _Tally())
+
+    def _show(self, step: str) -> None:
+        if self._bars is not None:
+            self._update_bar(step)
+        elif time.monotonic() - self._last_line >= _PLAIN_INTERVAL:
+            self._print_line()
+
+    def _update_bar(self, step: str) -> None:
+        assert self._bars is not None
+        tally = self._tallies[step]
+        if step not in self._rows:
+            self._rows[step] = self._bars.add_task(step, total=None, failed="")
+        failed = f"{tally.failed} failed" if tally.failed else ""
+        self._bars.update(self._rows[step], completed=tally.done, total=self._total(step), failed=failed)
+
+    def _total(self, step: str) -> int:
+        return max(self._tallies[step].expected, self._least.get(step, 0))
+
+    def _print_line(self) -> None:
+        self._last_line = time.monotonic()
+        elapsed = self._last_line - self._started
+        parts = [_plain(step, tally, self._total(step), elapsed) for step, tally in self._tallies.items()]
+        self._out.write(f"[{elapsed:6.1f} s]  " + "   ".join(parts) + "\n")
+
+
+def _plain(step: str, tally: _Tally, total: int, elapsed: float) -> str:
+    text = f"{step} {tally.done}/{total}"
+    if elapsed > 0 and tally.done > tally.reused:
+        text += f" ({(tally.done - tally.reused) / elapsed:.1f}/s)"
+    if tally.reused:
+        text += f", {tally.reused} from before"
+    return text + (f", {tally.failed} failed" if tally.failed else "")
+
+
+def _make_bars(out: _Stderr) -> Bars:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Tasks a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
+
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[red]{task.fields[failed]}"),
+        console=Console(file=cast(IO[str], out), force_terminal=True),
+    )
