@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.batch.crs import Projection
-from coordinator.batch.folder import MOUNT, WORK_MOUNT, Batch, Recording, open_batch
+from coordinator.batch.folder import Batch, open_batch
+from coordinator.batch.recording import Recording
 from coordinator.batch.regions import Grid, Point, holds, rings
+from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.errors import BatchError
 from coordinator.record.results import DETECTIONS, OBJECTS_GEOJSON
 

@@ -6,99 +6,27 @@ Where the facts of a recording come from, the first that has them: its row in ``
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import math
-import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from coordinator.batch import imageheader
 from coordinator.batch.crs import Projection
+from coordinator.batch.imagefiles import IMAGE_SUFFIXES, image_files, is_inside, mounted, refusal
+from coordinator.batch.recording import BadRecording, Pose, Recording, Row
 from coordinator.batch.regions import Grid, Point, Polygons, Regions, Undivided
 from coordinator.batch.sidecars import CAMERA, BatchFile, read_coco, read_config, read_regions
 from coordinator.batch.table import TABLES, read_rows
-from coordinator.contract import MAX_METRES, Json, first_reason, readable
+from coordinator.contract import Json, first_reason, readable
+from coordinator.core.paths import FETCH, MOUNT, WORK_MOUNT, unit_folder
 from coordinator.errors import BatchError
 
-MOUNT = PurePosixPath("/batch")
-"""Where every step finds the batch, read-only."""
-WORK_MOUNT = PurePosixPath("/work")
-"""Where every step finds the files that steps wrote."""
-FETCH = "fetch"
-"""The name under which images given as URLs are fetched, as if by a step before the first."""
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 _CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
-
-
-Metres = Annotated[float, Field(ge=-MAX_METRES, le=MAX_METRES)]
-
-
-class Pose(BaseModel):
-    """Where and how a recording was taken: metres in the batch's CRS, degrees."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    x: float
-    y: float
-    z: float = 0.0
-    heading: float | None = None
-    pitch: float = 0.0
-    roll: float = 0.0
-
-
-class _Row(BaseModel):
-    """One row of the table: only what has to be right; further columns are carried on as they are."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
-
-    id: str | None = None
-    image: str
-    x: Metres | None = None
-    y: Metres | None = None
-    z: Metres = 0.0
-    heading: float | None = None
-    pitch: float = 0.0
-    roll: float = 0.0
-    camera: str | dict[str, Any] | None = None
-    width: int | None = Field(default=None, gt=0)
-    height: int | None = Field(default=None, gt=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recording:
-    """One capture. ``item`` is what moves along the pipeline; ``url`` is set if the image must be fetched."""
-
-    id: str
-    item: Json
-    position: Point | None = None
-    url: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BadRecording:
-    """Something in the batch that is no usable recording, and why."""
-
-    id: str
-    reason: str
-
-
-def unit_folder(unit_id: str) -> str:
-    """A folder name for any id: unique, at most 120 characters, safe in a path and on a command line."""
-    name = quote(unit_id, safe="")
-    if set(name) == {"."}:
-        name = name.replace(".", "%2E")
-    if len(name) > 120:
-        name = f"{name[:100]}~{hashlib.sha256(unit_id.encode()).hexdigest()[:16]}"
-    return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +52,7 @@ class Batch:
             return Projection.named(self.config.crs)
         if self.table:
             return None
-        for path in self._image_files():
+        for path in image_files(self.folder):
             if isinstance(path, Path):
                 header = imageheader.read(path)
                 if isinstance(header, imageheader.Header) and header.longitude is not None:
@@ -167,42 +95,12 @@ class Batch:
     # -- a folder without a table ---------------------------------------------------------------------
 
     def _from_files(self) -> Iterator[Recording | BadRecording]:
-        for path in self._image_files():
+        for path in image_files(self.folder):
             if isinstance(path, BadRecording):
                 yield path
                 continue
             name = path.relative_to(self.folder).as_posix()
-            yield self._recording(_Row(image=name), name, name)
-
-    def _image_files(self) -> Iterator[Path | BadRecording]:
-        """All image files below the folder, by name; hidden ones are passed over, links are not followed."""
-        pending = [self.folder]
-        while pending:
-            folder = pending.pop()
-            try:
-                files, folders = _names(folder)
-            except OSError as error:
-                if folder == self.folder:
-                    raise BatchError(f"batch {str(folder)!r} cannot be read: {error.strerror}") from error
-                name = _readable_name(folder.relative_to(self.folder).as_posix())
-                yield BadRecording(id=name, reason=f"the folder cannot be read: {error.strerror}")
-                continue
-            for name in files:
-                yield self._checked_file(folder / name)
-            pending.extend(folder / name for name in reversed(folders))
-
-    def _checked_file(self, path: Path) -> Path | BadRecording:
-        name = path.relative_to(self.folder).as_posix()
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            reason = "the file name is not UTF-8; rename the file"
-            return BadRecording(id=_readable_name(name), reason=reason)
-        if path.is_symlink() and not _stays_within(path, self.folder):
-            return BadRecording(
-                id=name, reason="a link that leaves the batch (or leads nowhere); copy the file instead"
-            )
-        return path
+            yield self._recording(Row(image=name), name, name)
 
     # -- a table --------------------------------------------------------------------------------------
 
@@ -213,7 +111,7 @@ class Batch:
                 yield BadRecording(id=label, reason=readable(fields))
                 continue
             try:
-                row = _Row.model_validate(fields)
+                row = Row.model_validate(fields)
             except ValidationError as error:
                 yield BadRecording(
                     id=str(fields.get("id") or label), reason=f"{label}: {first_reason(error)}"
@@ -221,15 +119,15 @@ class Batch:
                 continue
             yield self._recording(row, row.id or row.image, label)
 
-    def _recording(self, row: _Row, recording_id: str, label: str) -> Recording | BadRecording:
+    def _recording(self, row: Row, recording_id: str, label: str) -> Recording | BadRecording:
         def bad(reason: str) -> BadRecording:
             told = reason if label == recording_id else f"{label}: {reason}"
             return BadRecording(id=recording_id, reason=readable(told))
 
         url = row.image if row.image.startswith(("http://", "https://")) else None
-        if url is None and not _is_inside(row.image):
+        if url is None and not is_inside(row.image):
             return bad(f"image {row.image!r} leaves the batch; name a file below the batch folder")
-        if url is None and (reason := self._refusal(row.image)):
+        if url is None and (reason := refusal(row.image, self.folder)):
             return bad(f"image {row.image!r} {reason}")
         header: imageheader.Header | None = None
         if url is None and (self.table is None or row.width is None or row.height is None):
@@ -245,7 +143,7 @@ class Batch:
         item: Json = {
             **(row.model_extra or {}),
             "id": recording_id,
-            "image": _fetched_path(recording_id, url) if url else str(MOUNT / row.image),
+            "image": _fetched_path(recording_id, url) if url else mounted(row.image),
             "width": row.width or (header.width if header else None),
             "height": row.height or (header.height if header else None),
             "camera": camera,
@@ -253,23 +151,7 @@ class Batch:
         }
         return Recording(id=recording_id, item=item, position=position, url=url)
 
-    def _refusal(self, image: str) -> str | None:
-        """Why a file that a table names is not to be given to steps. One that is absent the step will miss."""
-        try:
-            mode = os.lstat(f"{self.folder}/{image}").st_mode  # a path object would cost as much as the look
-        except OSError as error:
-            return (
-                None if error.errno in (errno.ENOENT, errno.ENOTDIR) else f"cannot be read: {error.strerror}"
-            )
-        if not _folder_stays_within(str(PurePosixPath(image).parent), self.folder) or (
-            stat.S_ISLNK(mode) and not _stays_within(self.folder / image, self.folder)
-        ):
-            return "is a link that leaves the batch (or leads nowhere); copy the file instead"
-        if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
-            return None
-        return imageheader.NO_FILE
-
-    def _camera(self, row: _Row, header: imageheader.Header | None) -> Json | None:
+    def _camera(self, row: Row, header: imageheader.Header | None) -> Json | None:
         extra = row.model_extra or {}
         given = {name: extra.pop(name) for name in _CAMERA_FIELDS if name in extra}
         given = {name: value for name, value in given.items() if value not in (None, "")}
@@ -284,7 +166,7 @@ class Batch:
             return self.config.camera.model_dump()
         return header.pinhole() if header else None
 
-    def _pose(self, row: _Row, header: imageheader.Header | None) -> tuple[Json | None, Point | None]:
+    def _pose(self, row: Row, header: imageheader.Header | None) -> tuple[Json | None, Point | None]:
         if row.x is not None and row.y is not None:
             pose = Pose(x=row.x, y=row.y, z=row.z, heading=row.heading, pitch=row.pitch, roll=row.roll)
         elif header is not None and header.longitude is not None and self.projection is not None:
@@ -317,45 +199,7 @@ def open_batch(folder: Path) -> Batch:
     return Batch(folder=folder.resolve(), config=read_config(folder / "batch.yaml"))
 
 
-def _names(folder: Path) -> tuple[list[str], list[str]]:
-    """The names of a folder's image files and of its sub-folders, each in order. Raises OSError."""
-    files: list[str] = []
-    folders: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.name)
-            elif PurePosixPath(entry.name).suffix.lower() in IMAGE_SUFFIXES:
-                files.append(entry.name)
-    return sorted(files, key=os.fsencode), sorted(folders, key=os.fsencode)
-
-
-def _readable_name(name: str) -> str:
-    """A file's name as text, whatever bytes it is made of."""
-    return os.fsencode(name).decode(errors="backslashreplace")
-
-
 def _fetched_path(recording_id: str, url: str) -> str:
     suffix = PurePosixPath(unquote(urlsplit(url).path)).suffix.lower()
     name = "image" + (suffix if suffix in IMAGE_SUFFIXES else "")
     return str(WORK_MOUNT / FETCH / unit_folder(recording_id) / name)
-
-
-def _is_inside(image: str) -> bool:
-    path = PurePosixPath(image)
-    return not path.is_absolute() and ".." not in path.parts and "\0" not in image
-
-
-def _stays_within(path: Path, folder: Path) -> bool:
-    try:
-        return path.resolve(strict=True).is_relative_to(folder)
-    except (OSError, RuntimeError):
-        return False
-
-
-@lru_cache(maxsize=1024)
-def _folder_stays_within(inner: str, folder: Path) -> bool:
-    """The same for the folder ``inner`` below ``folder``, which many rows of a table share."""
-    return _stays_within(folder / inner, folder)

@@ -23,6 +23,7 @@ from coordinator.bench.workloads import Workload, requests, step_of
 from coordinator.contract import Request
 from coordinator.core.resources import Grant
 from coordinator.pipeline import Step
+from coordinator.record.lock import locked
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
@@ -72,10 +73,13 @@ def _turn(engine: Engine, spec: ContainerSpec, task: Request) -> Turn:
 @contextmanager
 def isolation_in(engine: Engine, workload: Workload, out: Path, jobs: int) -> Iterator[Isolation]:
     """The isolation that a run in ``out`` would have; locked, so that nobody takes it for a dead run's."""
-    folder = RunFolder(path=out.resolve(), batch=workload.batch.resolve())
+    folder = RunFolder(out.resolve())
     folder.create()
-    run_id = f"bench-{secrets.token_hex(4)}"
-    with folder.locked(), closing(Isolation(engine, folder, run_id, starts=jobs)) as isolation:
+    files, run_id = folder.files(workload.batch.resolve()), f"bench-{secrets.token_hex(4)}"
+    with (
+        locked(folder.path),
+        closing(Isolation(engine, files, folder.path, run_id, starts=jobs)) as isolation,
+    ):
         yield isolation
 
 

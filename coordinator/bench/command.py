@@ -33,7 +33,7 @@ from coordinator.bench.variants import (
 )
 from coordinator.bench.workloads import TRIVIAL_IMAGE, flagship, trivial
 from coordinator.errors import UsageError
-from coordinator.record.runfolder import write_json, write_text
+from coordinator.record.disk import write_json, write_text
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
 

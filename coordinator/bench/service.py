@@ -29,7 +29,8 @@ from pathlib import Path
 
 import cv2
 
-from coordinator.batch.folder import Recording, open_batch
+from coordinator.batch.folder import open_batch
+from coordinator.batch.recording import Recording
 from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios, summarise, turns
 from coordinator.bench.machine import BenchError, wait_until_quiet
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.batch.folder import MOUNT, Recording, open_batch
+from coordinator.batch.folder import open_batch
+from coordinator.batch.recording import Recording
 from coordinator.bench.machine import BenchError
 from coordinator.contract import PROTOCOL, Request
+from coordinator.core.paths import MOUNT, task_mount
 from coordinator.pipeline import Step, load_pipeline
-from coordinator.record.runfolder import task_mount
 
 TRIVIAL_IMAGE = "coordinator/echo"
 TRIVIAL_STEP = "echo"

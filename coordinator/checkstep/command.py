@@ -15,6 +15,7 @@ from coordinator.checkstep.subject import DEFAULT_LIMITS, Limits, Subject
 from coordinator.core.resources import Grant
 from coordinator.errors import UsageError
 from coordinator.pipeline import Resources
+from coordinator.record.lock import locked
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
@@ -50,8 +51,8 @@ def check_step(wanted: Wanted, say: Callable[[Result], None] = lambda _: None) -
     """
     engine = Engine()
     try:
-        with _folder(wanted) as folder:
-            subject = _subject(wanted, engine, folder)
+        with _folder(wanted) as (folder, batch):
+            subject = _subject(wanted, engine, folder, batch)
             results = []
             for check in CHECKS:
                 result = Result(name=check.name, proves=check.proves, finding=check.run(subject))
@@ -64,7 +65,7 @@ def check_step(wanted: Wanted, say: Callable[[Result], None] = lambda _: None) -
     )
 
 
-def _subject(wanted: Wanted, engine: Engine, folder: RunFolder) -> Subject:
+def _subject(wanted: Wanted, engine: Engine, folder: RunFolder, batch: Path) -> Subject:
     machine = host_inventory()
     if wanted.gpu and not machine.gpus:
         raise UsageError("no GPU is seen on this machine; `python -m coordinator doctor` says why")
@@ -73,16 +74,20 @@ def _subject(wanted: Wanted, engine: Engine, folder: RunFolder) -> Subject:
     return Subject(
         engine=engine,
         image=engine.image(wanted.image_ref),
-        question=question(folder.batch, request=wanted.request, item=wanted.item, params=wanted.params),
-        folder=folder,
+        question=question(batch, request=wanted.request, item=wanted.item, params=wanted.params),
+        files=folder.files(batch),
+        owner=folder.path,
         grant=Grant(resources=resources, gpu_uuids=tuple(gpu.uuid for gpu in gpus)),
         limits=wanted.limits,
     )
 
 
 @contextmanager
-def _folder(wanted: Wanted) -> Iterator[RunFolder]:
-    """A run folder for the containers, gone afterwards; locked, so that nobody takes them for a dead run's."""
+def _folder(wanted: Wanted) -> Iterator[tuple[RunFolder, Path]]:
+    """A run folder for the containers, gone afterwards, and the batch.
+
+    It is locked, so that nobody takes them for a dead run's.
+    """
     with tempfile.TemporaryDirectory(
         prefix="check-step-", dir=wanted.scratch, ignore_cleanup_errors=True
     ) as name:
@@ -90,7 +95,7 @@ def _folder(wanted: Wanted) -> Iterator[RunFolder]:
         batch = root / "batch"
         if wanted.batch is None:
             make_batch(batch)
-        folder = RunFolder(path=root / "run", batch=(wanted.batch or batch).resolve())
+        folder = RunFolder(root / "run")
         folder.create()
-        with folder.locked():
-            yield folder
+        with locked(folder.path):
+            yield folder, (wanted.batch or batch).resolve()

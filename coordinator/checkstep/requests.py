@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from coordinator.batch.folder import MOUNT, WORK_MOUNT, BadRecording, open_batch
+from coordinator.batch.folder import open_batch
+from coordinator.batch.recording import BadRecording
 from coordinator.contract import Items, Json, RegionMessage, Request, encode_line
-from coordinator.core.tasks import image_paths
+from coordinator.core.paths import MOUNT, WORK_MOUNT, image_paths, task_mount
 from coordinator.errors import BatchError, UsageError
-from coordinator.record.runfolder import RunFolder, task_mount
+from coordinator.record.files import Files
 
 STEP = "check-step"
 ABSENT = str(MOUNT / "no-such-image.jpg")
@@ -160,7 +161,7 @@ def _must_exist(image: str, batch: Path) -> None:
     if path.is_relative_to(WORK_MOUNT):
         raise UsageError(f"image {image!r} was written by a step; name one of the batch")
     try:
-        exists = RunFolder(path=batch, batch=batch.resolve()).local(image).is_file()
+        exists = Files(batch=batch.resolve(), work=batch).local(image).is_file()
     except ValueError as error:
         raise UsageError(f"image {error}") from error
     if not exists:

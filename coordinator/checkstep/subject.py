@@ -7,15 +7,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
-from coordinator.batch.folder import WORK_MOUNT
 from coordinator.checkstep.conversation import CannotStart, Conversation, Heard, RelaxedSpec, Without
 from coordinator.checkstep.requests import STEP, Question
 from coordinator.contract import Request
+from coordinator.core.paths import WORK_MOUNT
 from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Step
-from coordinator.record.runfolder import RunFolder
+from coordinator.record.files import Files
 from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.isolation import container_labels, container_spec
@@ -50,7 +51,8 @@ class Subject:
     engine: Engine
     image: ImageFacts
     question: Question
-    folder: RunFolder
+    files: Files
+    owner: Path
     grant: Grant
     limits: Limits = DEFAULT_LIMITS
     _run_id: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -139,14 +141,14 @@ class Subject:
     def spec(self, without: Sequence[Without] = ()) -> ContainerSpec:
         """A container as a run makes it, which may write where the tasks of this step have their folders."""
         writable = str(WORK_MOUNT / STEP)
-        self.folder.local(writable).mkdir(exist_ok=True)
+        self.files.local(writable).mkdir(exist_ok=True)
         spec = container_spec(
             self._step,
             self.image.id,
             self.grant,
-            self.folder,
+            self.files,
             writable=writable,
-            labels=container_labels(self._run_id, self.folder.path, CHECK),
+            labels=container_labels(self._run_id, self.owner, CHECK),
             name=f"coordinator-check-{self._run_id}-{next(self._numbers)}",
         )
         if not without:
@@ -163,20 +165,20 @@ class Subject:
         return Step(name=STEP, image_ref=self.image.image_ref, resources=self.grant.resources)
 
     def task(self, request: Request) -> StepTask:
-        return StepTask(request=request, step=self._step, image_id=self.image.id, grant=self.grant)
+        return StepTask(request=request, step=self._step, image_id=self.image.id)
 
 
 class _Folders:
     """The tasks' own folders, for as long as their container is there."""
 
     def __init__(self, subject: Subject, requests: Sequence[Request]) -> None:
-        self._folder = subject.folder
+        self._files = subject.files
         self._tasks = [subject.task(request) for request in requests]
 
     def __enter__(self) -> None:
         for task in self._tasks:
-            prepare(task, self._folder)
+            prepare(task, self._files)
 
     def __exit__(self, *_: object) -> None:
         for task in self._tasks:
-            discard(task, self._folder)
+            discard(task, self._files)

@@ -19,7 +19,7 @@ from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory
 from coordinator.errors import CoordinatorError, EngineError, ExitCode
 from coordinator.pipeline import Pipeline, Rung
-from coordinator.record.runfolder import owner
+from coordinator.record.lock import owner
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine, ImageFacts
 from coordinator.runners.inventory import host_inventory

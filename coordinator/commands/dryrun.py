@@ -15,10 +15,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from coordinator.batch.folder import WORK_MOUNT, BadRecording, Recording, unit_folder
+from coordinator.batch.recording import BadRecording, Recording
 from coordinator.contract import Json, Request
+from coordinator.core.paths import WORK_MOUNT, unit_folder
 from coordinator.core.resources import Grant, Ledger
 from coordinator.pipeline import Per, Step
+from coordinator.record.files import Files
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import LABEL
 from coordinator.runners.inventory import host_inventory
@@ -35,9 +37,9 @@ def script(job: Job) -> Iterator[str]:
     """The script's lines. Raises CoordinatorError as the run itself would; the engine is not asked."""
     prepared = prepare(job)
     pipeline = fitted(prepared.pipeline, host_inventory())
-    folder = RunFolder(path=job.out.resolve(), batch=prepared.batch.folder)
+    folder = RunFolder(job.out.resolve())
     census = census_for(prepared.batch, pipeline, prepared.recordings())
-    writer = _Script(folder, census)
+    writer = _Script(folder.path, folder.files(prepared.batch.folder), census)
     yield f"# pipeline {pipeline.name!r} over {str(prepared.batch.folder)!r}; later steps need jq"
     yield "set -e"
     for number, step in enumerate(pipeline.steps):
@@ -51,8 +53,9 @@ def script(job: Job) -> Iterator[str]:
 
 
 class _Script:
-    def __init__(self, folder: RunFolder, census: Census) -> None:
-        self._folder = folder
+    def __init__(self, out: Path, files: Files, census: Census) -> None:
+        self._out = out
+        self._files = files
         self._census = census
         self._roots: list[str] = []
         self._gathers: defaultdict[str, list[str]] = defaultdict(list)
@@ -65,7 +68,7 @@ class _Script:
                 yield f"# left out: {recording.id!r}: {' '.join(recording.reason.split())}"
                 continue
             if recording.url:
-                path = self._folder.local(recording.item["image"])
+                path = self._files.local(recording.item["image"])
                 yield f"mkdir -p {_q(path.parent)} && curl -fsSL -o {_q(path)} {shlex.quote(recording.url)}"
             regions = self._census.regions.around(recording.position)
             if step.per is Per.ITEM:
@@ -87,7 +90,7 @@ class _Script:
             params=step.params,
             items=items,
             region=self._census.regions.message(unit) if step.per is Per.REGION else None,
-            work_dir=self._folder.work_mount(step.name, unit),
+            work_dir=self._files.task_folder(step.name, unit),
         )
         line = shlex.quote(request.line().decode().rstrip("\n"))
         target = self._responses(step, name) / f"{name}.json"
@@ -105,7 +108,7 @@ class _Script:
                 "step": step.name,
                 "params": step.params,
                 "region": message.model_dump() if message else None,
-                "work_dir": self._folder.work_mount(step.name, region),
+                "work_dir": self._files.task_folder(step.name, region),
             }
             target = self._responses(step, name) / f"{name}.json"
             yield self._make_folders(step, name, self._responses(step, name))
@@ -144,12 +147,12 @@ class _Script:
         return f"find {folders} -name '*.json' -exec cat {{}} +"
 
     def _responses(self, step: Step, root: str) -> Path:
-        return self._folder.path / "dry-run" / step.name / root
+        return self._out / "dry-run" / step.name / root
 
     def _make_folders(self, step: Step, name: str, responses: Path) -> str:
         if not step.writes:
             return f"mkdir -p {_q(responses)}"
-        work = _q(self._folder.work / step.name / name)
+        work = _q(self._files.work / step.name / name)
         line = f"mkdir -p {work} {_q(responses)}"
         if os.getuid() == 0:
             uid, gid = step_user()
@@ -160,7 +163,7 @@ class _Script:
         grant = Ledger(host_inventory()).reserve(step.resources) or Grant(resources=step.resources)
         work_dir = f"{WORK_MOUNT}/{step.name}/{name}" if step.writes else None
         labels = {LABEL: "dry-run"}
-        spec = container_spec(step, step.image_ref, grant, self._folder, writable=work_dir, labels=labels)
+        spec = container_spec(step, step.image_ref, grant, self._files, writable=work_dir, labels=labels)
         return " ".join(_q(word) for word in spec.to_command())
 
 

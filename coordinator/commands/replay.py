@@ -15,13 +15,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from coordinator.batch.folder import WORK_MOUNT, unit_folder
 from coordinator.contract import Request, decode
+from coordinator.core.paths import REPLAY, WORK_MOUNT
 from coordinator.core.resources import Ledger, fit, shortage
 from coordinator.core.tasks import StepTask
 from coordinator.errors import CoordinatorError, RunFolderError, UsageError
 from coordinator.pipeline import Pipeline, Step
-from coordinator.record.runfolder import REPLAY, RunFolder, read_about, remove_tree
+from coordinator.record.disk import remove_tree
+from coordinator.record.lock import locked
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.once import Verdict, run_once
@@ -37,6 +39,7 @@ class Failure:
     """A failed task with all that is needed to run it again; ``image_ref`` may be an image's id."""
 
     folder: RunFolder
+    batch: Path
     request: Request
     step: Step
     image_ref: str
@@ -44,9 +47,9 @@ class Failure:
 
 def find(run_folder: Path, task: str) -> Failure:
     """The failed task ``task`` of a run. Raises CoordinatorError if there is none, or too little is known of it."""
-    about = read_about(run_folder)
-    folder = RunFolder(path=run_folder.resolve(), batch=Path(about["batch"]["folder"]))
-    evidence = folder.failures / unit_folder(task)
+    folder = RunFolder(run_folder.resolve())
+    about = RunFolder(run_folder).read_about()
+    evidence = folder.evidence.of(task)
     if not (evidence / "error.json").is_file():
         raise UsageError(_unknown(folder, task))
     request = _request(evidence, task)
@@ -57,7 +60,8 @@ def find(run_folder: Path, task: str) -> Failure:
         )
     step = steps[request.step]
     pinned = about["images"].get(step.name, {}).get("id")
-    return Failure(folder=folder, request=request, step=step, image_ref=pinned or step.image_ref)
+    batch = Path(about["batch"]["folder"])
+    return Failure(folder=folder, batch=batch, request=request, step=step, image_ref=pinned or step.image_ref)
 
 
 def replay(engine: Engine, failure: Failure, live: Live) -> Verdict:
@@ -69,10 +73,10 @@ def replay(engine: Engine, failure: Failure, live: Live) -> Verdict:
         raise UsageError(f"step {step.name!r} {shortage(step.resources, inventory)}")
     image = _image(engine, failure)
     with _own_folder(failure.folder) as own:
-        work_dir = str(WORK_MOUNT / REPLAY / own.path.name / _FILES)
+        work_dir = str(WORK_MOUNT / REPLAY / own.name / _FILES)
         request = failure.request.model_copy(update={"work_dir": work_dir})
-        task = StepTask(request=request, step=step, image_id=image, grant=grant)
-        return run_once(engine, task, failure.folder, owner=own, live=live)
+        task = StepTask(request=request, step=step, image_id=image)
+        return run_once(engine, task, grant, failure.folder.files(failure.batch), owner=own, live=live)
 
 
 def _image(engine: Engine, failure: Failure) -> str:
@@ -118,17 +122,17 @@ def _unknown(folder: RunFolder, task: str) -> str:
 
 
 @contextmanager
-def _own_folder(run: RunFolder) -> Iterator[RunFolder]:
+def _own_folder(run: RunFolder) -> Iterator[Path]:
     """A folder below the run's work folder, with a lock of its own so that nobody sweeps what belongs to it."""
-    own = RunFolder(path=run.work / REPLAY / f"{os.getpid()}-{secrets.token_hex(4)}", batch=run.batch)
+    own = run.work / REPLAY / f"{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        own.path.mkdir(parents=True)
+        own.mkdir(parents=True)
     except OSError as error:
-        raise RunFolderError(f"{str(own.path)!r} cannot be made: {error.strerror}") from error
+        raise RunFolderError(f"{str(own)!r} cannot be made: {error.strerror}") from error
     try:
-        with own.locked():
+        with locked(own):
             yield own
     finally:
-        remove_tree(own.path)
+        remove_tree(own)
         with suppress(OSError):  # another replay is going on
-            own.path.parent.rmdir()
+            own.parent.rmdir()

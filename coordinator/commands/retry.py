@@ -6,15 +6,14 @@ that have come since are left out, and results stay that an earlier image or ear
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 from coordinator.errors import RunFolderError, UsageError
+from coordinator.record.facts import SessionState
 from coordinator.record.history import History
-from coordinator.record.journal import SessionState
-from coordinator.record.runfolder import RunFolder, read_about
+from coordinator.record.runfolder import RunFolder
 from coordinator.session.job import FailedOnly, Job
 
 
@@ -23,16 +22,16 @@ def retry_job(run_folder: Path, step: str | None) -> Job | None:
 
     Raises CoordinatorError for a folder that is no run's, and for a step that the run has not.
     """
-    with History(RunFolder(run_folder, run_folder).journal) as history:
+    with History(RunFolder(run_folder).journal) as history:
         failed = Counter(failure.step for failure in history.failures())
         # An earlier retry that was interrupted may have left only what depends on its failures.
-        is_halfway = history.covered and history.state is not SessionState.COMPLETE
-        steps = json.loads(history.fact("steps") or "[]")
+        is_halfway = history.facts.covered and history.facts.session_state is not SessionState.COMPLETE
+        steps = history.facts.steps
     if step is not None and step not in (*steps, *failed):
         raise UsageError(f"this run has no step {step!r}; its steps are {', '.join(steps)}")
     if not (is_halfway or (failed[step] if step else failed.total())):
         return None
-    settings = read_about(run_folder).get("job")
+    settings = RunFolder(run_folder).read_about().get("job")
     if settings is None:
         raise RunFolderError(f"{run_folder / 'run.json'} does not tell with which settings it ran; use `run`")
     return replace(Job.from_settings(settings, run_folder), failed_only=FailedOnly(step))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -11,9 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from coordinator.contract import Json
+from coordinator.record.facts import SessionState
 from coordinator.record.history import Attempts, History, Tally
-from coordinator.record.journal import BATCH, FailedTask, SessionState, Status
-from coordinator.record.runfolder import Owner, RunFolder, owner
+from coordinator.record.journal import BATCH, FailedTask, Status
+from coordinator.record.lock import Owner, owner
+from coordinator.record.runfolder import RunFolder
 
 _EXAMPLES = 3
 _VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S+|\d+(\.\d+)?")
@@ -99,21 +100,20 @@ class Report:
 
 def status(run_folder: Path) -> Report:
     """Reads a run's status; nothing is changed. Raises RunFolderError for what is no run folder."""
-    folder = RunFolder(run_folder, run_folder)
     at_work = owner(run_folder)
-    with History(folder.journal) as history:
+    with History(RunFolder(run_folder).journal) as history:
         attempts = history.attempts()
-        state = _state(at_work, history.state)
-        started = history.fact("started")
+        facts = history.facts
+        state = _state(at_work, facts.session_state)
         reasons = grouped(history.failures())
         return Report(
             folder=run_folder,
-            run_id=history.fact("run_id"),
-            batch=history.fact("batch"),
+            run_id=facts.run_id,
+            batch=facts.batch,
             session=history.session,
             state=state,
             owner=at_work,
-            started=float(started) if started else None,
+            started=facts.started,
             last=max((tried.last for tried in attempts.values()), default=None),
             recordings=history.recordings(),
             steps=tuple(_steps(history, attempts)),
@@ -150,7 +150,7 @@ def _state(at_work: Owner | None, noted: SessionState | None) -> State:
 
 def _steps(history: History, attempts: dict[str, Attempts]) -> Iterator[StepStatus]:
     tallies = history.tallies()
-    planned = json.loads(history.fact("steps") or "[]")
+    planned = history.facts.steps
     names = [BATCH, *planned, *sorted({step for step, _ in tallies})]
     for name in dict.fromkeys(names):
         of = {status: tallies.get((name, status), _NOTHING) for status in Status}
@@ -172,13 +172,13 @@ def _steps(history: History, attempts: dict[str, Attempts]) -> Iterator[StepStat
 def _proceed(run_folder: Path, history: History, state: State, *, failed: bool) -> str | None:
     if state is State.AT_WORK:
         return None
-    if history.covered:
+    facts = history.facts
+    if facts.covered:
         is_left = failed or state is not State.COMPLETE
         return f"python -m coordinator retry --failed {run_folder}" if is_left else None
-    command, directory = history.fact("command"), history.fact("directory")
-    return (
-        f"(cd {directory} && {command})" if command and directory else "the command that it was started with"
-    )
+    if facts.command and facts.directory:
+        return f"(cd {facts.directory} && {facts.command})"
+    return "the command that it was started with"
 
 
 def lines(report: Report) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is ready, what a finished task makes ready, and what a failed one means. Pure: no IO, no clock.
+"""What is ready, and what a finished task makes ready. Pure: no IO, no clock.
 
 Rules
     An item enters a step. A step per item makes it a unit of its own; a step per region gathers it in each
@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from coordinator.contract import ErrorKind, Json, TaskError
+from coordinator.contract import Json
 from coordinator.pipeline import Per, Step
 
 
@@ -160,48 +160,3 @@ class Dataflow:
             advance.incomplete.append(unit)
         else:
             advance.ready.append(unit)
-
-
-DEADLY = frozenset({ErrorKind.CRASH, ErrorKind.TIMEOUT})
-"""How a task kills its step. What does so in all its attempts is quarantined: it fails for good, the run goes on."""
-_NEVER_AGAIN = {ErrorKind.BAD_INPUT, ErrorKind.CANCELLED}
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-"""Seconds."""
-_ENGINE_FAILURES = 12
-"""So often the engine may fail a task before the task is given up: minutes, with the pauses between."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tries:
-    """How often a task has been tried: attempts that count, and failures of the engine, which do not."""
-
-    attempt: int = 1
-    engine_failures: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Retry:
-    """Try again, ``pause`` seconds from now."""
-
-    tries: Tries
-    pause: float
-
-
-def retry(error: TaskError, tries: Tries, retries: int) -> Retry | None:
-    """What follows a failed attempt: another one after a pause that doubles each time, or None.
-
-    Bad input is never tried again. A task that was lost for another one's sake costs nothing; the engine's own
-    failures cost no attempt, but end somewhere.
-    """
-    if error.kind is ErrorKind.LOST:
-        return Retry(tries=tries, pause=0.0)
-    if error.kind is ErrorKind.ENGINE and tries.engine_failures < _ENGINE_FAILURES:
-        failures = tries.engine_failures + 1
-        return Retry(tries=replace(tries, engine_failures=failures), pause=_pause(failures))
-    if error.kind in _NEVER_AGAIN or error.kind is ErrorKind.ENGINE or tries.attempt > retries:
-        return None
-    return Retry(tries=replace(tries, attempt=tries.attempt + 1), pause=_pause(tries.attempt))
-
-
-def _pause(times: int) -> float:
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (times - 1))

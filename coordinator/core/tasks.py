@@ -1,31 +1,23 @@
-"""One task as plain data, its way through an executor, and the key under which its result is reused."""
+"""One task as plain data, what became of it, and the key under which its result is reused. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from coordinator.contract import PROTOCOL, Json, RegionMessage, Request, Success, TaskError
-from coordinator.core.resources import Grant
 from coordinator.pipeline import Step
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepTask:
-    """One attempt at one step's task: everything an executor needs, on this machine or another.
-
-    ``lane`` numbers what is kept from task to task on the rungs that keep something; tasks of one lane are
-    served one after the other.
-    """
+    """One attempt at one step's task: everything that it takes to run it, wherever that is."""
 
     request: Request
     step: Step
     image_id: str
-    grant: Grant
-    lane: int = 0
     attempt: int = 1
 
     @property
@@ -58,14 +50,38 @@ class Evidence:
     command: str | None = None
 
 
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Seconds that an attempt took, by what they went to; None for what it had no part in.
+
+    ``busy`` is what it kept its lane busy for: of answers that come together, each one's share.
+    """
+
+    queue: float | None = None
+    start: float | None = None
+    exchange: float | None = None
+    end: float | None = None
+    busy: float | None = None
+
+    def as_metrics(self) -> dict[str, float]:
+        """The seconds by name, as the journal keeps them."""
+        return {f"{name}_s": seconds for name, seconds in vars(self).items() if seconds is not None}
+
+
+NO_TIMES = Times()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How an attempt ended. ``metrics`` are seconds by name."""
+    """How an attempt at the task with the id ``task`` ended."""
 
-    task: Task
+    task: str
     result: Success | TaskError
-    evidence: Evidence = Evidence()
-    metrics: dict[str, float] = field(default_factory=dict)
+    evidence: Evidence = NO_EVIDENCE
+    times: Times = NO_TIMES
 
 
 def task_key(
@@ -87,16 +103,3 @@ def task_key(
         digest.update(json.dumps(part, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
         digest.update(b"\n")
     return digest.hexdigest()
-
-
-def image_paths(value: Any) -> Iterator[str]:
-    """Every path that stands under an ``image`` key anywhere in an item."""
-    if isinstance(value, dict):
-        for name, part in value.items():
-            if name == "image" and isinstance(part, str):
-                yield part
-            else:
-                yield from image_paths(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from image_paths(part)

@@ -14,7 +14,8 @@ from typing import Any
 
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.errors import RunFolderError
-from coordinator.record.journal import FailedTask, SessionState, Status
+from coordinator.record.facts import Facts, SessionState
+from coordinator.record.journal import FailedTask, Status
 
 _STEP_OF_ATTEMPT = "substr(task, 1, instr(task, '/') - 1)"
 
@@ -56,7 +57,8 @@ class History:
             self._db.execute("BEGIN")  # one moment for all that is read
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
-        self.session = int(self.fact("session") or 0)
+        self.facts = Facts.load(dict(self._rows("SELECT name, value FROM facts")))
+        self.session = self.facts.session
 
     def __enter__(self) -> History:
         return self
@@ -65,22 +67,6 @@ class History:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._db.close()
-
-    def fact(self, name: str) -> str | None:
-        """What the coordinator noted under this name."""
-        found = next(self._rows("SELECT value FROM facts WHERE name = ?", name), None)
-        return str(found[0]) if found else None
-
-    @property
-    def state(self) -> SessionState | None:
-        """How far the last session came; None if that was not noted."""
-        noted = self.fact("session_state")
-        return SessionState(noted) if noted else None
-
-    @property
-    def covered(self) -> bool:
-        """Whether a session has taken in the whole batch, so that all that is left are failures."""
-        return self.fact("covered") == "yes"
 
     def recordings(self) -> int:
         """The number of recordings that the last session has taken in."""
@@ -112,7 +98,7 @@ class History:
             "SELECT id, step, unit, error_kind, error_message FROM tasks "
             "WHERE status = ? AND session >= ? ORDER BY id"
         )
-        since = self.session if self.state in (None, SessionState.COMPLETE) else 0
+        since = self.session if self.facts.session_state in (None, SessionState.COMPLETE) else 0
         for task, step, unit, kind, message in self._rows(query, Status.FAILED, since):
             error = TaskError(kind=ErrorKind(kind), message=message)
             yield FailedTask(id=task, step=step, unit=unit, error=error)

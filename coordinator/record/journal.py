@@ -2,6 +2,9 @@
 
 A task has one row with its final state and its response; every attempt at it has a row of its own. Items
 that wait in a region for a gathering step lie here, too, so that memory does not grow with the batch.
+
+Rows of tasks and attempts are written in groups. What was said since the last :meth:`Journal.commit` is not yet there
+for anybody else, nor after a kill; a task's final state and its last attempt enter in one transaction, in any case.
 """
 
 from __future__ import annotations
@@ -9,14 +12,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from coordinator.contract import ErrorKind, Json, TaskError
-from coordinator.core.dataflow import DEADLY
+from coordinator.core.retries import DEADLY
 from coordinator.errors import RunFolderError
+from coordinator.record.facts import Facts, SessionState
 
 BATCH = "batch"
 """Under this name the journal keeps what is wrong with the batch itself."""
@@ -57,33 +62,29 @@ CREATE TABLE IF NOT EXISTS gathered (
 ) WITHOUT ROWID;
 """
 
-
 _KILLS = (
     "(SELECT COUNT(*) FROM attempts WHERE attempts.task = tasks.id "
     f"AND attempts.error_kind IN ({', '.join(repr(str(kind)) for kind in sorted(DEADLY))}))"
 )
+_PUT_TASK = "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_ATTEMPT = "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Status(StrEnum):
-    """The states of a task. A row of the journal holds only the last three; the others are on their way."""
+    """The final states of a task."""
 
-    PENDING = "pending"
-    READY = "ready"
-    RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
 
 
-class SessionState(StrEnum):
-    """How far the last session came; one that begun and is no more at work has died."""
-
-    BEGUN = "begun"
-    COMPLETE = "complete"
-    INTERRUPTED = "interrupted"
+_SUCCEEDED, _FAILED, _SKIPPED = (
+    status.value for status in Status
+)  # plain strings, which SQLite takes as they are
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
     """One try at a task; times are seconds since the epoch, metrics are seconds by name."""
 
@@ -94,6 +95,21 @@ class Attempt:
     container: str | None
     error: TaskError | None
     metrics: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """The row of a task that has ended, in this session or an earlier one."""
+
+    session: int
+    status: Status
+    key: str | None
+    items: str | None
+
+    def load(self) -> list[Json]:
+        """The items of a success."""
+        items: list[Json] = json.loads(self.items or "[]")
+        return items
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,16 +138,18 @@ class Journal:
         short run's journal ten times as quick.
         """
         self._path = path
+        self._tasks: dict[str, tuple[Any, ...]] = {}
+        self._attempts: list[tuple[Any, ...]] = []
         try:
             self._db = sqlite3.connect(path, isolation_level="DEFERRED")
             self._db.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.executescript(_SCHEMA)
+            self.facts = Facts.load(dict(self._db.execute("SELECT name, value FROM facts")))
         except sqlite3.Error as error:
             raise RunFolderError(
                 f"journal {path}: {error}; is the disk full, or the file damaged?"
             ) from error
-        self.session = int(self.fact("session") or 0)
 
     def __enter__(self) -> Journal:
         return self
@@ -140,6 +158,7 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self._flush()
             self._db.commit()
         except sqlite3.Error:
             if error is None:  # else that is what went wrong, of which this is only a consequence
@@ -147,33 +166,51 @@ class Journal:
         finally:
             self._db.close()
 
+    @property
+    def session(self) -> int:
+        """The number of this session, from 1 on."""
+        return self.facts.session
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no session came before this one: then nothing is known but what this one has said."""
+        return self.session <= 1
+
     def begin_session(self) -> None:
         """A new invocation takes over: what waited in regions is gathered anew from the tasks' responses."""
-        self.session += 1
-        self.set_fact("session", str(self.session))
-        self.set_fact("session_state", SessionState.BEGUN)
+        self.note(session=self.session + 1, session_state=SessionState.BEGUN)
         self._db.execute("DELETE FROM gathered")
+        self._flush()
         self._db.commit()
+
+    def note(self, **changes: Any) -> None:
+        """Notes facts of the run: fields of :class:`Facts`."""
+        self.facts = replace(self.facts, **changes)
+        noted = self.facts.dump()
+        rows = [(name, noted[name]) for name in changes if name in noted]
+        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
     def commit(self) -> None:
         """Makes everything said so far durable. Raises RunFolderError if the journal's file has gone."""
+        self._flush()
         self._db.commit()
         if not self._path.exists():  # SQLite would write on, to a file that nobody can find
             raise RunFolderError(f"journal {self._path} has been removed while the run went on")
 
-    # -- facts ----------------------------------------------------------------------------------------
-
-    def fact(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return row[0] if row else None
-
-    def set_fact(self, name: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+    def _flush(self) -> None:
+        """Writes the rows that were put aside."""
+        if self._tasks:
+            self._db.executemany(_PUT_TASK, self._tasks.values())
+            self._tasks.clear()
+        if self._attempts:
+            self._db.executemany(_PUT_ATTEMPT, self._attempts)
+            self._attempts.clear()
 
     # -- recordings -----------------------------------------------------------------------------------
 
     def knows(self, recording: str) -> bool:
         """Whether any session has seen a recording with that id, be it a bad one."""
+        self._flush()
         query = "SELECT 1 FROM recordings WHERE id = ?1 UNION ALL SELECT 1 FROM tasks WHERE id = ?2"
         return self._db.execute(query, (recording, f"{BATCH}/{recording}")).fetchone() is not None
 
@@ -188,61 +225,19 @@ class Journal:
     # -- tasks ----------------------------------------------------------------------------------------
 
     def succeeded(self, task: str, step: str, unit: str, key: str, items: list[Json]) -> None:
-        self._end(task, step, unit, Status.SUCCEEDED, key=key, items=_dump(items))
+        row = (task, step, unit, _SUCCEEDED, self.session, key, _ENCODER.encode(items), None, None)
+        self._tasks[task] = row
 
     def failed(self, task: str, step: str, unit: str, error: TaskError, key: str | None = None) -> None:
-        self._end(task, step, unit, Status.FAILED, key=key, error=error)
+        row = (task, step, unit, _FAILED, self.session, key, None, error.kind.value, error.message)
+        self._tasks[task] = row
 
     def skipped(self, task: str, step: str, unit: str) -> None:
-        self._end(task, step, unit, Status.SKIPPED)
-
-    def _end(
-        self,
-        task: str,
-        step: str,
-        unit: str,
-        status: Status,
-        *,
-        key: str | None = None,
-        items: str | None = None,
-        error: TaskError | None = None,
-    ) -> None:
-        kind, message = (error.kind, error.message) if error else (None, None)
-        self._db.execute(
-            "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (task, step, unit, status, self.session, key, items, kind, message),
-        )
-
-    def reusable(self, task: str, key: str) -> list[Json] | None:
-        """The items of an earlier session's success with an equal key, now counted as this session's."""
-        row = self._db.execute(
-            "SELECT items FROM tasks WHERE id = ? AND key = ? AND status = ?", (task, key, Status.SUCCEEDED)
-        ).fetchone()
-        if row is None:
-            return None
-        self._db.execute("UPDATE tasks SET session = ? WHERE id = ?", (self.session, task))
-        items: list[Json] = json.loads(row[0])
-        return items
-
-    def still_failed(self, task: str, key: str) -> bool:
-        """Whether an earlier session's failure had an equal key; if so, it now counts as this session's."""
-        query = "UPDATE tasks SET session = ? WHERE id = ? AND key = ? AND status = ?"
-        return self._db.execute(query, (self.session, task, key, Status.FAILED)).rowcount > 0
-
-    def forget(self, task: str) -> None:
-        """The task is to run again, and its work folder to be emptied: an earlier result holds no more."""
-        if self._db.execute("DELETE FROM tasks WHERE id = ?", (task,)).rowcount:
-            self._db.commit()
-
-    def has_ended(self, task: str) -> bool:
-        """Whether the task has already ended in this session."""
-        query = "SELECT 1 FROM tasks WHERE id = ? AND session = ?"
-        return self._db.execute(query, (task, self.session)).fetchone() is not None
+        self._tasks[task] = (task, step, unit, _SKIPPED, self.session, None, None, None, None)
 
     def attempted(self, attempt: Attempt) -> None:
-        kind, message = (attempt.error.kind, attempt.error.message) if attempt.error else (None, None)
-        self._db.execute(
-            "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        kind, message = (attempt.error.kind.value, attempt.error.message) if attempt.error else (None, None)
+        self._attempts.append(
             (
                 attempt.task,
                 self.session,
@@ -252,15 +247,33 @@ class Journal:
                 attempt.ended,
                 kind,
                 message,
-                json.dumps(attempt.metrics),
-            ),
+                _ENCODER.encode(attempt.metrics),
+            )
         )
+
+    def find(self, task: str) -> Kept | None:
+        """What is known of a task that has ended, in whatever session."""
+        if task in self._tasks:
+            self._flush()
+        query = "SELECT session, status, key, items FROM tasks WHERE id = ?"
+        row = self._db.execute(query, (task,)).fetchone()
+        return row and Kept(session=row[0], status=Status(row[1]), key=row[2], items=row[3])
+
+    def keep(self, task: str) -> None:
+        """A task's row of an earlier session serves again: it now counts as this session's."""
+        self._db.execute("UPDATE tasks SET session = ? WHERE id = ?", (self.session, task))
+
+    def forget(self, task: str) -> None:
+        """The task is to run again, and its work folder to be emptied: an earlier result holds no more."""
+        self._flush()
+        if self._db.execute("DELETE FROM tasks WHERE id = ?", (task,)).rowcount:
+            self._db.commit()
 
     # -- items that wait in a region --------------------------------------------------------------------
 
     def gather(self, step: int, region: str, item: Json) -> bool:
         """Keeps an item until its region is complete; False if one of the same id waits there already."""
-        row = (step, region, item["id"], _dump(item))
+        row = (step, region, item["id"], _ENCODER.encode(item))
         return self._db.execute("INSERT OR IGNORE INTO gathered VALUES (?, ?, ?, ?)", row).rowcount > 0
 
     def gathered(self, step: int, region: str) -> list[Json]:
@@ -276,12 +289,14 @@ class Journal:
 
     def items(self, step: str) -> Iterator[Json]:
         """Every item a step's tasks of this session gave, in the order of the tasks' ids."""
+        self._flush()
         query = "SELECT items FROM tasks WHERE step = ? AND status = ? AND session = ? ORDER BY id"
         for row in self._db.execute(query, (step, Status.SUCCEEDED, self.session)):
             yield from json.loads(row[0])
 
     def counts(self) -> dict[tuple[str, Status], int]:
         """The number of this session's tasks by step and final status."""
+        self._flush()
         query = "SELECT step, status, COUNT(*) FROM tasks WHERE session = ? GROUP BY step, status"
         return {
             (step, Status(status)): count for step, status, count in self._db.execute(query, (self.session,))
@@ -289,6 +304,7 @@ class Journal:
 
     def failures(self) -> Iterator[FailedTask]:
         """This session's failed tasks, by id."""
+        self._flush()
         query = (
             f"SELECT id, step, unit, error_kind, error_message, {_KILLS} FROM tasks "
             "WHERE status = ? AND session = ? ORDER BY id"
@@ -296,7 +312,3 @@ class Journal:
         for task, step, unit, kind, message, kills in self._db.execute(query, (Status.FAILED, self.session)):
             error = TaskError(kind=ErrorKind(kind), message=message)
             yield FailedTask(id=task, step=step, unit=unit, error=error, kills=kills)
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

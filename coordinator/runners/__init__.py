@@ -9,9 +9,10 @@ process   no container, a local process        (process.py, on lane.py)
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from coordinator.pipeline import Rung
-from coordinator.record.runfolder import RunFolder
+from coordinator.record.files import Files
 from coordinator.runners.engine import Engine
 from coordinator.runners.execute import ExecRunner
 from coordinator.runners.fresh import FreshRunner
@@ -19,7 +20,7 @@ from coordinator.runners.isolation import Isolation
 from coordinator.runners.lane import LaneRunner
 from coordinator.runners.process import open_process
 from coordinator.runners.resident import ResidentRunner
-from coordinator.schedule.executor import Runner
+from coordinator.runners.runner import Runner
 from coordinator.schedule.threads import Sink
 
 
@@ -27,17 +28,17 @@ class Rungs:
     """Makes one run's runners, and ends what they share."""
 
     def __init__(
-        self, engine: Engine | None, folder: RunFolder, run_id: str, *, jobs: int, starts: int
+        self, engine: Engine | None, files: Files, owner: Path, run_id: str, *, jobs: int, starts: int
     ) -> None:
-        """``engine`` may be None if every step runs as a local process."""
-        self._folder = folder
+        """``engine`` may be None if every step runs as a local process; ``owner`` is the folder whose lock is held."""
+        self._files = files
         self._jobs = jobs
-        self._isolation = Isolation(engine, folder, run_id, starts=starts) if engine else None
+        self._isolation = Isolation(engine, files, owner, run_id, starts=starts) if engine else None
 
     def runner(self, rung: Rung, sink: Sink) -> Runner:
         """The runner of a rung, whose outcomes go to ``sink``."""
         if rung is Rung.PROCESS:
-            return LaneRunner(partial(open_process, self._folder), self._folder, sink)
+            return LaneRunner(partial(open_process, self._files), self._files, sink)
         assert self._isolation is not None  # the preflight asks for an engine where one is needed
         if rung is Rung.RESIDENT:
             return ResidentRunner(self._isolation, sink)

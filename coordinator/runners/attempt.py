@@ -27,8 +27,8 @@ def attempt(task: StepTask, isolation: Isolation, run: Callable[[Clock], Judged]
     """Runs the task in a folder of its own. What ``run`` fails of with an EngineError is the engine's failure."""
     clock = Clock()
     if isolation.containers.is_cancelled:
-        return Outcome(task=task, result=CANCELLED)
-    prepare(task, isolation.folder)
+        return Outcome(task=task.id, result=CANCELLED)
+    prepare(task, isolation.files)
     result: Success | TaskError
     try:
         result, evidence = run(clock)
@@ -36,9 +36,8 @@ def attempt(task: StepTask, isolation: Isolation, run: Callable[[Clock], Judged]
         result, evidence = engine_failed(error), Evidence()
     if isolation.containers.is_cancelled and isinstance(result, TaskError):
         result = CANCELLED
-    result = hand_over(task, isolation.folder, result)
-    told = result.metrics if isinstance(result, Success) else {}
-    return Outcome(task=task, result=result, evidence=evidence, metrics={**told, **clock.metrics})
+    result = hand_over(task, isolation.files, result)
+    return Outcome(task=task.id, result=result, evidence=evidence, times=clock.times())
 
 
 def converse(

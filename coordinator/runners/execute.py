@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from coordinator.core.lanes import Seat
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.attempt import Judged, attempt, judged
@@ -42,10 +43,10 @@ class ExecRunner:
         self._lanes: dict[int, Kept] = {}
         self._lock = threading.Lock()
 
-    def submit(self, task: StepTask) -> None:
+    def submit(self, task: StepTask, seat: Seat) -> None:
         """Starts one attempt and returns at once. A lane has one task at a time."""
         self._threads.submit(
-            task, lambda: attempt(task, self._isolation, lambda clock: self._run(task, clock))
+            task.id, lambda: attempt(task, self._isolation, lambda clock: self._run(task, seat, clock))
         )
 
     def close_lane(self, lane: int) -> None:
@@ -66,16 +67,16 @@ class ExecRunner:
         for lane in tuple(self._lanes):
             self.close_lane(lane)
 
-    def _run(self, task: StepTask, clock: Clock) -> Judged:
+    def _run(self, task: StepTask, seat: Seat, clock: Clock) -> Judged:
         try:
-            return self._converse(task, clock)
+            return self._converse(task, seat, clock)
         except EngineError:
-            self.close_lane(task.lane)  # the process may be running
+            self.close_lane(seat.lane)  # the process may be running
             raise
 
-    def _converse(self, task: StepTask, clock: Clock) -> Judged:
+    def _converse(self, task: StepTask, seat: Seat, clock: Clock) -> Judged:
         with clock.measure("start"):
-            kept = self._kept(task)
+            kept = self._kept(task, seat)
             process = self._engine.exec_create(kept.container.id, kept.command)
             connection, received = self._engine.exec_start(process)
         with connection, clock.measure("exchange"):
@@ -84,7 +85,7 @@ class ExecRunner:
                 received,
                 task.request.line(),
                 deadline=time.monotonic() + task.step.timeout,
-                spill=self._isolation.folder.path,
+                spill=self._isolation.files.work,
             )
         with clock.measure("end"):
             exit_code = None if answer.cut else self._exit_code(process)
@@ -92,23 +93,23 @@ class ExecRunner:
                 None,
                 _KILLED,
             ):  # with its container, or with it now: the engine can kill no process
-                self.close_lane(task.lane)
+                self.close_lane(seat.lane)
             exit_code = _KILLED if exit_code is None else exit_code
         return judged(task, answer, exit_code, None, kept.container.id, kept.container.spec)
 
-    def _kept(self, task: StepTask) -> Kept:
+    def _kept(self, task: StepTask, seat: Seat) -> Kept:
         """The lane's container, made for its first task, and again once it has ended for whatever reason."""
         with self._lock:
-            kept = self._lanes.get(task.lane)
+            kept = self._lanes.get(seat.lane)
         if kept is not None and kept.container.has_ended():
-            self.close_lane(task.lane)
+            self.close_lane(seat.lane)
             kept = None
         if kept is None:
             self._containers.await_engine()
             command = self._engine.image(task.image_id).command
-            kept = Kept(self._isolation.start_kept(task), command)
+            kept = Kept(self._isolation.start_kept(task, seat.grant), command)
             with self._lock:
-                self._lanes[task.lane] = kept
+                self._lanes[seat.lane] = kept
         return kept
 
     def _exit_code(self, process: str) -> int | None:

@@ -11,6 +11,8 @@ import threading
 from collections import defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from coordinator.core.lanes import Seat
+from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.api import has_ended
@@ -31,10 +33,10 @@ class FreshRunner:
         self._starters = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="prestart")
         self._lock = threading.Lock()
 
-    def submit(self, task: StepTask) -> None:
+    def submit(self, task: StepTask, seat: Seat) -> None:
         """Starts one attempt, from the creation of its container to its removal, and returns at once."""
         self._threads.submit(
-            task, lambda: attempt(task, self._isolation, lambda clock: self._run(task, clock))
+            task.id, lambda: attempt(task, self._isolation, lambda clock: self._run(task, seat.grant, clock))
         )
 
     def close_lane(self, lane: int) -> None:
@@ -52,32 +54,32 @@ class FreshRunner:
                 self._discard(future.result())
         self._starters.shutdown()
 
-    def _run(self, task: StepTask, clock: Clock) -> Judged:
+    def _run(self, task: StepTask, grant: Grant, clock: Clock) -> Judged:
         with clock.measure("start"):
-            started = self._take(task)
+            started = self._take(task, grant)
         try:
-            answer = converse(self._isolation.engine, started, task, clock, spill=self._isolation.folder.path)
+            answer = converse(self._isolation.engine, started, task, clock, spill=self._isolation.files.work)
         except BaseException:
             self._containers.remove_now(started.id)  # it may be running
             raise
         self._containers.remove(started.id)
         return answer
 
-    def _take(self, task: StepTask) -> Started:
+    def _take(self, task: StepTask, grant: Grant) -> Started:
         """A started container: one made for this task, or with prestart the one that has waited longest."""
         if not task.step.prestart:
-            return self._isolation.start_for(task)
+            return self._isolation.start_for(task, grant)
         while True:
-            started = self._next_ahead(task).result()
+            started = self._next_ahead(task, grant).result()
             if not has_ended(started.connection):
                 return started
             self._discard(started)  # ended from outside, or with an engine that was started again
 
-    def _next_ahead(self, task: StepTask) -> Future[Started]:
+    def _next_ahead(self, task: StepTask, grant: Grant) -> Future[Started]:
         with self._lock:
             line = self._ahead[task.step.name]
             while len(line) <= task.step.prestart:
-                line.append(self._starters.submit(self._isolation.start_kept, task))
+                line.append(self._starters.submit(self._isolation.start_kept, task, grant))
             return line.popleft()
 
     def _discard(self, started: Started) -> None:

@@ -12,12 +12,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from coordinator.batch.folder import MOUNT, WORK_MOUNT
+from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.pipeline import Step
-from coordinator.record.runfolder import RunFolder
+from coordinator.record.files import Files
 from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.containers import Containers, Started
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
@@ -39,7 +39,7 @@ def container_spec(
     step: Step,
     image: str,
     grant: Grant,
-    folder: RunFolder,
+    files: Files,
     *,
     writable: str | None,
     labels: dict[str, str],
@@ -47,11 +47,11 @@ def container_spec(
 ) -> ContainerSpec:
     """A container of ``step``: batch and all steps' files read-only, the folder ``writable`` read-write."""
     uid, gid = step_user()
-    mounts = [Mount(source=folder.batch, target=str(MOUNT), read_only=True)]
+    mounts = [Mount(source=files.batch, target=str(MOUNT), read_only=True)]
     if writable != str(WORK_MOUNT):
-        mounts.append(Mount(source=folder.work, target=str(WORK_MOUNT), read_only=True))
+        mounts.append(Mount(source=files.work, target=str(WORK_MOUNT), read_only=True))
     if writable is not None:
-        mounts.append(Mount(source=folder.local(writable), target=writable, read_only=False))
+        mounts.append(Mount(source=files.local(writable), target=writable, read_only=False))
     return ContainerSpec(
         image_ref=image,
         name=name,
@@ -67,10 +67,11 @@ def container_spec(
 class Isolation:
     """Makes the specs of one run's containers, and the network namespace that they share."""
 
-    def __init__(self, engine: Engine, folder: RunFolder, run_id: str, *, starts: int) -> None:
-        """``starts`` is how many containers may be starting at once."""
+    def __init__(self, engine: Engine, files: Files, owner: Path, run_id: str, *, starts: int) -> None:
+        """``owner`` is the folder whose lock the caller holds, ``starts`` how many containers may start at once."""
         self.engine = engine
-        self.folder = folder
+        self.files = files
+        self._owner = owner
         self.containers = Containers(engine, run_id, starts=starts)
         self._run_id = run_id
         self._numbers = itertools.count(1)
@@ -90,25 +91,25 @@ class Isolation:
         if not step.writes:
             return self._spec(step, image_id, grant, None, LANE)
         writable = str(WORK_MOUNT / step.name)
-        self.folder.local(writable).mkdir(exist_ok=True)
+        self.files.local(writable).mkdir(exist_ok=True)
         return self._spec(step, image_id, grant, writable, LANE)
 
     def shared_container(self, step: Step, image_id: str, grant: Grant) -> ContainerSpec:
         """A container for tasks of many runs, which may write wherever their open tasks have their folders."""
         return self._spec(step, image_id, grant, str(WORK_MOUNT), LANE)
 
-    def start_kept(self, task: StepTask) -> Started:
+    def start_kept(self, task: StepTask, grant: Grant) -> Started:
         """A container for many tasks, of which ``task`` is the first. Raises as :meth:`start_for` does."""
-        return self._start(lambda: self.kept_container(task.step, task.image_id, task.grant))
+        return self._start(lambda: self.kept_container(task.step, task.image_id, grant))
 
-    def start_shared(self, task: StepTask) -> Started:
+    def start_shared(self, task: StepTask, grant: Grant) -> Started:
         """A container for tasks of many runs, of which ``task`` is the first. Raises as :meth:`start_for` does."""
-        return self._start(lambda: self.shared_container(task.step, task.image_id, task.grant))
+        return self._start(lambda: self.shared_container(task.step, task.image_id, grant))
 
-    def start_for(self, task: StepTask) -> Started:
+    def start_for(self, task: StepTask, grant: Grant) -> Started:
         """A container for this task alone. Raises EngineError, and leaves nothing behind then."""
         work_dir = task.request.work_dir
-        return self._start(lambda: self.task_container(task.step, task.image_id, task.grant, work_dir))
+        return self._start(lambda: self.task_container(task.step, task.image_id, grant, work_dir))
 
     def close(self) -> None:
         """Removes what is left of the run's containers, the holder of the network namespace among them."""
@@ -135,7 +136,7 @@ class Isolation:
             step,
             image_id,
             grant,
-            self.folder,
+            self.files,
             writable=writable,
             labels=self._labels(role),
             name=self._name(),
@@ -143,7 +144,7 @@ class Isolation:
         return spec.in_network(holder.id) if holder else spec
 
     def _labels(self, role: str) -> dict[str, str]:
-        return container_labels(self._run_id, self.folder.path, role)
+        return container_labels(self._run_id, self._owner, role)
 
     def _name(self) -> str:
         return f"coordinator-{self._run_id}-{next(self._numbers)}"

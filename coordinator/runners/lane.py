@@ -16,7 +16,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from coordinator.contract import (
@@ -29,9 +30,11 @@ from coordinator.contract import (
     said_by_step,
     wrong_task,
 )
-from coordinator.core.tasks import Evidence, Outcome, StepTask
+from coordinator.core.lanes import Seat
+from coordinator.core.resources import Grant
+from coordinator.core.tasks import Evidence, Outcome, StepTask, Times
 from coordinator.errors import EngineError
-from coordinator.record.runfolder import RunFolder
+from coordinator.record.files import Files
 from coordinator.runners.received import Lines, as_evidence
 from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, junk, timed_out, too_large
 from coordinator.runners.workfolder import discard, hand_over, prepare
@@ -85,16 +88,16 @@ class Program(Protocol):
 class Lane:
     """One kept lane. Its thread starts with the lane and ends with :meth:`close`."""
 
-    def __init__(self, open_program: Callable[[StepTask], Program], folder: RunFolder, sink: Sink) -> None:
+    def __init__(self, open_program: Callable[[StepTask], Program], files: Files, sink: Sink) -> None:
         self._open_program = open_program
-        self._folder = folder
+        self._files = files
         self._sink = sink
         self._inbox: deque[StepTask] = deque()
         self._pending: dict[str, StepTask] = {}
         self._program: Program | None = None
         self._answered = 0
         self._outgoing = bytearray()
-        self._incoming = Lines(folder.path)
+        self._incoming = Lines(files.work)
         self._head_since = 0.0
         self._closing = self._cancelled = False
         self._asleep = True
@@ -183,7 +186,7 @@ class Lane:
             self._pending[task.id] = task
             if self._cancelled:
                 continue  # the next step of the turn fails it
-            prepare(task, self._folder)
+            prepare(task, self._files)
             if self._program is None:
                 self._program = self._open_program(task)
                 self._program.connection.setblocking(False)
@@ -269,22 +272,20 @@ class Lane:
         if task is None:
             return wrong_task(response.task, self._head.id)
         result = said_by_step(response) if isinstance(response, Failure) else response
-        result = hand_over(task, self._folder, result)
+        result = hand_over(task, self._files, result)
         del self._pending[task.id]
-        told = dict(response.metrics) if isinstance(response, Success) else {}
         evidence = Evidence() if isinstance(result, Success) else Evidence(stdout=as_evidence(line))
-        outcomes.append(Outcome(task=task, result=result, evidence=evidence, metrics=told))
+        outcomes.append(Outcome(task=task.id, result=result, evidence=evidence))
         return None
 
     def _hand_out(self, outcomes: Sequence[Outcome]) -> None:
         """Passes outcomes on; answers that arrive together have taken equal shares of the time since the last."""
         now = time.monotonic()
         share = (now - self._head_since) / len(outcomes)
-        for outcome in outcomes:
-            outcome.metrics["busy_s"] = share
+        times = Times(busy=share)
         self._head_since = now
         self._answered += len(outcomes)
-        self._sink(outcomes)
+        self._sink([replace(outcome, times=times) for outcome in outcomes])
 
     def _ended(self) -> None:
         """The program has ended by itself. If it ended well after an answer, nobody is to blame for it."""
@@ -321,9 +322,9 @@ class Lane:
         )
         outcomes = []
         for number, task in enumerate(self._pending.values()):
-            discard(task, self._folder)
+            discard(task, self._files)
             result = others if number else error
-            outcomes.append(Outcome(task=task, result=result, evidence=Evidence() if number else evidence))
+            outcomes.append(Outcome(task=task.id, result=result, evidence=Evidence() if number else evidence))
         self._pending.clear()
         if outcomes:
             self._sink(outcomes)
@@ -332,7 +333,7 @@ class Lane:
         program, self._program = self._program, None
         self._outgoing.clear()
         self._incoming.close()
-        self._incoming = Lines(self._folder.path)
+        self._incoming = Lines(self._files.work)
         if program is None:
             return Ending(exit_code=None, stderr=b"")
         self._selector.unregister(program.connection)
@@ -355,18 +356,20 @@ def end_input(connection: socket.socket) -> None:
 class LaneRunner:
     """A runner on kept lanes."""
 
-    def __init__(self, open_program: Callable[[StepTask], Program], folder: RunFolder, sink: Sink) -> None:
+    def __init__(self, open_program: Callable[[Grant, StepTask], Program], files: Files, sink: Sink) -> None:
         self._open_program = open_program
-        self._folder = folder
+        self._files = files
         self._sink = sink
         self._lanes: dict[int, Lane] = {}
         self._closed: list[Lane] = []
 
-    def submit(self, task: StepTask) -> None:
+    def submit(self, task: StepTask, seat: Seat) -> None:
         """Puts a task on its lane, which opens with its first one."""
-        lane = self._lanes.get(task.lane)
+        lane = self._lanes.get(seat.lane)
         if lane is None:
-            lane = self._lanes[task.lane] = Lane(self._open_program, self._folder, self._sink)
+            lane = self._lanes[seat.lane] = Lane(
+                partial(self._open_program, seat.grant), self._files, self._sink
+            )
         lane.submit(task)
 
     def close_lane(self, lane: int) -> None:

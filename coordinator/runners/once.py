@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from coordinator.contract import Success, TaskError
+from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
-from coordinator.record.runfolder import RunFolder
+from coordinator.record.files import Files
 from coordinator.runners.attempt import converse
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
@@ -26,20 +28,22 @@ class Verdict:
     seconds: float
 
 
-def run_once(engine: Engine, task: StepTask, folder: RunFolder, *, owner: RunFolder, live: Live) -> Verdict:
+def run_once(
+    engine: Engine, task: StepTask, grant: Grant, files: Files, *, owner: Path, live: Live
+) -> Verdict:
     """Runs the task, whatever it comes to. ``owner`` is the folder whose lock the caller holds meanwhile.
 
     Raises EngineError if the engine cannot run it.
     """
-    prepare(task, folder)
+    prepare(task, files)
     spec = container_spec(
         task.step,
         task.image_id,
-        task.grant,
-        folder,
+        grant,
+        files,
         writable=task.request.work_dir if task.step.writes else None,
-        labels=container_labels(f"replay-{owner.path.name}", owner.path, TASK),
-        name=f"coordinator-replay-{owner.path.name}",
+        labels=container_labels(f"replay-{owner.name}", owner, TASK),
+        name=f"coordinator-replay-{owner.name}",
     )
     with engine.created(spec) as container:
         connection, received = engine.attach(container)
@@ -47,5 +51,5 @@ def run_once(engine: Engine, task: StepTask, folder: RunFolder, *, owner: RunFol
             engine.start(container)
             begun = time.monotonic()
             started = Started(id=container, spec=spec, connection=connection, received=received)
-            result, evidence = converse(engine, started, task, Clock(), spill=owner.path, live=live)
+            result, evidence = converse(engine, started, task, Clock(), spill=owner, live=live)
     return Verdict(result=result, exit_code=evidence.exit_code, seconds=time.monotonic() - begun)

@@ -18,10 +18,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from coordinator.batch.folder import MOUNT, WORK_MOUNT
+from coordinator.core.paths import MOUNT, WORK_MOUNT
+from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
-from coordinator.record.runfolder import RunFolder
+from coordinator.record.files import Files
 from coordinator.runners.lane import Ending
 from coordinator.runners.received import HeadAndTail
 
@@ -34,11 +35,11 @@ _CHUNK = 256 * 1024
 class LocalProcess:
     """A subprocess that answers line after line on a socket that is both its stdin and its stdout."""
 
-    def __init__(self, command: Sequence[str], folder: RunFolder) -> None:
+    def __init__(self, command: Sequence[str], files: Files) -> None:
         """Starts it; ``python3`` means this interpreter. Raises EngineError if it cannot be started."""
         mounts = {
-            _quoted(str(MOUNT)): _quoted(str(folder.batch)),
-            _quoted(str(WORK_MOUNT)): _quoted(str(folder.work)),
+            _quoted(str(MOUNT)): _quoted(str(files.batch)),
+            _quoted(str(WORK_MOUNT)): _quoted(str(files.work)),
         }
         self._to_real = _Paths(mounts)
         self._to_mounted = _Paths({real: mounted for mounted, real in mounts.items()})
@@ -108,10 +109,10 @@ class _Paths:
         return self._pattern.sub(lambda found: self._replacements[found[0]], line)
 
 
-def open_process(folder: RunFolder, task: StepTask) -> LocalProcess:
-    """A process for the lane of which ``task`` is the first."""
+def open_process(files: Files, grant: Grant, task: StepTask) -> LocalProcess:
+    """A process for the lane of which ``task`` is the first; what it may use is not seen to here."""
     assert task.step.command is not None  # the preflight sees to it
-    return LocalProcess(task.step.command, folder)
+    return LocalProcess(task.step.command, files)
 
 
 def _quoted(folder: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.containers import Started
@@ -64,7 +65,7 @@ class ResidentRunner(LaneRunner):
     """A runner on lanes of which each has a container."""
 
     def __init__(self, isolation: Isolation, sink: Sink) -> None:
-        super().__init__(self._open, isolation.folder, sink)
+        super().__init__(self._open, isolation.files, sink)
         self._isolation = isolation
 
     def cancel(self) -> None:
@@ -72,5 +73,5 @@ class ResidentRunner(LaneRunner):
         super().cancel()
         self._isolation.containers.cancel()
 
-    def _open(self, task: StepTask) -> ResidentContainer:
-        return ResidentContainer(self._isolation, self._isolation.start_kept(task))
+    def _open(self, grant: Grant, task: StepTask) -> ResidentContainer:
+        return ResidentContainer(self._isolation, self._isolation.start_kept(task, grant))

@@ -13,10 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.batch.folder import unit_folder
+from coordinator.core.paths import REPLAY, unit_folder
 from coordinator.errors import EngineError, RunFolderError, UsageError
+from coordinator.record.disk import remove_tree
 from coordinator.record.history import History
-from coordinator.record.runfolder import REPLAY, Owner, RunFolder, owner, remove_tree
+from coordinator.record.lock import Owner, locked, owner
+from coordinator.record.runfolder import RunFolder
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine
 
@@ -57,7 +59,7 @@ def clean(engine: Engine | None, folders: Iterable[Path], *, dry_run: bool) -> I
     containers = _containers(engine) if engine else {}
     named = [folder.resolve() for folder in folders]
     for folder in named:
-        if folder.exists() and not RunFolder(folder, folder).journal.is_file():
+        if folder.exists() and not RunFolder(folder).journal.is_file():
             raise UsageError(f"{str(folder)!r} is no run folder: it has no journal.db")
     for folder in named or _known(containers):
         yield _clean(engine, folder, containers.get(folder, {}), dry_run=dry_run)
@@ -87,13 +89,13 @@ def _remove_containers(engine: Engine, containers: Iterable[str]) -> int:
 
 
 def _clean_work(folder: Path, *, dry_run: bool) -> tuple[Path, ...]:
-    run = RunFolder(folder, folder)
+    run = RunFolder(folder)
     if not run.journal.is_file():
         return ()
     if dry_run:
         return tuple(_unfinished(run))
     try:
-        with run.locked():
+        with locked(run.path):
             return tuple(path for path in _unfinished(run) if _remove(path))
     except RunFolderError:  # a coordinator has come meanwhile: what is there is now its own
         return ()

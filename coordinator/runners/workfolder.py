@@ -6,10 +6,11 @@ import os
 import stat
 from pathlib import Path
 
-from coordinator.batch.folder import MOUNT, WORK_MOUNT
 from coordinator.contract import ErrorKind, Success, TaskError
-from coordinator.core.tasks import StepTask, image_paths
-from coordinator.record.runfolder import RunFolder, remove_tree
+from coordinator.core.paths import MOUNT, WORK_MOUNT, image_paths
+from coordinator.core.tasks import StepTask
+from coordinator.record.disk import remove_tree
+from coordinator.record.files import Files
 from coordinator.runners.container import MAX_WRITTEN
 
 _NOBODY = 65534
@@ -25,11 +26,11 @@ def step_user() -> tuple[int, int]:
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 
-def prepare(task: StepTask, run: RunFolder) -> None:
+def prepare(task: StepTask, files: Files) -> None:
     """Makes the task's folder anew, for the step's user; a step that writes nothing has none."""
     if not task.step.writes:
         return
-    folder = run.local(task.request.work_dir)
+    folder = files.local(task.request.work_dir)
     try:
         folder.mkdir()
     except FileNotFoundError:
@@ -41,7 +42,7 @@ def prepare(task: StepTask, run: RunFolder) -> None:
         os.chown(folder, *step_user())
 
 
-def hand_over(task: StepTask, run: RunFolder, result: Success | TaskError) -> Success | TaskError:
+def hand_over(task: StepTask, files: Files, result: Success | TaskError) -> Success | TaskError:
     """What a successful step wrote becomes the invoking user's; what a failed one wrote goes, as do empty folders.
 
     A success is an error after all if the step leaves more than may be kept, or names images that are not the run's.
@@ -50,20 +51,20 @@ def hand_over(task: StepTask, run: RunFolder, result: Success | TaskError) -> Su
         result = _astray(result) or result
     if not task.step.writes:
         return result
-    folder = run.local(task.request.work_dir)
+    folder = files.local(task.request.work_dir)
     if isinstance(result, Success):
         result = _excess(folder) or result
     if isinstance(result, TaskError):
-        discard(task, run)
+        discard(task, files)
     elif not _is_removed_as_empty(folder) and os.getuid() == 0:
         _take(folder)
     return result
 
 
-def discard(task: StepTask, run: RunFolder) -> None:
+def discard(task: StepTask, files: Files) -> None:
     """Removes the task's folder and what its step wrote."""
     if task.step.writes:
-        remove_tree(run.local(task.request.work_dir))
+        remove_tree(files.local(task.request.work_dir))
 
 
 def _is_removed_as_empty(folder: Path) -> bool:

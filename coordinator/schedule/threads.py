@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coordinator.contract import ErrorKind, TaskError
-from coordinator.core.tasks import Outcome, Task
+from coordinator.core.tasks import Outcome, Times
 
 Sink = Callable[[Sequence[Outcome]], None]
 """Takes outcomes, from any thread."""
@@ -40,9 +40,9 @@ class Inbox:
 
 @dataclass
 class Clock:
-    """Seconds spent by the name of what they were spent on."""
+    """Seconds spent by the name of what they were spent on: names of :class:`Times`."""
 
-    metrics: dict[str, float] = field(default_factory=dict)
+    _seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
@@ -50,7 +50,11 @@ class Clock:
         try:
             yield
         finally:
-            self.metrics[f"{name}_s"] = round(time.perf_counter() - started, 6)
+            self._seconds[name] = round(time.perf_counter() - started, 6)
+
+    def times(self) -> Times:
+        """What was measured so far."""
+        return Times(**self._seconds)
 
 
 class Threads:
@@ -60,21 +64,21 @@ class Threads:
         self._sink = sink
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="task")
 
-    def submit(self, task: Task, attempt: Callable[[], Outcome]) -> None:
-        """Makes one attempt at ``task`` in a thread; an exception in it ends this task only."""
+    def submit(self, task: str, attempt: Callable[[], Outcome]) -> None:
+        """Makes one attempt at the task of that id in a thread; an exception in it ends this task only."""
         self._pool.submit(self._attempt, task, attempt, time.perf_counter())
 
     def close(self) -> None:
         """Waits for all attempts to end."""
         self._pool.shutdown()
 
-    def _attempt(self, task: Task, attempt: Callable[[], Outcome], submitted: float) -> None:
+    def _attempt(self, task: str, attempt: Callable[[], Outcome], submitted: float) -> None:
         started = time.perf_counter()
         try:
             outcome = attempt()
         except Exception as error:  # a bug or a full disk must end one task, not hang the run
             message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
             outcome = Outcome(task=task, result=TaskError(kind=ErrorKind.INTERNAL, message=message))
-        outcome.metrics["queue_s"] = round(started - submitted, 6)
-        outcome.metrics["busy_s"] = round(time.perf_counter() - started, 6)
-        self._sink([outcome])
+        queued, busy = started - submitted, time.perf_counter() - started
+        times = replace(outcome.times, queue=round(queued, 6), busy=round(busy, 6))
+        self._sink([replace(outcome, times=times)])

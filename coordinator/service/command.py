@@ -7,13 +7,14 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from types import FrameType
 
 import uvicorn
 
+from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Rung
+from coordinator.record.lock import locked
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import Isolation
@@ -53,7 +54,7 @@ def serve(settings: Settings) -> None:
     store.create()
     metrics = Metrics()
     with ExitStack() as stack:
-        stack.enter_context(store.folder.locked())
+        stack.enter_context(locked(store.path))
         program, open_program = stack.enter_context(_program(settings, store, workers))
         pool = stack.enter_context(_pool(store, open_program, workers, metrics))
         warm_up(pool, program, store)
@@ -83,17 +84,21 @@ def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[P
     """What the workers run, and how one is opened."""
     if settings.rung is Rung.PROCESS:
         program = _described(settings, image_id=program_id(_COMMAND))
-        yield program, partial(open_process, store.folder)
+        yield program, lambda task: open_process(store.files, Grant(resources=task.step.resources), task)
         return
     with closing(Engine()) as engine:
         if swept := sweep(engine, store.path):
             _LOG.info("removed %d containers that an earlier process left behind", swept)
         facts = engine.image(settings.image_ref)
         program = _described(settings, image_id=facts.id)
-        isolation = Isolation(engine, store.folder, f"serve-{secrets.token_hex(4)}", starts=max(2, workers))
+        isolation = Isolation(
+            engine, store.files, store.path, f"serve-{secrets.token_hex(4)}", starts=max(2, workers)
+        )
 
         def open_container(task: StepTask) -> LaneProgram:
-            return ResidentContainer(isolation, isolation.start_shared(task))
+            return ResidentContainer(
+                isolation, isolation.start_shared(task, Grant(resources=task.step.resources))
+            )
 
         with closing(isolation):
             yield program, open_container
@@ -113,7 +118,7 @@ def _described(settings: Settings, image_id: str) -> Program:
 @contextmanager
 def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics) -> Iterator[Pool]:
     def open_lane(sink: Sink) -> Lane:
-        return Lane(open_program, store.folder, sink)
+        return Lane(open_program, store.files, sink)
 
     pool = Pool(open_lane, workers, metrics.task_ended)
     metrics.gauge("workers_alive", "Workers whose program runs", lambda: pool.alive)

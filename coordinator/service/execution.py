@@ -8,19 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from coordinator.batch.folder import MOUNT, WORK_MOUNT, Recording
+from coordinator.batch.recording import Recording
 from coordinator.batch.regions import Undivided
 from coordinator.contract import Json, TaskError
-from coordinator.core.resources import Inventory, Ledger
+from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.pipeline import Pipeline, Resources, Rung, Step
-from coordinator.record.journal import Journal, SessionState, Status
-from coordinator.schedule.scheduler import Plan, Scheduler
+from coordinator.record.facts import SessionState
+from coordinator.record.journal import Journal, Status
+from coordinator.schedule.plan import Plan
+from coordinator.schedule.scheduler import Scheduler
 from coordinator.service.jobs import File, Job
 from coordinator.service.pool import JobExecutor, Pool
 from coordinator.service.stages import in_order, item_id, place
 from coordinator.service.store import Store
-
-_UNLIMITED = 1 << 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,8 @@ class Execution:
         """The tasks that have ended."""
         self._store = store
         self._folder = store.run(job.id)
+        self._files = store.files_of(job.id)
         self._executor = JobExecutor(pool, job.id)
-        self._workers = pool.size
         self._steps = tuple(program.step(stage.name, stage.params) for stage in job.stages)
         self._program = program
         self._scheduler: Scheduler | None = None
@@ -87,34 +87,31 @@ class Execution:
                     regions=Undivided(),
                     census={},
                 ),
-                folder=self._folder,
+                files=self._files,
+                failures=self._folder.evidence,
                 journal=journal,
                 executor=self._executor,
-                ledger=Ledger(Inventory(cpus=self._workers, memory=_UNLIMITED)),
                 observer=self,
-                jobs=self._workers,
             )
             complete = self._scheduler.run(map(self._recording, range(len(self.job.files))))
-            journal.set_fact("session_state", SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
+            journal.note(session_state=SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
             return self._ended(journal) if complete else None
 
     def _begin(self, journal: Journal) -> None:
         """A new session of the job's run, with what ``status`` and ``replay`` ask of a run folder."""
         journal.begin_session()
-        journal.set_fact("run_id", self.job.id)
-        journal.set_fact("session_state", SessionState.BEGUN)
-        journal.set_fact("steps", json.dumps([step.name for step in self._steps]))
+        journal.note(run_id=self.job.id, steps=tuple(step.name for step in self._steps))
         image = {"image_ref": self._program.image_ref, "id": self._program.image_id}
         about = {
-            "batch": {"name": self.job.id, "folder": str(self._folder.batch)},
+            "batch": {"name": self.job.id, "folder": str(self._files.batch)},
             "pipeline": Pipeline(name="imaging", steps=self._steps).model_dump(mode="json"),
             "images": {step.name: image for step in self._steps},
         }
-        (self._folder.path / "run.json").write_text(json.dumps(about), encoding="utf-8")
+        self._folder.about.write_text(json.dumps(about), encoding="utf-8")
 
     def stop(self) -> None:
         """Starts no more of its tasks; :meth:`run` returns when what runs has ended."""
-        self._executor.stop()
+        self._executor.cancel()
         if self._scheduler is not None:
             self._scheduler.drain()
 
@@ -145,7 +142,7 @@ class Execution:
         errors: dict[int, TaskError] = {}
         failures = list(journal.failures())
         if self._folder.failures.is_dir():  # of earlier sessions, too
-            self._folder.keep_only_failures(failure.id for failure in failures)
+            self._folder.evidence.keep_only(failure.id for failure in failures)
         for failure in failures:
             number = place(failure.unit)[0]
             errors.setdefault(number, self._as_told(failure.error, self.job.files[number]))

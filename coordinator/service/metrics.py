@@ -51,8 +51,8 @@ class Metrics:
         """Counts an attempt and its seconds."""
         result = outcome.result
         self._tasks.labels("success" if isinstance(result, Success) else str(result.kind)).inc()
-        if "busy_s" in outcome.metrics:
-            self._task_seconds.observe(outcome.metrics["busy_s"])
+        if outcome.times.busy is not None:
+            self._task_seconds.observe(outcome.times.busy)
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""

@@ -12,12 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from coordinator.contract import Success, TaskError
-from coordinator.core.tasks import Outcome, StepTask, Task
+from coordinator.contract import ErrorKind, Success, TaskError
+from coordinator.core.tasks import FetchTask, Outcome, StepTask
+from coordinator.pipeline import Step
 from coordinator.runners.verdict import CANCELLED
 from coordinator.schedule.threads import Inbox, Sink
 from coordinator.service.rotation import Rotation
 
+_SEATS = 64
+"""Tasks of one job that wait or run, for each worker of the pool."""
 _DEPTH = 2
 """Tasks at one worker: the one that it works on, and the next, so that it never waits for this process."""
 
@@ -96,7 +99,7 @@ class Pool:
         with self._lock:
             withdrawn = self._waiting.withdraw(owner)
         for waiting in withdrawn:
-            waiting.sink([Outcome(task=waiting.task, result=CANCELLED)])
+            waiting.sink([Outcome(task=waiting.task.id, result=CANCELLED)])
 
     def cancel(self) -> None:
         """Ends all programs at once; their tasks end as cancelled."""
@@ -122,7 +125,7 @@ class Pool:
         def take(outcomes: Sequence[Outcome]) -> None:
             with self._lock:
                 self._in_flight[number] -= len(outcomes)
-                sinks = [self._sinks.pop(outcome.task.id) for outcome in outcomes]
+                sinks = [self._sinks.pop(outcome.task) for outcome in outcomes]
                 self._hand_out()
             for sink, outcome in zip(sinks, outcomes, strict=True):
                 self._watch(outcome)
@@ -132,31 +135,59 @@ class Pool:
 
 
 class JobExecutor:
-    """One job's executor: its tasks take their turns at the pool's workers."""
+    """One job's executor: its tasks take their turns at the pool's workers.
+
+    A seat is a place in the pool's line, of which a job may have so many that no worker waits for the job's thread.
+    """
 
     def __init__(self, pool: Pool, job_id: str) -> None:
         self._pool = pool
         self._job_id = job_id
         self._ended = Inbox()
         self._stopped = threading.Event()
+        self._seats = _SEATS * pool.size
+        self._taken = 0
 
-    def submit(self, task: Task) -> None:
-        assert isinstance(task, StepTask)  # uploads are files: nothing is fetched
+    @property
+    def fetches(self) -> int:
+        return 1
+
+    def ahead(self, step: Step) -> int:
+        return self._seats
+
+    def seat(self, step: Step) -> int | None:
+        if self._taken >= self._seats:
+            return None
+        self._taken += 1
+        return self._taken
+
+    def submit(self, task: StepTask, seat: int) -> None:
         if self._stopped.is_set():
-            self._ended.put([Outcome(task=task, result=CANCELLED)])
+            self._ended.put([Outcome(task=task.id, result=CANCELLED)])
         else:
             self._pool.submit(self._job_id, task, self._ended.put)
 
-    def close_lane(self, lane: int) -> None:
-        """Nothing: the workers stay for other jobs."""
+    def fetch(self, task: FetchTask) -> None:
+        """Refuses: a client's images come with its request, and the service asks nobody for any."""
+        refused = TaskError(kind=ErrorKind.BAD_INPUT, message=f"{task.url}: images are uploaded, not fetched")
+        self._taken += 1
+        self._ended.put([Outcome(task=task.id, result=refused)])
 
     def wait(self, timeout: float | None) -> list[Outcome]:
-        return self._ended.wait(timeout)
+        outcomes = self._ended.wait(timeout)
+        self._taken -= len(outcomes)
+        return outcomes
 
     def wake(self) -> None:
         self._ended.wake()
 
-    def stop(self) -> None:
-        """Cancels what no worker has yet, now and later."""
+    def cancel(self) -> None:
+        """Ends as cancelled what no worker has yet, now and later; workers stay for other jobs."""
         self._stopped.set()
         self._pool.withdraw(self._job_id)
+
+    def close(self) -> None:
+        """Waits until no worker has a task of the job."""
+        self.cancel()
+        while self._taken:
+            self.wait(timeout=None)

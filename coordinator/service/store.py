@@ -11,11 +11,12 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from coordinator.batch.folder import MOUNT
+from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.errors import RunFolderError
+from coordinator.record.files import Files
 from coordinator.record.runfolder import RunFolder
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import result_name
@@ -42,14 +43,18 @@ class Store:
         return self.path / "static"
 
     @property
-    def folder(self) -> RunFolder:
+    def work(self) -> Path:
+        return self.path / "work"
+
+    @property
+    def files(self) -> Files:
         """The whole as the workers see it: all uploads below /batch, all work below /work."""
-        return RunFolder(path=self.path, batch=self.uploads)
+        return Files(batch=self.uploads, work=self.work)
 
     def create(self) -> None:
         """Makes the folders. Raises RunFolderError if they cannot be written."""
         try:
-            for folder in (self.uploads, self.folder.work, self.static, self.path / "runs"):
+            for folder in (self.uploads, self.work, self.static, self.path / "runs"):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(
@@ -68,11 +73,15 @@ class Store:
     def begin_anew(self, job_id: str) -> None:
         """Forgets how far a job was."""
         shutil.rmtree(self.run(job_id).path, ignore_errors=True)
-        shutil.rmtree(self.folder.work / job_id, ignore_errors=True)
+        shutil.rmtree(self.work / job_id, ignore_errors=True)
 
     def run(self, job_id: str) -> RunFolder:
-        """The run folder of a job, whose files lie in a room of its own below the shared work/."""
-        return RunFolder(path=self.path / "runs" / job_id, batch=self.uploads, shared_work=self.folder.work)
+        """The run folder of a job."""
+        return RunFolder(self.path / "runs" / job_id)
+
+    def files_of(self, job_id: str) -> Files:
+        """The files of a job's tasks, which have a room of their own below the shared work/."""
+        return replace(self.files, own=WORK_MOUNT / job_id)
 
     def upload_folder(self, job_id: str) -> Path:
         return self.uploads / job_id
@@ -99,14 +108,14 @@ class Store:
         aside.rename(target)
 
     def _result(self, image: str) -> Path:
-        path = self.folder.local(image)
+        path = self.files.local(image)
         if not stat.S_ISREG(path.lstat().st_mode):
             raise ValueError(f"{image!r} is no file")
         return path
 
     def tidy(self, job_id: str) -> None:
         """Removes what a job that has ended needs no more."""
-        for folder in (self.upload_folder(job_id), self.folder.work / job_id):
+        for folder in (self.upload_folder(job_id), self.work / job_id):
             shutil.rmtree(folder, ignore_errors=True)
 
     def remove(self, job_id: str) -> None:
@@ -117,7 +126,7 @@ class Store:
 
     def remove_all_but(self, job_ids: set[str]) -> None:
         """Removes what belongs to none of these jobs: uploads that were never accepted, halves of removals."""
-        for parent in (self.uploads, self.folder.work, self.path / "runs", self.static):
+        for parent in (self.uploads, self.work, self.path / "runs", self.static):
             for child in _folders(parent):
                 if child.name not in job_ids:
                     shutil.rmtree(child, ignore_errors=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 
-from coordinator.batch.folder import MOUNT
 from coordinator.contract import Request
-from coordinator.core.resources import Grant
+from coordinator.core.paths import MOUNT, task_mount
 from coordinator.core.tasks import StepTask
 from coordinator.errors import CoordinatorError
-from coordinator.record.runfolder import task_mount
 from coordinator.service.execution import Program
 from coordinator.service.pool import Pool
 from coordinator.service.store import Store
@@ -45,7 +43,6 @@ def warm_up(pool: Pool, program: Program, store: Store) -> None:
             ),
             step=step,
             image_id=program.image_id,
-            grant=Grant(resources=step.resources),
         )
         for number in range(pool.size)
     ]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from coordinator.batch.folder import BadRecording, Batch, Recording, open_batch
+from coordinator.batch.folder import Batch, open_batch
+from coordinator.batch.recording import BadRecording, Recording
 from coordinator.contract import Json
 from coordinator.errors import BatchError, RunFolderError
 from coordinator.pipeline import BUILT_IN, Pipeline, Rung, load_pipeline

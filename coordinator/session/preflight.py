@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.batch.folder import BadRecording, Batch, Recording
+from coordinator.batch.folder import Batch
+from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Regions
 from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory, fit, shortage

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import platform
 import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from coordinator import __version__
 from coordinator.contract import PROTOCOL
-from coordinator.core.resources import Inventory, Ledger
+from coordinator.core.resources import Inventory
 from coordinator.errors import ExitCode, RunFolderError
 from coordinator.pipeline import Per, Pipeline, Step
-from coordinator.record.journal import FailedTask, Journal, SessionState, Status
+from coordinator.record.disk import remove_half_written, write_json
+from coordinator.record.facts import Extent, SessionState
+from coordinator.record.files import Files
+from coordinator.record.journal import FailedTask, Journal, Status
+from coordinator.record.lock import locked
 from coordinator.record.results import write_results
-from coordinator.record.runfolder import RunFolder, write_json
-from coordinator.runners import Rungs
-from coordinator.runners.engine import Engine, ImageFacts
-from coordinator.runners.inventory import host_inventory
-from coordinator.runners.sweep import sweep, sweep_work
-from coordinator.schedule.executor import LocalExecutor
-from coordinator.schedule.scheduler import Plan, Scheduler
+from coordinator.record.runfolder import RunFolder
+from coordinator.runners.site import LocalSite
+from coordinator.runners.sweep import sweep_work
+from coordinator.schedule.plan import Plan
+from coordinator.schedule.scheduler import Scheduler
 from coordinator.session.interrupts import Interrupts
 from coordinator.session.job import Job, Prepared, prepare
 from coordinator.session.preflight import (
@@ -53,9 +53,9 @@ class Ready:
 
     prepared: Prepared
     checked: Checked
-    engine: Engine | None
-    inventory: Inventory
+    site: LocalSite
     folder: RunFolder
+    files: Files
     census: Census
     notes: tuple[str, ...]
 
@@ -91,21 +91,20 @@ def run(job: Job, command: str) -> Summary:
         interrupts = stack.enter_context(Interrupts())
         stack.enter_context(_trouble(folder))
         folder.create()
-        stack.enter_context(folder.locked())
-        folder.remove_half_written()
-        swept = sweep(ready.engine, folder.path) if ready.engine else 0
+        stack.enter_context(locked(folder.path))
+        remove_half_written(folder.path)
+        swept = ready.site.sweep(folder.path)
         journal = stack.enter_context(Journal(folder.journal))
-        died = journal.fact("session_state") == SessionState.BEGUN
-        _claim(journal, folder)
+        died = journal.facts.session_state is SessionState.BEGUN
+        _claim(journal, folder, prepared.batch.folder)
         if died:
             sweep_work(folder)
         about = _about(ready, command)
         ready = _note_session(journal, ready, command, started)
-        write_json(folder.path / "run.json", {**about, "started": _iso(started)})
+        write_json(folder.about, {**about, "started": _iso(started)})
         complete = _drive(ready, journal, interrupts, swept)
         summary = _conclude(ready, journal, about, started, since, complete=complete)
-        if ready.engine is not None:
-            ready.engine.patience.check()
+        ready.site.check()
         return summary
 
 
@@ -124,119 +123,93 @@ def _trouble(folder: RunFolder) -> Iterator[None]:
 def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:
     """Looks at everything that a run needs. Raises what is wrong, all of it at once; nothing is written."""
     problems, notes = Problems(), []
-    inventory = host_inventory()
-    engine = None
+    site = LocalSite.here()
     with problems.collected():
         if needs_engine(prepared.pipeline):
-            engine = stack.enter_context(closing(Engine()))
-    folder = RunFolder(path=prepared.job.out.resolve(), batch=prepared.batch.folder)
+            site = stack.enter_context(site.connected())
+    folder = RunFolder(prepared.job.out.resolve())
     with problems.collected():
         notes.append(check_folder(folder.path))
     with problems.collected():
         prepared.batch.check()
         census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
-    image_of = partial(_image, engine, pull=prepared.job.pull) if engine else None
-    checked = check(prepared.pipeline, image_of, inventory, problems)
+    image_of = partial(site.image, pull=prepared.job.pull, tell=tell) if site.engine else None
+    checked = check(prepared.pipeline, image_of, site.inventory, problems)
     problems.tell()
     return Ready(
         prepared=prepared,
         checked=checked,
-        engine=engine,
-        inventory=inventory,
+        site=site,
         folder=folder,
+        files=folder.files(prepared.batch.folder),
         census=census,
         notes=tuple(note for note in notes if note),
     )
 
 
-def _image(engine: Engine, image_ref: str, *, pull: bool) -> ImageFacts:
-    """The image behind a reference, brought from its registry first if need be. Raises EngineError."""
-    if pull and not engine.has_image(image_ref):
-        for progress in engine.pull(image_ref):
-            tell(progress)
-    return engine.image(image_ref)
-
-
-def _claim(journal: Journal, folder: RunFolder) -> None:
+def _claim(journal: Journal, folder: RunFolder, batch: Path) -> None:
     """A run folder belongs to one batch for good."""
-    owner = journal.fact("batch")
-    if owner is not None and owner != str(folder.batch):
+    owner = journal.facts.batch
+    if owner is not None and owner != str(batch):
         raise RunFolderError(
             f"run folder {str(folder.path)!r} belongs to batch {owner}; name another with --out"
         )
-    journal.set_fact("batch", str(folder.batch))
     # Containers are named after it. By chance and anew, because a copy of a run folder may run beside it.
-    journal.set_fact("run_id", secrets.token_hex(6))
+    journal.note(batch=str(batch), run_id=secrets.token_hex(6))
     journal.begin_session()
 
 
 def _note_session(journal: Journal, ready: Ready, command: str, started: float) -> Ready:
     """Notes what this session is, for ``status``; one that is for failures alone takes in nothing new."""
     prepared = ready.prepared
-    steps = [step.name for step in prepared.pipeline.steps]
-    journal.set_fact("started", repr(started))
-    journal.set_fact("steps", json.dumps(steps))
+    journal.note(started=started, steps=tuple(step.name for step in prepared.pipeline.steps))
     if prepared.job.failed_only is not None:
         # A run that was interrupted has regions that are not complete yet: all of it goes on.
-        if journal.fact("covered") == "yes":
+        if journal.facts.covered:
             prepared = replace(prepared, known=journal.knows)
             census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
             ready = replace(ready, prepared=prepared, census=census)
     else:
-        journal.set_fact("covered", "no")
-        journal.set_fact("command", command)
-        journal.set_fact("directory", str(Path.cwd()))
+        journal.note(covered=False, command=command, directory=str(Path.cwd()))
     journal.commit()
     return ready
 
 
 def _forms(journal: Journal, checked: Checked) -> dict[str, list[tuple[Step, str]]]:
     """Each step with the parameters and the image ids that it had in earlier sessions; takes note of this one's."""
-    noted: dict[str, list[list[Any]]] = json.loads(journal.fact("forms") or "{}")
+    noted = dict(journal.facts.forms)
     earlier: dict[str, list[tuple[Step, str]]] = {}
     for step in checked.pipeline.steps:
-        now = [checked.image_ids[step.name], step.params]
-        before = [form for form in noted.get(step.name, []) if form != now]
+        now = (checked.image_ids[step.name], step.params)
+        before = [form for form in noted.get(step.name, ()) if form != now]
         earlier[step.name] = [
             (step.model_copy(update={"params": params}), image_id) for image_id, params in reversed(before)
         ]
-        noted[step.name] = [*before, now]
-    journal.set_fact("forms", json.dumps(noted))
+        noted[step.name] = (*before, now)
+    journal.note(forms=noted)
     return earlier
 
 
 def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -> bool:
     """Runs the scheduler to its end; True if nothing is left to do."""
-    prepared, checked, inventory, folder = ready.prepared, ready.checked, ready.inventory, ready.folder
-    census, steps = ready.census, checked.pipeline.steps
-    jobs = prepared.job.jobs or _concurrency(checked.pipeline, inventory)
-    run_id = str(journal.fact("run_id"))
-    earlier, failed_only = _forms(journal, checked), prepared.job.failed_only
-    plan = Plan(
-        steps=steps,
-        image_ids=checked.image_ids,
-        regions=census.regions,
-        census=census.by_region,
-        earlier=earlier if failed_only else {},
-        only=failed_only.step if failed_only else None,
-        hash_inputs=prepared.job.hash_inputs,
-    )
+    prepared, checked, census = ready.prepared, ready.checked, ready.census
+    steps, folder = checked.pipeline.steps, ready.folder
+    jobs = prepared.job.jobs or _concurrency(checked.pipeline, ready.site.inventory)
+    plan = _plan(ready, journal)
     tasks_of_first = census.total if steps[0].per is Per.ITEM else None
     with (
-        closing(Rungs(ready.engine, folder, run_id, jobs=jobs, starts=max(2, int(inventory.cpus)))) as rungs,
-        closing(LocalExecutor(rungs.runner, folder)) as executor,
         Progress([step.name for step in steps], first=tasks_of_first, notes=_notes(ready, swept)) as progress,
+        ready.site.executor(
+            ready.files, folder.path, str(journal.facts.run_id), jobs=jobs, note=progress.note
+        ) as executor,
     ):
-        if ready.engine is not None:
-            ready.engine.patience.tell = progress.note
         scheduler = Scheduler(
             plan,
-            folder=folder,
+            files=ready.files,
+            failures=folder.evidence,
             journal=journal,
             executor=executor,
-            ledger=Ledger(inventory),
             observer=progress,
-            jobs=jobs,
         )
         try:
             interrupts.drive(drain=scheduler.drain, cancel=executor.cancel, note=progress.note)
@@ -244,6 +217,19 @@ def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -
         except BaseException:
             executor.cancel()
             raise
+
+
+def _plan(ready: Ready, journal: Journal) -> Plan:
+    earlier, failed_only = _forms(journal, ready.checked), ready.prepared.job.failed_only
+    return Plan(
+        steps=ready.checked.pipeline.steps,
+        image_ids=ready.checked.image_ids,
+        regions=ready.census.regions,
+        census=ready.census.by_region,
+        earlier=earlier if failed_only else {},
+        only=failed_only.step if failed_only else None,
+        hash_inputs=ready.prepared.job.hash_inputs,
+    )
 
 
 def _conclude(
@@ -258,24 +244,26 @@ def _conclude(
     """Writes the results and the rest of run.json. ``started`` is a time of day, ``since`` the same by the clock."""
     prepared, folder = ready.prepared, ready.folder
     if complete:  # else there are failures of earlier sessions that this one has not come to
-        folder.keep_only_failures(failure.id for failure in journal.failures())
+        folder.evidence.keep_only(failure.id for failure in journal.failures())
     files: list[Path] = []
-    if complete or journal.fact("results") != "complete":  # half a map must not take the place of a whole one
+    if (
+        complete or journal.facts.results is not Extent.COMPLETE
+    ):  # half a map must not take the place of a whole one
         files = write_results(journal, prepared.pipeline.steps, prepared.batch.projection, folder.path)
-        journal.set_fact("results", "complete" if complete else "partial")
+        journal.note(results=Extent.COMPLETE if complete else Extent.PARTIAL)
     counts = journal.counts()
     seconds = time.monotonic() - since
     times = {"started": _iso(started), "finished": _iso(started + seconds), "seconds": round(seconds, 3)}
     tallies = {f"{step}.{status}": count for (step, status), count in sorted(counts.items())}
-    write_json(folder.path / "run.json", {**about, **times, "complete": complete, "tasks": tallies})
-    journal.set_fact("session_state", SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
+    write_json(folder.about, {**about, **times, "complete": complete, "tasks": tallies})
+    journal.note(session_state=SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
     if complete:
-        journal.set_fact("covered", "yes")
+        journal.note(covered=True)
     return Summary(
         counts=counts,
         failures=tuple(itertools.islice(journal.failures(), _NAMED_FAILURES)),
         failed=sum(count for (_, status), count in counts.items() if status is Status.FAILED),
-        files=(*files, folder.path / "run.json"),
+        files=(*files, folder.about),
         seconds=seconds,
         complete=complete,
     )
@@ -298,7 +286,7 @@ def _notes(ready: Ready, swept: int) -> list[str]:
 
 def _about(ready: Ready, command: str) -> dict[str, object]:
     """What runs: enough to repeat it."""
-    prepared, checked, inventory = ready.prepared, ready.checked, ready.inventory
+    prepared, checked = ready.prepared, ready.checked
     projection = prepared.batch.projection
     return {
         "batch": {"name": prepared.batch.name, "folder": str(prepared.batch.folder)},
@@ -308,14 +296,7 @@ def _about(ready: Ready, command: str) -> dict[str, object]:
             name: {"image_ref": facts.image_ref, "id": facts.id} for name, facts in checked.images.items()
         },
         "versions": {"coordinator": __version__, "protocol": PROTOCOL, "python": platform.python_version()},
-        "engine": ready.engine.describe() if ready.engine else None,
-        "host": {
-            "name": platform.node(),
-            "system": platform.platform(),
-            "cpus": inventory.cpus,
-            "memory": inventory.memory,
-            "gpus": [gpu.uuid for gpu in inventory.gpus],
-        },
+        **ready.site.describe(),
         "command": command,
         "job": prepared.job.settings(),
         "process": os.getpid(),

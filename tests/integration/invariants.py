@@ -19,9 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from coordinator.batch.folder import FETCH, unit_folder
-from coordinator.record.journal import SessionState, Status
-from coordinator.record.runfolder import REPLAY, owner
+from coordinator.core.paths import FETCH, REPLAY, unit_folder
+from coordinator.record.facts import SessionState
+from coordinator.record.journal import Status
+from coordinator.record.lock import owner
 
 _FINAL = {Status.SUCCEEDED, Status.FAILED, Status.SKIPPED}
 _AGAIN = " (again)"

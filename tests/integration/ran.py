@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coordinator.batch.folder import unit_folder
+from coordinator.core.paths import unit_folder
 from coordinator.runners.engine import Engine
 from tests.integration.conftest import Workshop, left_behind
 from tests.integration.invariants import violations

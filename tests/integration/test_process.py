@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.contract import ErrorKind, Request, Success, TaskError
+from coordinator.core.lanes import Seat
 from coordinator.core.resources import Grant
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Resources, Step
@@ -76,10 +77,11 @@ class Bench:
         (folder / "run").mkdir()
         program = folder / "program.py"
         program.write_text(PROGRAM)
-        self.folder = RunFolder(folder / "run", batch)
-        self.folder.create()
+        run = RunFolder(folder / "run")
+        run.create()
+        self.files = run.files(batch)
         self._outcomes: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
-        self.runner = LaneRunner(partial(open_process, self.folder), self.folder, self._outcomes.put)
+        self.runner = LaneRunner(partial(open_process, self.files), self.files, self._outcomes.put)
         self.command: tuple[str, ...] = (sys.executable, str(program))
 
     def submit(self, *items: dict[str, str], timeout: float = 20.0) -> None:
@@ -92,10 +94,10 @@ class Bench:
                 params={},
                 items=[item],
                 region=None,
-                work_dir=self.folder.work_mount("step", item["id"]),
+                work_dir=self.files.task_folder("step", item["id"]),
             )
-            grant = Grant(resources=Resources())
-            self.runner.submit(StepTask(request=request, step=step, image_id="none", grant=grant, lane=1))
+            seat = Seat(lane=1, step=step, grant=Grant(resources=Resources()))
+            self.runner.submit(StepTask(request=request, step=step, image_id="none"), seat)
 
     def outcomes(self, count: int) -> dict[str, Success | TaskError]:
         """The results of so many outcomes by the id of their item."""
@@ -106,7 +108,7 @@ class Bench:
         found: dict[str, Outcome] = {}
         while len(found) < count:
             for outcome in self._outcomes.get(timeout=30):
-                found[outcome.task.id.removeprefix("step/")] = outcome
+                found[outcome.task.removeprefix("step/")] = outcome
         return found
 
 
@@ -128,7 +130,7 @@ def test_many_tasks_go_through_one_process(bench: Bench) -> None:
 
 
 def test_paths_are_the_mounted_ones_outside_and_the_real_ones_inside(bench: Bench) -> None:
-    (bench.folder.batch / "a.txt").write_text("the file's content")
+    (bench.files.batch / "a.txt").write_text("the file's content")
     bench.submit({"id": "a", "image": "/batch/a.txt", "do": "read"})
     result = bench.outcomes(1)["a"]
     assert isinstance(result, Success)
@@ -187,7 +189,7 @@ def test_folders_nested_a_thousand_deep_are_refused_and_removed(
     bench.submit({"id": name, "do": "burrow"}, {"id": "behind"})
     kinds = _kinds(bench.outcomes(2))
     assert kinds[name] == kind
-    assert not bench.folder.local(bench.folder.work_mount("step", name)).exists()
+    assert not bench.files.local(bench.files.task_folder("step", name)).exists()
 
 
 def test_half_an_answer_is_evidence_of_a_timeout(bench: Bench) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 from hypothesis import settings
 
-from coordinator.batch.folder import Recording
+from coordinator.batch.recording import Recording
 from coordinator.batch.regions import Point
 from coordinator.contract import ErrorKind, Json, Request, Success, TaskError
-from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Per, Resources, Step
 
@@ -43,18 +42,9 @@ def request(task: str = "detect/r1", items: Iterable[Json] = (), **fields: Any) 
     return Request(task=task, items=list(items), **given)
 
 
-def task(
-    wanted: Request | None = None, grant: Grant | None = None, attempt: int = 1, **fields: Any
-) -> StepTask:
+def task(wanted: Request | None = None, attempt: int = 1, **fields: Any) -> StepTask:
     asked = wanted or request(items=[item("r1")])
-    one = step(asked.step, **fields)
-    return StepTask(
-        request=asked,
-        step=one,
-        image_id="sha256:1",
-        grant=grant or Grant(resources=one.resources),
-        attempt=attempt,
-    )
+    return StepTask(request=asked, step=step(asked.step, **fields), image_id="sha256:1", attempt=attempt)
 
 
 def success(task_id: str = "detect/r1", items: Iterable[Json] = ()) -> Success:

@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coordinator.batch.folder import BadRecording, Recording
+from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Regions, Undivided
 from coordinator.contract import Json, Success, TaskError
+from coordinator.core.lanes import Seat, Seating
 from coordinator.core.resources import Inventory, Ledger
+from coordinator.core.retries import DEADLY
 from coordinator.core.tasks import FetchTask, Outcome, StepTask, Task
 from coordinator.pipeline import Per, Step
 from coordinator.record.journal import FailedTask, Journal, Status
 from coordinator.record.runfolder import RunFolder
-from coordinator.schedule.scheduler import Plan, Scheduler
+from coordinator.schedule.plan import Plan
+from coordinator.schedule.scheduler import Scheduler
 
 Answer = Sequence[Json] | TaskError
 Work = Callable[[StepTask], Answer]
@@ -45,27 +48,64 @@ def last(tasks: Sequence[Task]) -> int:
 
 @dataclass
 class FakeExecutor:
-    """Answers tasks by ``work``, one at a time, in the order that ``choose`` says. No thread, no clock."""
+    """Answers tasks by ``work``, one at a time, in the order that ``choose`` says. No thread, no clock.
+
+    Seats are those of an invented machine; ``seats`` has that of every attempt in ``submitted`` that had one.
+    """
 
     work: Work = echo
     choose: Choose = first
-    fetch: Callable[[FetchTask], TaskError | None] = no_fetch
+    fetched: Callable[[FetchTask], TaskError | None] = no_fetch
+    inventory: Inventory = IDLE_MACHINE
+    jobs: int = 4
     on_wait: Callable[[], None] | None = None
     running: list[Task] = field(default_factory=list)
     submitted: list[Task] = field(default_factory=list)
+    seats: list[tuple[StepTask, Seat]] = field(default_factory=list)
     closed_lanes: list[int] = field(default_factory=list)
     most: int = 0
     woken: bool = False
     now: float = 0.0
     """Seconds that the scheduler has waited for pauses to end."""
 
-    def submit(self, task: Task) -> None:
-        self.submitted.append(task)
-        self.running.append(task)
+    def __post_init__(self) -> None:
+        self.held: dict[str, Seat] = {}
+        self._seating: Seating | None = None
+
+    @property
+    def seating(self) -> Seating:
+        if self._seating is None:
+            self._seating = Seating(Ledger(self.inventory), jobs=self.jobs)
+        return self._seating
+
+    @property
+    def fetches(self) -> int:
+        return 4
+
+    def ahead(self, step: Step) -> int:
+        return 1024 if step.rung.keeps else 2 * self.jobs
+
+    def seat(self, step: Step) -> Seat | None:
+        return self.seating.take(step)
+
+    def submit(self, task: StepTask, seat: Seat) -> None:
+        self.held[task.id] = seat
+        self.seats.append((task, seat))
+        self._start(task)
         self.most = max(self.most, sum(isinstance(one, StepTask) for one in self.running))
 
-    def close_lane(self, lane: int) -> None:
-        self.closed_lanes.append(lane)
+    def fetch(self, task: FetchTask) -> None:
+        self._start(task)
+
+    def _start(self, task: Task) -> None:
+        self.submitted.append(task)
+        self.running.append(task)
+
+    def cancel(self) -> None:
+        raise AssertionError("the scheduler drains, and cancels nothing")
+
+    def close(self) -> None:
+        raise AssertionError("whoever made the executor closes it")
 
     def wait(self, timeout: float | None) -> list[Outcome]:
         if self.on_wait is not None:
@@ -83,10 +123,13 @@ class FakeExecutor:
         self.woken = True
 
     def _end(self, task: Task) -> Outcome:
-        answer = (self.fetch(task) or []) if isinstance(task, FetchTask) else self.work(task)
+        answer = (self.fetched(task) or []) if isinstance(task, FetchTask) else self.work(task)
+        if seat := self.held.pop(task.id, None):
+            self.seating.give_back(seat, 0.0, spoilt=isinstance(answer, TaskError) and answer.kind in DEADLY)
+            self.closed_lanes += self.seating.closed()
         if isinstance(answer, TaskError):
-            return Outcome(task=task, result=answer)
-        return Outcome(task=task, result=Success(task=task.id, items=list(answer)))
+            return Outcome(task=task.id, result=answer)
+        return Outcome(task=task.id, result=Success(task=task.id, items=list(answer)))
 
     def steps_run(self) -> list[str]:
         """The ids of the tasks in the order they were started, retries included."""
@@ -121,8 +164,8 @@ class Run:
     steps: Sequence[Step]
     regions: Regions = field(default_factory=Undivided)
     executor: FakeExecutor = field(default_factory=FakeExecutor)
-    inventory: Inventory = IDLE_MACHINE
-    jobs: int = 4
+    inventory: Inventory | None = None
+    jobs: int | None = None
     image_ids: dict[str, str] = field(default_factory=dict)
     earlier: dict[str, list[tuple[Step, str]]] = field(default_factory=dict)
     only: str | None = None
@@ -138,9 +181,13 @@ class Run:
     ) -> Run:
         """Runs to the end; ``announced`` were counted by the census and then never came."""
         found = recordings if isinstance(recordings, Iterator) else list(recordings)
-        folder = RunFolder(path=self.path / "run", batch=self.path / "batch")
-        folder.batch.mkdir(exist_ok=True)
+        folder = RunFolder(self.path / "run")
+        (self.path / "batch").mkdir(exist_ok=True)
         folder.create()
+        if self.inventory is not None:
+            self.executor.inventory = self.inventory
+        if self.jobs is not None:
+            self.executor.jobs = self.jobs
         with Journal(folder.journal) as journal:
             journal.begin_session()
             self.scheduler = self._scheduler(
@@ -162,12 +209,11 @@ class Run:
                 earlier=self.earlier,
                 only=self.only,
             ),
-            folder=folder,
+            files=folder.files(self.path / "batch"),
+            failures=folder.evidence,
             journal=journal,
             executor=self.executor,
-            ledger=Ledger(self.inventory),
             observer=self.watcher,
-            jobs=self.jobs,
             clock=lambda: self.executor.now,
         )
 

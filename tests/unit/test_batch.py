@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from coordinator.batch.crs import Projection
-from coordinator.batch.folder import BadRecording, Batch, Recording, open_batch, unit_folder
+from coordinator.batch.folder import Batch, open_batch
 from coordinator.batch.imageheader import NO_FILE
+from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Grid, Polygons, Undivided
+from coordinator.core.paths import unit_folder
 from coordinator.errors import BatchError
 from tests.unit.builders import PROPERTY, collection, feature, square, write_png
 

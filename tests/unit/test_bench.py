@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from coordinator.batch.folder import Recording, open_batch
+from coordinator.batch.folder import open_batch
+from coordinator.batch.recording import Recording
 from coordinator.bench import report
 from coordinator.bench.command import chosen
 from coordinator.bench.figures import (

@@ -12,6 +12,7 @@ import pytest
 
 from coordinator.errors import EngineError, UsageError
 from coordinator.record.journal import Journal
+from coordinator.record.lock import locked
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
@@ -55,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
 
 
 def make(path: Path) -> RunFolder:
-    made = RunFolder(path=path, batch=path)
+    made = RunFolder(path)
     made.create()
     with Journal(made.journal) as journal:
         journal.begin_session()
@@ -79,7 +80,7 @@ class TestContainers:
 
     def test_those_of_a_live_run_stay(self, engine: Containers, folder: RunFolder) -> None:
         engine.add("1", folder.path)
-        with folder.locked():
+        with locked(folder.path):
             (told,) = cleaned(engine)
         assert told.owner is not None
         assert (told.containers, told.work, list(engine.labels)) == (0, (), ["1"])
@@ -136,16 +137,16 @@ class TestReplays:
     def test_one_that_is_going_on_stays_though_its_run_is_dead(
         self, engine: Containers, folder: RunFolder
     ) -> None:
-        alive = RunFolder(folder.work / "replay" / "1", folder.batch)
-        dead = RunFolder(folder.work / "replay" / "2", folder.batch)
+        alive = folder.work / "replay" / "1"
+        dead = folder.work / "replay" / "2"
         for replay in (alive, dead):
-            replay.path.mkdir(parents=True)
-            engine.add(replay.path.name, replay.path)
-        with alive.locked():
+            replay.mkdir(parents=True)
+            engine.add(replay.name, replay)
+        with locked(alive):
             assert sweep(engine.engine, folder.path) == 1
             (told,) = cleaned(engine)
-        assert dead.path in told.work
-        assert (list(engine.labels), alive.path.exists(), dead.path.exists()) == (["1"], True, False)
+        assert dead in told.work
+        assert (list(engine.labels), alive.exists(), dead.exists()) == (["1"], True, False)
 
 
 class TestWorkFolders:
@@ -179,7 +180,7 @@ class TestWorkFolders:
 def test_a_sweep_is_for_who_holds_the_lock(engine: Containers, folder: RunFolder) -> None:
     engine.add("1", folder.path)
     engine.add("2", folder.path.parent / "b")
-    with folder.locked():
+    with locked(folder.path):
         assert sweep(engine.engine, folder.path) == 1
     assert list(engine.labels) == ["2"]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.core.resources import Grant
-from coordinator.record.runfolder import RunFolder
+from coordinator.record.files import Files
 from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.stream import Cut, Exchange
@@ -166,7 +166,7 @@ class TestGpus:
 
 
 class TestContainerOfAStep:
-    FOLDER = RunFolder(path=Path("/runs/a, b"), batch=Path("/data/x"))
+    FOLDER = Files(batch=Path("/data/x"), work=Path("/runs/a, b/work"))
 
     def made(self) -> ContainerSpec:
         one = step("detect", resources={"cpus": 2, "memory": "1g"})

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.contract import ErrorKind, Json
-from coordinator.core.dataflow import Advance, Dataflow, Retry, Tries, Unit, retry
+from coordinator.core.dataflow import Advance, Dataflow, Unit
+from coordinator.core.retries import Retry, Tries, retry
 from coordinator.pipeline import Per, Step
 from tests.unit.builders import PROPERTY, error, item, step
 

@@ -11,8 +11,9 @@ import pytest
 
 from coordinator.contract import TaskError
 from coordinator.errors import RunFolderError
+from coordinator.record.facts import SessionState
 from coordinator.record.history import History, Tally
-from coordinator.record.journal import Attempt, Journal, SessionState, Status
+from coordinator.record.journal import Attempt, Journal, Status
 from tests.unit.builders import error
 
 
@@ -100,8 +101,8 @@ class TestWhatIsTold:
             journal.succeeded(f"a/{name}", "a", name, "key", [])
         journal.failed("a/3", "a", "3", error())
         journal.begin_session()
-        journal.reusable("a/1", "key")
-        journal.set_fact("session_state", SessionState.COMPLETE)
+        journal.keep("a/1")
+        journal.note(session_state=SessionState.COMPLETE)
         journal.commit()
         with History(path) as history:
             assert history.tallies() == {
@@ -110,7 +111,7 @@ class TestWhatIsTold:
             }
             assert list(history.failures()) == []
             assert sorted(history.succeeded("a")) == ["1", "2"]
-        journal.set_fact("session_state", SessionState.INTERRUPTED)
+        journal.note(session_state=SessionState.INTERRUPTED)
         journal.commit()
         with History(path) as history:
             assert [failure.id for failure in history.failures()] == ["a/3"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from coordinator.contract import ErrorKind
+from coordinator.contract import ErrorKind, Json
 from coordinator.errors import RunFolderError
-from coordinator.record.journal import Attempt, FailedTask, Journal, SessionState, Status
+from coordinator.record.facts import Extent, Facts, SessionState
+from coordinator.record.journal import Attempt, FailedTask, Journal, Status
 from tests.unit.builders import error, item
 
 
@@ -25,6 +28,18 @@ def journal(path: Path) -> Iterator[Journal]:
         yield opened
 
 
+def found(journal: Journal, task: str) -> tuple[int, Status, str | None, list[Json]]:
+    """What is known of a task: session, state, key, items."""
+    kept = journal.find(task)
+    assert kept is not None
+    return kept.session, kept.status, kept.key, kept.load()
+
+
+def attempt() -> Attempt:
+    times = {"submitted": 1.0, "ended": 2.0}
+    return Attempt(task="a/1", number=1, container=None, error=error(), metrics={"x_s": 1.0}, **times)
+
+
 class TestOpening:
     def test_what_was_committed_is_there_after_a_crash(self, path: Path) -> None:
         crashed = Journal(path)
@@ -35,8 +50,8 @@ class TestOpening:
         crashed._db.close()  # as a crash would: without the commit that leaving the journal makes
         with Journal(path) as reader:
             reader.begin_session()
-            assert reader.reusable("a/1", "key") == [item("x")]
-            assert reader.reusable("a/2", "key") is None
+            assert found(reader, "a/1") == (1, Status.SUCCEEDED, "key", [item("x")])
+            assert reader.find("a/2") is None
 
     def test_a_file_that_is_no_journal(self, path: Path) -> None:
         path.write_text("not a database, by far " * 100)
@@ -58,20 +73,46 @@ def test_a_journal_that_is_removed_is_missed(journal: Journal, path: Path) -> No
 def test_a_session_that_has_only_begun_does_not_look_like_the_one_before(path: Path) -> None:
     with Journal(path) as journal:
         journal.begin_session()
-        journal.set_fact("session_state", SessionState.COMPLETE)
+        journal.note(session_state=SessionState.COMPLETE)
     killed = Journal(path)
     killed.begin_session()
     killed._db.close()
     with Journal(path) as journal:
-        assert (journal.session, journal.fact("session_state")) == (2, SessionState.BEGUN)
+        assert (journal.session, journal.facts.session_state) == (2, SessionState.BEGUN)
 
 
 def test_facts_are_kept_from_session_to_session(path: Path) -> None:
     for value in ("a", "b"):
         with Journal(path) as journal:
-            journal.set_fact("batch", value)
+            journal.note(batch=value)
     with Journal(path) as journal:
-        assert (journal.fact("batch"), journal.fact("absent")) == ("b", None)
+        assert (journal.facts.batch, journal.facts.command) == ("b", None)
+
+
+def test_every_fact_comes_back_as_it_was(path: Path) -> None:
+    """Also what a version before noted: the same names and the same text."""
+    facts = Facts(
+        session=3,
+        session_state=SessionState.INTERRUPTED,
+        batch="/b",
+        run_id="0a",
+        started=1.5,
+        steps=("detect", "position"),
+        covered=False,
+        command="run",
+        directory="/here",
+        forms={"detect": (("sha256:1", {"a": [1]}), ("sha256:2", {}))},
+        results=Extent.PARTIAL,
+    )
+    with Journal(path) as journal:
+        journal.note(**{name: getattr(facts, name) for name in vars(facts)})
+    with Journal(path) as journal:
+        assert journal.facts == facts
+    told = facts.dump()
+    assert (told["session"], told["covered"], told["started"]) == ("3", "no", "1.5")
+    assert (told["steps"], told["results"]) == ('["detect", "position"]', "partial")
+    assert Facts.load({**told, "of a later version": "x"}) == facts
+    assert Facts.load({}) == Facts()
 
 
 def test_a_recording_is_new_once_in_every_session(journal: Journal) -> None:
@@ -80,31 +121,49 @@ def test_a_recording_is_new_once_in_every_session(journal: Journal) -> None:
     assert [journal.admit(name) for name in ("r", "r")] == [True, False]
 
 
-class TestReuse:
-    def test_an_equal_key_is_an_equal_result(self, journal: Journal) -> None:
+class TestFinding:
+    def test_what_has_ended_is_found_with_its_key(self, journal: Journal) -> None:
         journal.succeeded("a/1", "a", "1", "key", [item("x", name="straße")])
-        assert journal.reusable("a/1", "key") == [item("x", name="straße")]
+        assert found(journal, "a/1") == (1, Status.SUCCEEDED, "key", [item("x", name="straße")])
+        assert journal.find("a/2") is None
 
-    @pytest.mark.parametrize(("task", "key"), [("a/1", "other"), ("a/2", "key")])
-    def test_anything_else_is_not(self, journal: Journal, task: str, key: str) -> None:
+    def test_the_last_state_counts(self, journal: Journal) -> None:
         journal.succeeded("a/1", "a", "1", "key", [])
-        assert journal.reusable(task, key) is None
-
-    def test_failures_and_skips_are_not_reused(self, journal: Journal) -> None:
-        journal.succeeded("a/1", "a", "1", "key", [])
-        journal.failed("a/1", "a", "1", error())
-        assert journal.reusable("a/1", "key") is None
+        journal.failed("a/1", "a", "1", error(), "key")
+        assert found(journal, "a/1") == (1, Status.FAILED, "key", [])
         journal.skipped("a/1", "a", "1")
-        assert journal.reusable("a/1", "key") is None
+        assert found(journal, "a/1") == (1, Status.SKIPPED, None, [])
 
-    def test_what_is_reused_counts_as_this_sessions(self, journal: Journal) -> None:
+    def test_what_is_kept_counts_as_this_sessions(self, journal: Journal) -> None:
         journal.succeeded("a/1", "a", "1", "key", [item("x")])
         journal.begin_session()
-        assert (journal.has_ended("a/1"), journal.counts(), list(journal.items("a"))) == (False, {}, [])
-        journal.reusable("a/1", "key")
-        assert journal.has_ended("a/1")
+        assert (found(journal, "a/1")[0], journal.counts(), list(journal.items("a"))) == (1, {}, [])
+        journal.keep("a/1")
+        assert found(journal, "a/1")[0] == 2
         assert journal.counts() == {("a", Status.SUCCEEDED): 1}
         assert list(journal.items("a")) == [item("x")]
+
+    def test_what_is_forgotten_is_gone_for_good(self, journal: Journal, path: Path) -> None:
+        journal.succeeded("a/1", "a", "1", "key", [item("x")])
+        journal.forget("a/1")
+        with Journal(path) as beside:
+            assert beside.find("a/1") is None
+
+
+def test_attempt_and_final_state_enter_together(journal: Journal, path: Path) -> None:
+    journal.commit()
+    journal.succeeded("a/1", "a", "1", "key", [])
+    journal.attempted(attempt())
+
+    def seen() -> tuple[int, int]:
+        with closing(sqlite3.connect(path)) as beside:
+            query = "SELECT (SELECT COUNT(*) FROM tasks), (SELECT COUNT(*) FROM attempts)"
+            tasks, attempts = beside.execute(query).fetchone()
+            return tasks, attempts
+
+    assert seen() == (0, 0)
+    journal.commit()
+    assert seen() == (1, 1)
 
 
 class TestReading:
@@ -122,18 +181,9 @@ class TestReading:
         assert list(journal.failures()) == [expected]
 
     def test_every_attempt_may_have_the_same_number_in_another_session(self, journal: Journal) -> None:
-        attempt = Attempt(
-            task="a/1",
-            number=1,
-            submitted=1.0,
-            ended=2.0,
-            container=None,
-            error=error(),
-            metrics={"x_s": 1.0},
-        )
-        journal.attempted(attempt)
+        journal.attempted(attempt())
         journal.begin_session()
-        journal.attempted(attempt)
+        journal.attempted(attempt())
 
     def test_a_failure_tells_how_often_it_killed_its_step(self, journal: Journal) -> None:
         kinds = [ErrorKind.CRASH, ErrorKind.ENGINE, ErrorKind.TIMEOUT]

@@ -9,8 +9,7 @@ import pytest
 from coordinator import contract as messages
 from coordinator.batch import imageheader, sidecars, table
 from coordinator.pipeline import Step
-from coordinator.runners import container, received
-from coordinator.schedule import executor
+from coordinator.runners import container, fetch, received
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = Step(name="any", image_ref="any")
@@ -47,8 +46,8 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
         ("running", f"| an image file | {imageheader.MAX_BYTES // GIB} GiB,"),
         (
             "running",
-            f"| an image named by URL | {imageheader.MAX_BYTES // GIB} GiB, {executor._FETCH_TIMEOUT:g} s, "
-            f"{executor._FETCH_SILENCE:g} s without a byte |",
+            f"| an image named by URL | {imageheader.MAX_BYTES // GIB} GiB, {fetch._FETCH_TIMEOUT:g} s, "
+            f"{fetch._FETCH_SILENCE:g} s without a byte |",
         ),
         ("running", f"| a line of a table | {table.MAX_LINE:,} characters,"),
         (

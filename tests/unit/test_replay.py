@@ -8,11 +8,12 @@ import pytest
 
 from coordinator.commands.replay import find
 from coordinator.contract import ErrorKind
-from coordinator.core.tasks import Evidence, Outcome
+from coordinator.core.tasks import Evidence
 from coordinator.errors import RunFolderError, UsageError
 from coordinator.pipeline import Pipeline
-from coordinator.record.runfolder import RunFolder, write_json
-from tests.unit.builders import error, item, request, step, task
+from coordinator.record.disk import write_json
+from coordinator.record.runfolder import RunFolder
+from tests.unit.builders import error, item, request, step
 
 ABOUT = {
     "batch": {"folder": "/data/batch"},
@@ -25,15 +26,14 @@ ABOUT = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    made = RunFolder(path=tmp_path, batch=Path("/data/batch"))
+    made = RunFolder(tmp_path)
     made.create()
     write_json(tmp_path / "run.json", ABOUT)
     return made
 
 
 def fail(folder: RunFolder, name: str) -> None:
-    failed = task(request(name, [item("a.jpg")]))
-    folder.keep_failure(failed.id, error(), Outcome(task=failed, result=error(), evidence=Evidence()))
+    folder.evidence.keep_attempt(request(name, [item("a.jpg")]), error(), 1, Evidence())
 
 
 def test_a_failure_is_found_with_its_request_its_step_and_the_image_that_was_pinned(
@@ -43,7 +43,7 @@ def test_a_failure_is_found_with_its_request_its_step_and_the_image_that_was_pin
     found = find(folder.path, "detect/s/a.jpg")
     assert (found.request.task, found.request.items) == ("detect/s/a.jpg", [item("a.jpg")])
     assert (found.step.timeout, found.image_ref) == (7.0, "sha256:1")
-    assert (found.folder.path, found.folder.batch) == (folder.path, Path("/data/batch"))
+    assert (found.folder.path, found.batch) == (folder.path, Path("/data/batch"))
 
 
 def test_a_step_that_ran_as_a_process_has_only_the_name_of_its_image(folder: RunFolder) -> None:
@@ -73,7 +73,7 @@ def test_no_name_leads_out_of_the_evidence(folder: RunFolder, name: str) -> None
 
 
 def test_what_never_came_to_a_step_is_told_with_its_reason(folder: RunFolder) -> None:
-    folder.keep_failure("batch/a.jpg", error(ErrorKind.BAD_INPUT, "image is empty"))
+    folder.evidence.keep("batch/a.jpg", error(ErrorKind.BAD_INPUT, "image is empty"))
     with pytest.raises(UsageError, match=r"never came to a step, .* it failed of this: image is empty"):
         find(folder.path, "batch/a.jpg")
 

@@ -11,8 +11,9 @@ from coordinator.commands.retry import retry_job
 from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError, UsageError
 from coordinator.pipeline import Per, Rung
-from coordinator.record.journal import Journal, SessionState, Status
-from coordinator.record.runfolder import write_json
+from coordinator.record.disk import write_json
+from coordinator.record.facts import SessionState
+from coordinator.record.journal import Journal, Status
 from coordinator.session.job import FailedOnly, Job
 from tests.unit.builders import error, recording, step
 from tests.unit.fakes import Run
@@ -33,9 +34,9 @@ class TestJob:
         write_json(folder / "run.json", {"job": job.settings()})
         with Journal(folder / "journal.db") as journal:
             journal.begin_session()
-            journal.set_fact("steps", '["detect", "position"]')
-            journal.set_fact("covered", "yes")
-            journal.set_fact("session_state", SessionState.COMPLETE)
+            journal.note(steps=("detect", "position"))
+            journal.note(covered=True)
+            journal.note(session_state=SessionState.COMPLETE)
             journal.failed("detect/a", "detect", "a", error())
         return folder
 
@@ -65,22 +66,22 @@ class TestJob:
     def test_a_failure_of_a_complete_run_that_was_not_come_to_again_is_none(self, folder: Path) -> None:
         with Journal(folder / "journal.db") as journal:
             journal.begin_session()
-            journal.set_fact("session_state", SessionState.COMPLETE)
+            journal.note(session_state=SessionState.COMPLETE)
         assert retry_job(folder, None) is None
 
     @pytest.mark.parametrize("state", [SessionState.BEGUN, SessionState.INTERRUPTED])
     def test_a_retry_that_did_not_complete_goes_on(self, folder: Path, state: SessionState) -> None:
         with Journal(folder / "journal.db") as journal:
             journal.begin_session()
-            journal.set_fact("session_state", state)
+            journal.note(session_state=state)
             journal.succeeded("detect/a", "detect", "a", "key", [])
         assert retry_job(folder, None) is not None
 
     def test_an_interrupted_run_without_failures_is_not_for_it(self, folder: Path) -> None:
         with Journal(folder / "journal.db") as journal:
             journal.begin_session()
-            journal.set_fact("session_state", SessionState.INTERRUPTED)
-            journal.set_fact("covered", "no")
+            journal.note(session_state=SessionState.INTERRUPTED)
+            journal.note(covered=False)
             journal.succeeded("detect/a", "detect", "a", "key", [])
         assert retry_job(folder, None) is None
 

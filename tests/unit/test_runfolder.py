@@ -11,18 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.core.tasks import Evidence, Outcome
+from coordinator.core.tasks import Evidence
 from coordinator.errors import RunFolderError
-from coordinator.record.runfolder import RunFolder, owner, write_json, written_aside
+from coordinator.record.disk import write_json, written_aside
+from coordinator.record.files import Files
+from coordinator.record.lock import locked, owner
+from coordinator.record.runfolder import RunFolder
 from tests.unit.builders import error, item, request, task
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    (tmp_path / "batch").mkdir()
-    made = RunFolder(path=tmp_path / "run", batch=tmp_path / "batch")
+    made = RunFolder(tmp_path / "run")
     made.create()
     return made
+
+
+@pytest.fixture
+def files(tmp_path: Path, folder: RunFolder) -> Files:
+    (tmp_path / "batch").mkdir()
+    return folder.files(tmp_path / "batch")
 
 
 class TestFolder:
@@ -33,16 +41,16 @@ class TestFolder:
     def test_a_file_in_its_place(self, tmp_path: Path) -> None:
         (tmp_path / "run").touch()
         with pytest.raises(RunFolderError, match=r"cannot be written: .*; name another with --out"):
-            RunFolder(path=tmp_path / "run", batch=tmp_path).create()
+            RunFolder(tmp_path / "run").create()
 
     def test_one_coordinator_at_a_time_and_the_second_learns_who_is_first(self, folder: RunFolder) -> None:
         with (
-            folder.locked(),
+            locked(folder.path),
             pytest.raises(RunFolderError, match=f"is in use by process {os.getpid()} on "),
-            folder.locked(),
+            locked(folder.path),
         ):
             pass
-        with folder.locked():
+        with locked(folder.path):
             pass
 
 
@@ -52,13 +60,13 @@ class TestOwner:
     ) -> None:
         assert owner(folder.path) is None
         assert owner(folder.path / "absent") is None
-        with folder.locked():
+        with locked(folder.path):
             pass
         assert owner(folder.path) is None
         assert not (folder.path / "absent").exists()
 
     def test_who_holds_it_says_process_host_and_time(self, folder: RunFolder) -> None:
-        with folder.locked():
+        with locked(folder.path):
             found = owner(folder.path)
         assert found is not None
         told = found.as_json()
@@ -67,7 +75,7 @@ class TestOwner:
         assert str(found).endswith(f", started {told['started']}")
 
     def test_a_lock_of_somebody_who_has_said_nothing_yet(self, folder: RunFolder) -> None:
-        with folder.locked():
+        with locked(folder.path):
             (folder.path / ".lock").write_text("")
             found = owner(folder.path)
         assert found is not None
@@ -78,43 +86,43 @@ class TestOwner:
         with (folder.path / ".lock").open() as looking:
             fcntl.flock(looking, fcntl.LOCK_SH)
             threading.Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
-            with folder.locked():
+            with locked(folder.path):
                 pass
 
 
 class TestPaths:
-    def test_mounted_paths_lead_to_batch_and_work(self, folder: RunFolder) -> None:
-        assert folder.local("/batch/s/a.jpg") == folder.batch / "s" / "a.jpg"
-        assert folder.local("/work/detect/r1") == folder.path / "work" / "detect" / "r1"
-        assert folder.local("/batch//etc/passwd") == folder.batch / "etc" / "passwd"
-        assert folder.local("/batch") == folder.batch
+    def test_mounted_paths_lead_to_batch_and_work(self, files: Files) -> None:
+        assert files.local("/batch/s/a.jpg") == files.batch / "s" / "a.jpg"
+        assert files.local("/work/detect/r1") == files.work / "detect" / "r1"
+        assert files.local("/batch//etc/passwd") == files.batch / "etc" / "passwd"
+        assert files.local("/batch") == files.batch
 
     @pytest.mark.parametrize("path", ["/etc/passwd", "batch/a.jpg", "/batches/a.jpg", ""])
-    def test_other_paths_lead_nowhere(self, folder: RunFolder, path: str) -> None:
+    def test_other_paths_lead_nowhere(self, files: Files, path: str) -> None:
         with pytest.raises(ValueError, match="neither below"):
-            folder.local(path)
-        assert folder.stamp(path).endswith(" absent")
+            files.local(path)
+        assert files.stamp(path).endswith(" absent")
 
-    def test_a_path_that_climbs_out_leads_nowhere(self, folder: RunFolder) -> None:
+    def test_a_path_that_climbs_out_leads_nowhere(self, files: Files) -> None:
         with pytest.raises(ValueError, match="climbs out"):
-            folder.local("/batch/../run/journal.db")
+            files.local("/batch/../run/journal.db")
 
-    def test_a_stamp_changes_with_a_files_content_and_time(self, folder: RunFolder) -> None:
-        path = folder.batch / "a.jpg"
-        stamps = [folder.stamp("/batch/a.jpg")]
+    def test_a_stamp_changes_with_a_files_content_and_time(self, files: Files) -> None:
+        path = files.batch / "a.jpg"
+        stamps = [files.stamp("/batch/a.jpg")]
         for content, time in (("a", 1), ("ab", 1), ("ab", 2)):
             path.write_text(content)
             os.utime(path, ns=(time, time))
-            stamps.append(folder.stamp("/batch/a.jpg"))
+            stamps.append(files.stamp("/batch/a.jpg"))
         assert len(set(stamps)) == 4
 
-    def test_a_content_stamp_changes_with_the_content_alone(self, folder: RunFolder) -> None:
-        path = folder.batch / "a.jpg"
-        stamps = [folder.content_stamp("/batch/a.jpg")]
+    def test_a_content_stamp_changes_with_the_content_alone(self, files: Files) -> None:
+        path = files.batch / "a.jpg"
+        stamps = [files.content_stamp("/batch/a.jpg")]
         for content, time in (("a", 1), ("a", 2), ("b", 2), ("a", 3)):
             path.write_text(content)
             os.utime(path, ns=(time, time))
-            stamps.append(folder.content_stamp("/batch/a.jpg"))
+            stamps.append(files.content_stamp("/batch/a.jpg"))
         absent, *rest = stamps
         assert absent == "/batch/a.jpg absent"
         assert [stamp == rest[0] for stamp in rest] == [True, True, False, True]
@@ -124,9 +132,7 @@ class TestEvidence:
     def test_everything_needed_to_repeat_a_failure(self, folder: RunFolder) -> None:
         failed = task(request("detect/a b", [item("a b")]))
         evidence = Evidence(stdout=b"\xff", stderr=b"why", exit_code=3, command="docker run x")
-        where = folder.keep_failure(
-            failed.id, error(), Outcome(task=failed, result=error(), evidence=evidence)
-        )
+        where = folder.evidence.keep_attempt(failed.request, error(), 1, evidence)
         assert where == folder.failures / "detect%2Fa%20b"
         assert json.loads((where / "request.json").read_bytes()) == failed.request.model_dump()
         assert ((where / "stdout").read_bytes(), (where / "stderr").read_bytes()) == (b"\xff", b"why")
@@ -136,8 +142,8 @@ class TestEvidence:
 
     def test_what_has_succeeded_since_is_removed(self, folder: RunFolder) -> None:
         for name in ("detect/a", "detect/b"):
-            folder.keep_failure(name, error())
-        folder.keep_only_failures(["detect/b"])
+            folder.evidence.keep(name, error())
+        folder.evidence.keep_only(["detect/b"])
         assert [path.name for path in folder.failures.iterdir()] == ["detect%2Fb"]
 
 

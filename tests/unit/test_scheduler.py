@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.batch.folder import BadRecording, Recording
+from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Grid
 from coordinator.contract import ErrorKind, Json, TaskError
 from coordinator.core.resources import Gpu, Inventory
@@ -142,7 +142,7 @@ class TestFailures:
         executor = failing("detect/r1", times=1)
         steps = [step("detect", retries=1, rung=Rung.EXEC)]
         Run(path=tmp_path, steps=steps, executor=executor, jobs=1).over([recording("r1"), recording("r2")])
-        lanes = [(task.id, task.lane) for task in executor.submitted if isinstance(task, StepTask)]
+        lanes = [(task.id, seat.lane) for task, seat in executor.seats]
         (killed,) = executor.closed_lanes
         assert lanes[0] == ("detect/r1", killed)
         assert all(lane != killed for _, lane in lanes[1:])
@@ -223,14 +223,14 @@ def web(name: str, position: tuple[float, float] | None = None) -> Recording:
 
 class TestFetching:
     def test_images_given_as_urls_are_fetched_before_the_first_step(self, tmp_path: Path) -> None:
-        executor = FakeExecutor(fetch=lambda task: None)
+        executor = FakeExecutor(fetched=lambda task: None)
         run = Run(path=tmp_path, steps=[DETECT], executor=executor).over([web("r1")])
         assert [task.id for task in executor.submitted] == ["fetch/r1", "detect/r1"]
         assert run.counts == {("fetch", Status.SUCCEEDED): 1, ("detect", Status.SUCCEEDED): 1}
 
     @pytest.mark.parametrize("count", [1, 4, 9])
     def test_the_end_of_the_batch_waits_for_what_is_being_fetched(self, tmp_path: Path, count: int) -> None:
-        executor = FakeExecutor(fetch=lambda task: None)
+        executor = FakeExecutor(fetched=lambda task: None)
         run = Run(path=tmp_path, steps=(DETECT, POSITION), executor=executor)
         run.over([web(f"r{n}") for n in range(count)])
         assert run.ids("position") == [f"r{n}" for n in range(count)]
@@ -239,14 +239,14 @@ class TestFetching:
         def fetch(task: FetchTask) -> TaskError | None:
             return error(ErrorKind.BAD_INPUT, "404") if task.id == "fetch/r1" else None
 
-        run = Run(path=tmp_path, steps=(DETECT, POSITION), executor=FakeExecutor(fetch=fetch))
+        run = Run(path=tmp_path, steps=(DETECT, POSITION), executor=FakeExecutor(fetched=fetch))
         run.over([web("r1"), web("r2")])
         assert [failure.id for failure in run.failures] == ["fetch/r1"]
         assert run.ids("position") == ["r2"]
 
     def test_a_server_that_stumbles_is_asked_again(self, tmp_path: Path) -> None:
         answers = [error(ErrorKind.INTERNAL, "503"), error(ErrorKind.INTERNAL, "503"), None]
-        executor = FakeExecutor(fetch=lambda task: answers[task.attempt - 1])
+        executor = FakeExecutor(fetched=lambda task: answers[task.attempt - 1])
         run = Run(path=tmp_path, steps=[DETECT], executor=executor).over([web("r1")])
         assert [task.attempt for task in executor.submitted if isinstance(task, FetchTask)] == [1, 2, 3]
         assert run.failures == []
@@ -310,7 +310,7 @@ class TestRunningAgain:
             path.parent.mkdir(parents=True)
             path.touch()
 
-        first = Run(path=tmp_path, steps=(DETECT, POSITION), executor=FakeExecutor(fetch=fetch)).over(
+        first = Run(path=tmp_path, steps=(DETECT, POSITION), executor=FakeExecutor(fetched=fetch)).over(
             [web("r1")]
         )
         again = Run(path=tmp_path, steps=(DETECT, POSITION)).over([web("r1")])
@@ -384,7 +384,7 @@ class TestLimits:
         executor = FakeExecutor()
         held: list[list[str]] = []
         executor.on_wait = lambda: held.append(
-            [uuid for task in executor.running if isinstance(task, StepTask) for uuid in task.grant.gpu_uuids]
+            [uuid for seat in executor.held.values() for uuid in seat.grant.gpu_uuids]
         )
         run = Run(
             path=tmp_path, steps=steps, executor=executor, inventory=Inventory(cpus=9, memory=99, gpus=gpus)
@@ -392,15 +392,14 @@ class TestLimits:
         run.over([recording(f"r{n}") for n in range(6)])
         assert held[0] == ["GPU-0", "GPU-1", "GPU-2", "GPU-3"]
         assert all(len(uuids) == len(set(uuids)) for uuids in held)
-        assert all(
-            len(task.grant.gpu_uuids) == 2 for task in executor.submitted if isinstance(task, StepTask)
-        )
+        assert all(len(seat.grant.gpu_uuids) == 2 for _, seat in executor.seats)
+        assert len(executor.seats) == 6
 
     def test_kept_lanes_take_several_tasks_but_open_no_more_than_jobs(self, tmp_path: Path) -> None:
         executor = FakeExecutor()
         run = Run(path=tmp_path, steps=[step("detect", rung=Rung.RESIDENT)], executor=executor, jobs=2)
         run.over([recording(f"r{n}") for n in range(20)])
-        lanes = {task.lane for task in executor.submitted if isinstance(task, StepTask)}
+        lanes = {seat.lane for _, seat in executor.seats}
         assert len(lanes) == 2
         assert run.counts == {("detect", Status.SUCCEEDED): 20}
 

@@ -42,7 +42,7 @@ class ThreadWorker:
     def _work(self, task: StepTask) -> None:
         self._shop.gate.wait(WAIT)
         cancelled = error(ErrorKind.CANCELLED)
-        self._sink([Outcome(task=task, result=cancelled if self._cancelled else self._shop.answer(task))])
+        self._sink([Outcome(task=task.id, result=cancelled if self._cancelled else self._shop.answer(task))])
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -89,7 +89,7 @@ class Shop:
     def write(self, task: StepTask) -> Success:
         """What the imaging step does, with images of a few bytes."""
         self.ran.append(task.id)
-        folder = self.store.folder.local(task.request.work_dir)
+        folder = self.store.files.local(task.request.work_dir)
         folder.mkdir(parents=True)
         (folder / "0.png").write_bytes(b"image")
         made = {**task.request.items[0], "image": f"{task.request.work_dir}/0.png"}
@@ -113,7 +113,7 @@ class Shop:
 
     def left(self) -> list[str]:
         """What lies below uploads/, work/, runs/ and static/."""
-        folders = (self.store.uploads, self.store.folder.work, self.store.path / "runs", self.store.static)
+        folders = (self.store.uploads, self.store.work, self.store.path / "runs", self.store.static)
         return [f"{folder.name}/{child.name}" for folder in folders for child in folder.iterdir()]
 
 
@@ -175,7 +175,7 @@ def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(
 def test_a_result_that_is_no_file_is_not_published(shop: Shop) -> None:
     def answer(task: StepTask) -> Success:
         made = shop.write(task)
-        path = shop.store.folder.local(made.items[0]["image"])
+        path = shop.store.files.local(made.items[0]["image"])
         path.unlink()
         path.symlink_to("/etc/hostname")
         return made
@@ -268,7 +268,7 @@ class TestRestart:
     def test_what_was_never_accepted_is_removed(self, shop: Shop) -> None:
         shop.job(7)
         (shop.store.static / ".0000000000000008.part").mkdir()
-        (shop.store.folder.work / "0000000000000009" / "1-blur").mkdir(parents=True)
+        (shop.store.work / "0000000000000009" / "1-blur").mkdir(parents=True)
         shop.open()
         assert not shop.left()
 

@@ -33,7 +33,7 @@ class FakeWorker:
 
     def finish(self, result: TaskError | None = None) -> str:
         done = self.tasks.pop(0)
-        self.sink([Outcome(task=done, result=result or success(done.id))])
+        self.sink([Outcome(task=done.id, result=result or success(done.id))])
         return done.id
 
     def cancel(self) -> None:
@@ -61,8 +61,15 @@ class Shop:
     def executor(self, job: str, tasks: int) -> JobExecutor:
         made = JobExecutor(self.pool, job)
         for number in range(tasks):
-            made.submit(named(f"{job}/{number}"))
+            submit(made, f"{job}/{number}")
         return made
+
+
+def submit(executor: JobExecutor, task_id: str) -> None:
+    submitted = named(task_id)
+    seat = executor.seat(submitted.step)
+    assert seat is not None
+    executor.submit(submitted, seat)
 
 
 def named(task_id: str) -> StepTask:
@@ -130,20 +137,20 @@ class TestPool:
         shop.workers[1].finish(error(ErrorKind.CRASH))
         shop.workers[0].finish()
         (first,), (second,) = one.wait(0), other.wait(0)
-        assert (first.task.id, isinstance(first.result, Success)) == ("a/0", True)
-        assert (second.task.id, isinstance(second.result, TaskError)) == ("b/0", True)
-        assert [outcome.task.id for outcome in shop.seen] == ["b/0", "a/0"]
+        assert (first.task, isinstance(first.result, Success)) == ("a/0", True)
+        assert (second.task, isinstance(second.result, TaskError)) == ("b/0", True)
+        assert [outcome.task for outcome in shop.seen] == ["b/0", "a/0"]
 
     def test_a_stopped_job_gets_back_what_no_worker_has_and_others_go_on(self) -> None:
         shop = Shop(workers=1)
         stopped = shop.executor("a", 5)
         shop.executor("b", 1)
-        stopped.stop()
+        stopped.cancel()
         kinds = [getattr(outcome.result, "kind", None) for outcome in stopped.wait(0)]
         assert kinds == [ErrorKind.CANCELLED] * 3
-        stopped.submit(named("a/late"))
+        submit(stopped, "a/late")
         (late,) = stopped.wait(0)
-        assert late.task.id == "a/late"
+        assert late.task == "a/late"
         assert [shop.workers[0].finish() for _ in range(3)] == ["a/0", "a/1", "b/0"]
 
     def test_waking_ends_the_waiting(self) -> None:

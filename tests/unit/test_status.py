@@ -12,37 +12,34 @@ import pytest
 from coordinator.commands.status import State, grouped, lines, status
 from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError
-from coordinator.record.journal import FailedTask, Journal, SessionState
+from coordinator.record.facts import SessionState
+from coordinator.record.journal import FailedTask, Journal
+from coordinator.record.lock import locked
 from coordinator.record.runfolder import RunFolder
 from tests.unit.builders import error
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    made = RunFolder(path=tmp_path / "run", batch=tmp_path / "batch")
+    made = RunFolder(tmp_path / "run")
     made.create()
     with Journal(made.journal) as journal:
         journal.begin_session()
-        journal.set_fact("run_id", "0a1b")
-        journal.set_fact("steps", '["detect", "position"]')
-        journal.set_fact("command", "python -m coordinator run b")
-        journal.set_fact("directory", "/here")
-        journal.set_fact("covered", "no")
-        journal.set_fact("session_state", SessionState.BEGUN)
+        journal.note(run_id="0a1b", steps=("detect", "position"), covered=False)
+        journal.note(command="python -m coordinator run b", directory="/here")
         journal.succeeded("detect/a", "detect", "a", "key", [])
         journal.failed("detect/b", "detect", "b", error(ErrorKind.CRASH, "exit code 3"))
     return made
 
 
-def note(folder: RunFolder, **facts: str) -> None:
+def note(folder: RunFolder, **facts: object) -> None:
     with Journal(folder.journal) as journal:
-        for name, value in facts.items():
-            journal.set_fact(name, value)
+        journal.note(**facts)
 
 
 class TestState:
     def test_while_the_lock_is_held_a_coordinator_is_at_work(self, folder: RunFolder) -> None:
-        with folder.locked():
+        with locked(folder.path):
             report = status(folder.path)
         assert (report.state, report.proceed) == (State.AT_WORK, None)
         told = report.as_json()["owner"]
@@ -50,7 +47,7 @@ class TestState:
         assert f"at work: process {os.getpid()} on " in "\n".join(lines(report))
 
     def test_a_session_that_began_and_is_gone_has_died(self, folder: RunFolder) -> None:
-        with folder.locked():
+        with locked(folder.path):
             pass
         report = status(folder.path)
         assert (report.state, report.owner) == (State.DIED, None)

@@ -8,8 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from coordinator.contract import Json, RegionMessage
-from coordinator.core.resources import Grant
-from coordinator.core.tasks import FetchTask, StepTask, image_paths, task_key
+from coordinator.core.paths import image_paths
+from coordinator.core.tasks import FetchTask, StepTask, task_key
 from coordinator.pipeline import Step
 from tests.unit.builders import item, request, resources, square, step, task
 
@@ -85,8 +85,7 @@ def test_images_are_found_wherever_they_stand() -> None:
 
 
 def test_a_task_survives_json() -> None:
-    grant = Grant(resources=resources(gpus=1), gpu_uuids=("GPU-1",))
-    sent = task(request("position/0_0", ITEMS, region=REGION, params={"k": [1]}), grant, attempt=2)
+    sent = task(request("position/0_0", ITEMS, region=REGION, params={"k": [1]}), attempt=2)
     for one in (sent, FetchTask(id="fetch/r", url="https://h.example/r.jpg", path="/work/fetch/r/image.jpg")):
         adapter: TypeAdapter[StepTask | FetchTask] = TypeAdapter(type(one))
         assert adapter.validate_json(adapter.dump_json(one)) == one

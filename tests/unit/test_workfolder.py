@@ -10,32 +10,33 @@ import pytest
 
 from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.tasks import StepTask
-from coordinator.record.runfolder import RunFolder, remove_tree
+from coordinator.record.disk import remove_tree
+from coordinator.record.files import Files
 from coordinator.runners import workfolder
 from coordinator.runners.workfolder import discard, hand_over, prepare
 from tests.unit.builders import error, item, request, success, task
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[RunFolder]:
-    made = RunFolder(tmp_path / "run", tmp_path / "batch")
-    made.create()
+def run(tmp_path: Path) -> Iterator[Files]:
+    made = Files(batch=tmp_path / "batch", work=tmp_path / "run" / "work")
+    made.work.mkdir(parents=True)
     yield made
-    remove_tree(made.path)  # pytest could not, if a test has failed to
+    remove_tree(made.work)  # pytest could not, if a test has failed to
 
 
 @pytest.fixture
-def one(run: RunFolder) -> StepTask:
+def one(run: Files) -> StepTask:
     found = task(request("detect/r1", [item("r1")]))
     prepare(found, run)
     return found
 
 
-def work(one: StepTask, run: RunFolder) -> Path:
+def work(one: StepTask, run: Files) -> Path:
     return run.local(one.request.work_dir)
 
 
-def refused(one: StepTask, run: RunFolder, result: Success | None = None) -> str:
+def refused(one: StepTask, run: Files, result: Success | None = None) -> str:
     found = hand_over(one, run, result or success())
     assert isinstance(found, TaskError)
     assert found.kind is ErrorKind.PROTOCOL
@@ -43,7 +44,7 @@ def refused(one: StepTask, run: RunFolder, result: Success | None = None) -> str
     return found.message
 
 
-def test_files_links_and_folders_of_its_own_are_kept(one: StepTask, run: RunFolder) -> None:
+def test_files_links_and_folders_of_its_own_are_kept(one: StepTask, run: Files) -> None:
     (work(one, run) / "inner").mkdir()
     (work(one, run) / "inner" / "a.png").write_text("an image")
     (work(one, run) / "latest.png").symlink_to("inner/a.png")
@@ -52,7 +53,7 @@ def test_files_links_and_folders_of_its_own_are_kept(one: StepTask, run: RunFold
     assert (work(one, run) / "latest.png").read_text() == "an image"
 
 
-def test_an_empty_folder_goes_and_so_does_that_of_a_failure(one: StepTask, run: RunFolder) -> None:
+def test_an_empty_folder_goes_and_so_does_that_of_a_failure(one: StepTask, run: Files) -> None:
     hand_over(one, run, success())
     assert not work(one, run).exists()
     prepare(one, run)
@@ -65,7 +66,7 @@ def test_an_empty_folder_goes_and_so_does_that_of_a_failure(one: StepTask, run: 
 @pytest.mark.parametrize(
     "target", ["/etc/passwd", "../../../../etc/passwd", "/work/detect/r2/a.png", "..", "loop.png"]
 )
-def test_a_link_that_leads_out_is_refused(one: StepTask, run: RunFolder, target: str) -> None:
+def test_a_link_that_leads_out_is_refused(one: StepTask, run: Files, target: str) -> None:
     (work(one, run) / "loop.png").symlink_to(target)
     assert (
         refused(one, run)
@@ -73,13 +74,13 @@ def test_a_link_that_leads_out_is_refused(one: StepTask, run: RunFolder, target:
     )
 
 
-def test_a_pipe_is_refused(one: StepTask, run: RunFolder) -> None:
+def test_a_pipe_is_refused(one: StepTask, run: Files) -> None:
     os.mkfifo(work(one, run) / "pipe")
     assert "'pipe' in its work folder, which is no regular file" in refused(one, run)
 
 
 def test_too_much_is_refused_by_what_it_takes_on_the_disk(
-    one: StepTask, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+    one: StepTask, run: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workfolder, "MAX_WRITTEN", 1_000_000)
     with (work(one, run) / "hole").open("wb") as file:
@@ -104,16 +105,14 @@ def test_too_much_is_refused_by_what_it_takes_on_the_disk(
     ],
 )
 @pytest.mark.parametrize("deep", [False, True], ids=["of an item", "of an observation"])
-def test_an_image_that_is_not_the_runs_is_refused(
-    one: StepTask, run: RunFolder, path: str, deep: bool
-) -> None:
+def test_an_image_that_is_not_the_runs_is_refused(one: StepTask, run: Files, path: str, deep: bool) -> None:
     named = {"observations": [{"image": path}]} if deep else {"image": path}
     told = f"the response names the image {path!r}: images lie below /batch or /work"
     assert refused(one, run, success(items=[item("a", **named)])) == told
 
 
 def test_very_many_files_are_refused_though_they_are_empty(
-    one: StepTask, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+    one: StepTask, run: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workfolder, "MAX_WRITTEN", 1_000_000)
     for number in range(250):
@@ -121,7 +120,7 @@ def test_very_many_files_are_refused_though_they_are_empty(
     assert refused(one, run) == "the step left more than 1,000,000 bytes in its work folder"
 
 
-def test_folders_in_each_other_beyond_all_measure_are_refused_and_go(one: StepTask, run: RunFolder) -> None:
+def test_folders_in_each_other_beyond_all_measure_are_refused_and_go(one: StepTask, run: Files) -> None:
     inner = os.open(work(one, run), os.O_RDONLY)
     for _ in range(3000):
         os.mkdir("d", dir_fd=inner)
@@ -131,6 +130,6 @@ def test_folders_in_each_other_beyond_all_measure_are_refused_and_go(one: StepTa
     assert refused(one, run) == "the step left folders in each other, too many to be looked into"
 
 
-def test_dots_in_names_are_no_crime(one: StepTask, run: RunFolder) -> None:
+def test_dots_in_names_are_no_crime(one: StepTask, run: Files) -> None:
     fine = success(items=[item("a", image="/batch/..a/b..jpg"), item("b", image=None), item("c", image={})])
     assert hand_over(one, run, fine) is fine

@@ -1,0 +1,48 @@
+"""Where steps find files, as text: the names that images, tasks and their folders have inside containers. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+MOUNT = PurePosixPath("/batch")
+"""Where every step finds the batch, read-only."""
+WORK_MOUNT = PurePosixPath("/work")
+"""Where every step finds the files that steps wrote."""
+FETCH = "fetch"
+"""The name under which images given as URLs are fetched, as if by a step before the first."""
+REPLAY = "replay"
+"""Below the work folder, the folders of tasks that are run again by hand, each with a lock of its own."""
+_MAX_NAME = 120
+
+
+def unit_folder(unit_id: str) -> str:
+    """A folder name for any id: unique, at most 120 characters, safe in a path and on a command line."""
+    name = quote(unit_id, safe="")
+    if set(name) == {"."}:
+        name = name.replace(".", "%2E")
+    if len(name) > _MAX_NAME:
+        name = f"{name[:100]}~{hashlib.sha256(unit_id.encode()).hexdigest()[:16]}"
+    return name
+
+
+def task_mount(step: str, unit: str, work: PurePosixPath = WORK_MOUNT) -> str:
+    """A task's own folder below the mounted ``work``."""
+    return f"{work}/{step}/{unit_folder(unit)}"
+
+
+def image_paths(value: Any) -> Iterator[str]:
+    """Every path that stands under an ``image`` key anywhere in an item."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name == "image" and isinstance(part, str):
+                yield part
+            elif isinstance(part, dict | list):
+                yield from image_paths(part)
+    elif isinstance(value, list):
+        for part in value:
+            if isinstance(part, dict | list):
+                yield from image_paths(part)

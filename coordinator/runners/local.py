@@ -1,0 +1,98 @@
+"""This machine as an executor: its CPUs, memory and GPUs, and a runner for each rung in use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from coordinator.contract import Success, TaskError
+from coordinator.core.lanes import Seat, Seating
+from coordinator.core.resources import Ledger
+from coordinator.core.retries import DEADLY
+from coordinator.core.tasks import FetchTask, Outcome, StepTask
+from coordinator.pipeline import Rung, Step
+from coordinator.record.files import Files
+from coordinator.runners.fetch import fetch
+from coordinator.runners.runner import Runner
+from coordinator.schedule.threads import Inbox, Sink, Threads
+
+_FETCHES = 4
+_KEPT_AHEAD = 1024
+"""So many tasks should be ready where lanes take many of them at once."""
+
+
+class LocalExecutor:
+    """Runs tasks on this machine: each rung's runner is made when its first task comes."""
+
+    def __init__(
+        self, make_runner: Callable[[Rung, Sink], Runner], files: Files, ledger: Ledger, *, jobs: int
+    ) -> None:
+        """``jobs`` is the most tasks at a time."""
+        self._make_runner = make_runner
+        self._files = files
+        self._jobs = jobs
+        self._seating = Seating(ledger, jobs=jobs)
+        self._seats: dict[str, Seat] = {}
+        self._runners: dict[Rung, Runner] = {}
+        self._ended = Inbox()
+        self._fetches = Threads(self._ended.put, size=_FETCHES)
+        self._cancelled = threading.Event()
+
+    @property
+    def fetches(self) -> int:
+        return _FETCHES
+
+    def ahead(self, step: Step) -> int:
+        return _KEPT_AHEAD if step.rung.keeps else 2 * self._jobs
+
+    def seat(self, step: Step) -> Seat | None:
+        seat = self._seating.take(step)
+        for lane in self._seating.closed():
+            self._close_lane(lane)
+        return seat
+
+    def submit(self, task: StepTask, seat: Seat) -> None:
+        self._seats[task.id] = seat
+        rung = task.step.rung
+        if rung not in self._runners:
+            self._runners[rung] = self._make_runner(rung, self._ended.put)
+        self._runners[rung].submit(task, seat)
+
+    def fetch(self, task: FetchTask) -> None:
+        self._fetches.submit(task.id, lambda: self._fetch(task))
+
+    def wait(self, timeout: float | None) -> list[Outcome]:
+        outcomes = self._ended.wait(timeout)
+        for outcome in outcomes:
+            self._free(outcome)
+        return outcomes
+
+    def wake(self) -> None:
+        self._ended.wake()
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+        for runner in tuple(self._runners.values()):
+            runner.cancel()
+
+    def close(self) -> None:
+        self._fetches.close()
+        for runner in self._runners.values():
+            runner.close()
+
+    def _free(self, outcome: Outcome) -> None:
+        seat = self._seats.pop(outcome.task, None)
+        if seat is None:  # what was fetched had none
+            return
+        spoilt = isinstance(outcome.result, TaskError) and outcome.result.kind in DEADLY
+        self._seating.give_back(seat, outcome.times.busy or 0.0, spoilt=spoilt)
+        for lane in self._seating.closed():
+            self._close_lane(lane)
+
+    def _close_lane(self, lane: int) -> None:
+        for runner in self._runners.values():
+            runner.close_lane(lane)
+
+    def _fetch(self, task: FetchTask) -> Outcome:
+        result = fetch(task.url, self._files.local(task.path), self._cancelled)
+        return Outcome(task=task.id, result=result or Success(task=task.id, items=[]))

@@ -1,0 +1,88 @@
+"""This machine as a place for runs: what it has, its container engine, and the executor that puts both to work."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from coordinator.contract import Json
+from coordinator.core.resources import Inventory, Ledger
+from coordinator.record.files import Files
+from coordinator.runners import Rungs
+from coordinator.runners.engine import Engine, ImageFacts
+from coordinator.runners.inventory import host_inventory
+from coordinator.runners.local import LocalExecutor
+from coordinator.runners.sweep import sweep
+
+_MIN_STARTS = 2
+
+
+@dataclass(frozen=True)
+class LocalSite:
+    """This machine. Without an engine, steps can run as local processes only."""
+
+    inventory: Inventory
+    engine: Engine | None = None
+
+    @classmethod
+    def here(cls) -> LocalSite:
+        """This machine, without an engine so far."""
+        return cls(host_inventory())
+
+    @contextmanager
+    def connected(self) -> Iterator[LocalSite]:
+        """The same with its engine. Raises EngineError if that cannot be reached."""
+        with closing(Engine()) as engine:
+            yield replace(self, engine=engine)
+
+    def image(self, image_ref: str, *, pull: bool, tell: Callable[[str], None]) -> ImageFacts:
+        """The image behind a reference, brought from its registry first if need be. Raises EngineError."""
+        assert self.engine is not None  # the preflight asks for images only where there is one
+        if pull and not self.engine.has_image(image_ref):
+            for progress in self.engine.pull(image_ref):
+                tell(progress)
+        return self.engine.image(image_ref)
+
+    def sweep(self, folder: Path) -> int:
+        """Removes the containers that dead sessions of a run left; the caller holds the folder's lock."""
+        return sweep(self.engine, folder) if self.engine else 0
+
+    @contextmanager
+    def executor(
+        self, files: Files, owner: Path, run_id: str, *, jobs: int, note: Callable[[str], None]
+    ) -> Iterator[LocalExecutor]:
+        """An executor for one run, which leaves nothing behind.
+
+        ``owner`` is the folder whose lock is held, ``run_id`` what containers are named after, ``jobs`` the maximum
+        number of tasks at a time; ``note`` hears when the engine is waited for.
+        """
+        starts = max(_MIN_STARTS, int(self.inventory.cpus))
+        if self.engine is not None:
+            self.engine.patience.tell = note
+        with ExitStack() as stack:
+            rungs = stack.enter_context(
+                closing(Rungs(self.engine, files, owner, run_id, jobs=jobs, starts=starts))
+            )
+            made = LocalExecutor(rungs.runner, files, Ledger(self.inventory), jobs=jobs)
+            yield stack.enter_context(closing(made))
+
+    def check(self) -> None:
+        """Raises EngineGone if the engine was ever given up."""
+        if self.engine is not None:
+            self.engine.patience.check()
+
+    def describe(self) -> Json:
+        """For run.json: the engine and the host."""
+        return {
+            "engine": self.engine.describe() if self.engine else None,
+            "host": {
+                "name": platform.node(),
+                "system": platform.platform(),
+                "cpus": self.inventory.cpus,
+                "memory": self.inventory.memory,
+                "gpus": [gpu.uuid for gpu in self.inventory.gpus],
+            },
+        }

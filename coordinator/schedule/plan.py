@@ -1,0 +1,50 @@
+"""What a run is to do, and who is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from coordinator.batch.regions import Regions
+from coordinator.contract import TaskError
+from coordinator.pipeline import Step
+from coordinator.record.journal import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is to do. ``image_ids`` pins each step's image; ``census`` counts recordings by region.
+
+    ``earlier`` has each step's forms (and image ids) of earlier sessions, whose results serve as well.
+    With ``only``, the failures of all other steps stay as they are unless their input has changed.
+    With ``hash_inputs``, image files are told apart by their content instead of size and time.
+    """
+
+    steps: tuple[Step, ...]
+    image_ids: Mapping[str, str]
+    regions: Regions
+    census: Mapping[str, int]
+    earlier: Mapping[str, Sequence[tuple[Step, str]]] = field(default_factory=dict)
+    only: str | None = None
+    hash_inputs: bool = False
+
+    def retries(self, step: str) -> bool:
+        """Whether the failures of a step are tried again."""
+        return self.only in (None, step)
+
+
+class Observer(Protocol):
+    """Is told what happens, to show it."""
+
+    def expect(self, step: str, tasks: int) -> None:
+        """So many more tasks of ``step`` are known of."""
+        ...
+
+    def ended(self, step: str, status: Status, *, reused: bool = False) -> None:
+        """One task of ``step`` has reached its final state; ``reused`` if an earlier session's result served."""
+        ...
+
+    def failed(self, task: str, error: TaskError) -> None:
+        """A task failed for good."""
+        ...
