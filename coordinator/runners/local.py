@@ -14,6 +14,7 @@ from coordinator.pipeline import Rung, Step
 from coordinator.record.files import Files
 from coordinator.runners.fetch import fetch
 from coordinator.runners.runner import Runner
+from coordinator.runners.verdict import CANCELLED
 from coordinator.schedule.threads import Inbox, Sink, Threads
 
 _FETCHES = 4
@@ -53,10 +54,17 @@ class LocalExecutor:
 
     def submit(self, task: StepTask, seat: Seat) -> None:
         self._seats[task.id] = seat
+        if self._cancelled.is_set():
+            self._ended.put([Outcome(task=task.id, result=CANCELLED)])
+            return
         rung = task.step.rung
         if rung not in self._runners:
             self._runners[rung] = self._make_runner(rung, self._ended.put)
         self._runners[rung].submit(task, seat)
+        if (
+            self._cancelled.is_set()
+        ):  # by a signal between the look and the submission, which that did not reach
+            self._runners[rung].cancel()
 
     def fetch(self, task: FetchTask) -> None:
         self._fetches.submit(task.id, lambda: self._fetch(task))
@@ -71,7 +79,7 @@ class LocalExecutor:
         self._ended.wake()
 
     def cancel(self) -> None:
-        self._cancelled.set()
+        self._cancelled.set()  # first: what is submitted from now on is refused, or cancelled by whoever submits it
         for runner in tuple(self._runners.values()):
             runner.cancel()
 
