@@ -2,7 +2,7 @@
 
 A candidate's surroundings are resampled to a square of 32 pixels (which undoes most of an oblique view) and
 described by histograms of oriented gradients (Dalal and Triggs 2005) and a coarse grid of colourfulness. A
-linear softmax over the labels and "background", trained by ``steps.detect.train``, gives the probabilities.
+linear softmax over the labels and "background", trained by ``steps.training.detect.train``, gives the probabilities.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from images import signs
-from steps.detect import boxes, evaluate, settings, train, verify
+from steps.detect import boxes, settings, verify
 from steps.detect.detector import Detection
 from steps.detect.labels import LABELS
+from steps.training.detect import evaluate, train
 
 
 def test_matches_misses_and_false_positives_are_told_apart() -> None:

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steps.recognise import clutter
-from steps.recognise.sample import Box, Sample
 from steps.stepkit.photograph import Image
+from steps.training.recognise import clutter
+from steps.training.recognise.sample import Box, Sample
 
 Rng = np.random.Generator
 Floats = NDArray[np.floating[Any]]

@@ -1,4 +1,4 @@
-"""Measure detect on the German Traffic Sign Detection Benchmark: ``python -m steps.detect.evaluate gtsdb DIR``.
+"""Measure detect on a traffic-sign benchmark, GTSDB: ``python -m steps.training.detect.evaluate gtsdb DIR``.
 
 ``DIR`` holds photographs and ``gt_all900.txt`` (``file;x1;y1;x2;y2;class``, corner pixels included), as
 published by Houben et al., "Detection of traffic signs in real-world images" (IJCNN 2013). The benchmark's
@@ -108,7 +108,7 @@ def _share(pairs: Sequence[tuple[Box, float]]) -> str:
 
 def main() -> None:
     """Read the command line and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m steps.detect.evaluate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m steps.training.detect.evaluate", description=__doc__)
     parser.add_argument("dataset", choices=["gtsdb"])
     parser.add_argument("folder", type=Path, help="photographs and gt_all900.txt")
     parser.add_argument("--params", type=json.loads, default={}, help="the step's parameters as JSON")

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from steps.recognise.sample import Box
 from steps.stepkit.camera import Array, rays_to_pixels, rotation
+from steps.training.recognise.sample import Box
 
 _APART = 0.2
 """A box that overlaps a known sign by no more than this shows something else."""

@@ -15,7 +15,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from steps.recognise.sample import Sample
+from steps.training.recognise.sample import Sample
 
 
 def read_gtsrb(folder: Path, part: Literal["train", "test"]) -> list[Sample]:

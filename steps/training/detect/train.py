@@ -1,10 +1,10 @@
-"""Train the verification weights: ``python -m steps.detect.train REALDATA [--batch FOLDER ...]``.
+"""Train the verification weights: ``python -m steps.training.detect.train REALDATA [--batch FOLDER ...]``.
 
 Scenes are made by laying the drawn sign faces of :mod:`images.signs` over photographs of streets, at random
 size, view, light, blur and JPEG quality, some stacked on one pole, some partly hidden. The detector's own
 candidates in them become the samples: those that match a laid-in sign are that sign's label, those apart from
 all signs are background. Real sign crops (GTSRB: Stallkamp et al., 2012) and the candidates in real and drawn
-streets are added. No photograph of GTSDB is used: it stays unseen, for ``steps.detect.evaluate``.
+streets are added. No photograph of GTSDB is used: it stays unseen, for ``steps.training.detect.evaluate``.
 
 Run by hand, never at detection time; the seed is fixed, so the same pictures give the same weights.
 """
@@ -347,7 +347,7 @@ def gather(realdata: Path, batches: Sequence[Path], scenes: int, rng: Rng) -> Sa
 
 def main() -> None:
     """Read the command line, train and write the weights."""
-    parser = argparse.ArgumentParser(prog="python -m steps.detect.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m steps.training.detect.train", description=__doc__)
     parser.add_argument("realdata", type=Path, help="folder with amsterdam/, exif_photos/ and gtsrb/")
     parser.add_argument(
         "--batch", type=Path, action="append", default=[], help="a drawn batch; may be repeated"

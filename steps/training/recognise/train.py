@@ -1,4 +1,4 @@
-"""Train the weights: ``python -m steps.recognise.train --gtsrb DIR [--gtsdb DIR] [--background BATCH ...]``.
+"""Train the weights: ``python -m steps.training.recognise.train --gtsrb DIR [--gtsdb DIR] [--background BATCH ...]``.
 
 The classes are learnt from drawn signs (:mod:`images.signs`) before drawn and real backgrounds, and from the
 ``train/`` part of a GTSRB sample; the background class from drawn distractors, from random pieces of street
@@ -20,15 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from images import signs
-from steps.recognise import classifier, clutter, negatives
-from steps.recognise.augment import CANVAS, Behind, drawn_view, photographed, turned_view
+from steps.recognise import classifier
 from steps.recognise.classifier import BACKGROUND, Classifier
 from steps.recognise.crop import patch
 from steps.recognise.features import features
-from steps.recognise.gtsrb import read_gtsrb
-from steps.recognise.sample import Sample
-from steps.recognise.scenes import Scene, read_batch, read_gtsdb
 from steps.stepkit.photograph import Image
+from steps.training.recognise import clutter, negatives
+from steps.training.recognise.augment import CANVAS, Behind, drawn_view, photographed, turned_view
+from steps.training.recognise.gtsrb import read_gtsrb
+from steps.training.recognise.sample import Sample
+from steps.training.recognise.scenes import Scene, read_batch, read_gtsdb
 
 Rng = np.random.Generator
 Array = NDArray[np.float32]
@@ -190,7 +191,7 @@ def _gradient(weights: Array, inputs: Array, classes: NDArray[np.intp], decay: f
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="steps.recognise.train", description=(__doc__ or "").splitlines()[0]
+        prog="steps.training.recognise.train", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument(
         "--gtsrb", type=Path, required=True, help="folder of a GTSRB sample (labels.csv and a zip)"

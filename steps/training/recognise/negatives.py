@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from steps.detect import classical
-from steps.recognise.augment import CANVAS
-from steps.recognise.sample import Box, Sample
-from steps.recognise.scenes import Scene, apart
 from steps.stepkit import photograph
 from steps.stepkit.photograph import Image
+from steps.training.recognise.augment import CANVAS
+from steps.training.recognise.sample import Box, Sample
+from steps.training.recognise.scenes import Scene, apart
 
 Rng = np.random.Generator
 

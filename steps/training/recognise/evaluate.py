@@ -1,4 +1,4 @@
-"""Measure the weights: ``python -m steps.recognise.evaluate --gtsrb DIR [--batch DIR]``.
+"""Measure the weights: ``python -m steps.training.recognise.evaluate --gtsrb DIR [--batch DIR]``.
 
 GTSRB: the held-out ``test/`` crops, one view each, with their own boxes and with boxes moved by up to a tenth.
 A batch with poses and ``truth.geojson``: whole objects. Their views are what the detect step finds where the
@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from steps.recognise import classifier
-from steps.recognise.augment import jittered
 from steps.recognise.classifier import BACKGROUND, Classifier, combined
 from steps.recognise.crop import patch
 from steps.recognise.features import features
-from steps.recognise.gtsrb import read_gtsrb
 from steps.recognise.params import Params
 from steps.recognise.recognise import UNKNOWN, decided, recognise
-from steps.recognise.sample import Sample
-from steps.recognise.scenes import Scene, overlap, read_batch
 from steps.stepkit import Json, photograph
+from steps.training.recognise.augment import jittered
+from steps.training.recognise.gtsrb import read_gtsrb
+from steps.training.recognise.sample import Sample
+from steps.training.recognise.scenes import Scene, overlap, read_batch
 
 _SAME = 0.4
 """A detection whose box overlaps a true object's by more than this is a view of it."""
@@ -110,7 +110,7 @@ def _answer(thing: Json, weights: Classifier) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="steps.recognise.evaluate", description=(__doc__ or "").splitlines()[0]
+        prog="steps.training.recognise.evaluate", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument(
         "--gtsrb", type=Path, required=True, help="folder of a GTSRB sample (labels.csv and a zip)"
