@@ -14,7 +14,7 @@ from coordinator.job import Job
 from coordinator.journal import Status
 from coordinator.pipeline import Rung
 from coordinator.run import run
-from steps.setup.images import ensure_base, ensure_step
+from steps.build.images import ensure_base, ensure_step
 from tests.integration.conftest import Workshop
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "imaging.md"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
 
-from steps.setup.context import DOCKERFILE_NAME, Context
-from steps.setup.errors import SetupError
+from steps.build.context import DOCKERFILE_NAME, Context
+from steps.build.errors import SetupError
 
 # On every image of the set-up: the hash of what it was made from. It also finds them again, to remove them.
 INPUTS_LABEL = "coordinator.inputs"

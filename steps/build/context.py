@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from docker.utils.build import exclude_paths
 
-from steps.setup.errors import SetupError
+from steps.build.errors import SetupError
 
 # ARG NAME, ARG NAME=default, ARG FIRST SECOND=2
 _ARGUMENT = re.compile(r"([A-Za-z_]\w*)(?:=\S*)?")

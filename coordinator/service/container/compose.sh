@@ -20,7 +20,7 @@ install_compose() {
   local package=docker-compose
   # Ubuntu has the plugin under a name of its own, and under the old name a version that its newer engines confuse.
   if apt-cache show docker-compose-v2 >/dev/null 2>&1; then package=docker-compose-v2; fi
-  "$here/apt-install.sh" "compose, for the image service" "$package"
+  "$here/../../../setup/apt-install.sh" "compose, for the image service" "$package"
   hash -r
 }
 
@@ -31,5 +31,5 @@ if ! find_compose; then
     exit 1
   fi
 fi
-cd "$here/../.."
+cd "$here/../../.."
 exec "${compose[@]}" "$@"

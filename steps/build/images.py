@@ -13,15 +13,15 @@ from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
 from requests.exceptions import RequestException
 
-from steps.setup.builder import build_image, has_inputs
-from steps.setup.context import Context, declared_arguments, read_context
-from steps.setup.debian import ensure_debian_python
-from steps.setup.errors import SetupError
+from steps.build.builder import build_image, has_inputs
+from steps.build.context import Context, declared_arguments, read_context
+from steps.build.debian import ensure_debian_python
+from steps.build.errors import SetupError
 
 STEPS = Path(__file__).resolve().parent.parent
 PROJECT = STEPS.parent
 PARTS = PROJECT / "coordinator/service/container"
-NOT_STEPS = {"setup", "stepkit"}
+NOT_STEPS = {"build", "stepkit"}
 BASE_REF = "coordinator/base"
 PYTHON_REF = "python:3.11-slim-bookworm"
 CERTIFICATES = "ca-certificates.crt"
@@ -50,7 +50,7 @@ def image_ref(name: str) -> str:
 
 def ensure_base(client: DockerClient, say: Say) -> bool:
     """The base image, built if its inputs have changed. Returns whether it was built."""
-    context = _read_context(STEPS / "setup", STEPS / "setup/base.Dockerfile")
+    context = _read_context(STEPS / "build", STEPS / "build/base.Dockerfile")
     chosen = os.environ.get("COORDINATOR_PYTHON_IMAGE", "")
     inputs = context.digest(chosen)
     if has_inputs(client, BASE_REF, inputs):
@@ -178,4 +178,4 @@ def _image_id(client: DockerClient, image_ref: str) -> str:
     try:
         return str(client.images.get(image_ref).id)
     except ImageNotFound as error:
-        raise SetupError(f"there is no image {image_ref}", todo="make it: python -m steps.setup") from error
+        raise SetupError(f"there is no image {image_ref}", todo="make it: python -m steps.build") from error

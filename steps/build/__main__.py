@@ -1,4 +1,4 @@
-"""Build container images: `python -m steps.setup [IMAGE...]`, by default those of all steps.
+"""Build container images: `python -m steps.build [IMAGE...]`, by default those of all steps.
 
 The parts of the image service are built when they are named. An image whose inputs have not changed is left alone,
 so running this again costs about a second.
@@ -16,9 +16,9 @@ from functools import partial
 import docker
 from docker.errors import DockerException
 
-from steps.setup.builder import remove_replaced
-from steps.setup.errors import SetupError
-from steps.setup.images import (
+from steps.build.builder import remove_replaced
+from steps.build.errors import SetupError
+from steps.build.images import (
     BASE_REF,
     STEPS,
     ensure_base,
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0 when every image is there, 1 with the reason on stderr when one cannot be built."""
     steps, parts = step_names(), part_names()
     known = steps + parts
-    parser = argparse.ArgumentParser(prog="python -m steps.setup", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m steps.build", description=__doc__)
     parser.add_argument("images", nargs="*", metavar="IMAGE", help=f"one of: {', '.join(known)}")
     chosen: list[str] = parser.parse_args(arguments).images or steps
     if unknown := sorted(set(chosen) - set(known)):
@@ -86,7 +86,7 @@ def _connect() -> docker.DockerClient:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Two set-ups at once would build everything twice: the second waits, and then finds it up to date."""
-    folder = os.open(STEPS / "setup", os.O_RDONLY)
+    folder = os.open(STEPS / "build", os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield

@@ -6,4 +6,4 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi
-"$here/apt-install.sh" "a browser, for the tests of the page" chromium chromium-driver || true
+"$here/../../setup/apt-install.sh" "a browser, for the tests of the page" chromium chromium-driver || true

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from steps.setup.builder import INPUTS_LABEL, has_inputs
-from steps.setup.errors import SetupError
+from steps.build.builder import INPUTS_LABEL, has_inputs
+from steps.build.errors import SetupError
 
 IMAGE_REF = "coordinator/debian-python:bookworm"
 SUITE = "bookworm"
 PACKAGES = ("python3", "python3-venv")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-APT_INSTALL = Path(__file__).with_name("apt-install.sh")
+APT_INSTALL = Path(__file__).resolve().parents[2] / "setup" / "apt-install.sh"
 # Nobody reads manuals in a step's container.
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 

@@ -1,4 +1,4 @@
-# The base of the project's own steps: Python 3.11 with NumPy and OpenCV. Built by `python -m steps.setup`, which sets
+# The base of the project's own steps: Python 3.11 with NumPy and OpenCV. Built by `python -m steps.build`, which sets
 # PYTHON_IMAGE to an image made from Debian packages where no registry is reached. Both have /usr/bin-or-local python3
 # with the venv module, and that is all that is asked of them.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm

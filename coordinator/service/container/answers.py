@@ -1,4 +1,4 @@
-"""Wait until the image service answers: `python -m steps.setup.answers http://localhost:8080`.
+"""Wait until the image service answers: `python -m coordinator.service.container.answers http://localhost:8080`.
 
 Compose waits for the service behind nginx, but not for nginx, and its first generation cannot be told to.
 """
@@ -16,11 +16,11 @@ def main(address: str, patience_s: float = PATIENCE_S) -> int:
     deadline = time.monotonic() + patience_s
     while reason := _reason(address):
         if time.monotonic() > deadline:
-            print(f"the image service does not answer at {address}: {reason}", file=sys.stderr)
-            print("  its log: steps/setup/compose.sh logs", file=sys.stderr)
+            sys.stderr.write(f"the image service does not answer at {address}: {reason}\n")
+            sys.stderr.write("  its log: coordinator/service/container/compose.sh logs\n")
             return 1
         time.sleep(0.1)
-    print(f"the image service is at {address}; make stop ends it")
+    sys.stdout.write(f"the image service is at {address}; make stop ends it\n")
     return 0
 
 
