@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from images import signs
+from images.render.signs import faces
 from steps.detect import boxes, detector, settings
 from steps.detect.detector import Detection, Image
 from steps.detect.tiles import tiles
@@ -36,7 +36,7 @@ def street(width: int, height: int, seed: int = 3) -> Image:
 def lay(image: Image, category: int, x: int, y: int, size: int, squeeze: float = 1.0) -> boxes.Box:
     """Draw a sign whose square has its top left corner at (x, y), columns counted around; its true box."""
     face = cv2.resize(
-        signs.draw(category, 4 * size), (round(size * squeeze), size), interpolation=cv2.INTER_AREA
+        faces.draw(category, 4 * size), (round(size * squeeze), size), interpolation=cv2.INTER_AREA
     )
     rows, columns = np.arange(y, y + size), np.arange(x, x + face.shape[1]) % image.shape[1]
     alpha = face[..., 3:] / 255

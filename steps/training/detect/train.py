@@ -1,6 +1,6 @@
 """Train the verification weights: ``python -m steps.training.detect.train REALDATA [--batch FOLDER ...]``.
 
-Scenes are made by laying the drawn sign faces of :mod:`images.signs` over photographs of streets, at random
+Scenes are made by laying the drawn sign faces of :mod:`images.render.signs` over photographs of streets, at random
 size, view, light, blur and JPEG quality, some stacked on one pole, some partly hidden. The detector's own
 candidates in them become the samples: those that match a laid-in sign are that sign's label, those apart from
 all signs are background. Real sign crops (GTSRB: Stallkamp et al., 2012) and the candidates in real and drawn
@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images import signs
+from images.render.signs import faces
 from steps.detect import boxes, classical, pyramid, verify
 from steps.detect.boxes import Box
 from steps.detect.labels import LABELS
@@ -154,7 +154,7 @@ def _squeezed(
 ) -> NDArray[np.float32]:
     """A sign's face as the camera sees it: BGRA, colours multiplied by alpha, shape (side, side, 4)."""
     drawn = int(2 ** np.ceil(np.log2(max(size, 16) * 1.5)))
-    face = signs.draw(category, drawn).astype(np.float32)
+    face = faces.draw(category, drawn).astype(np.float32)
     face[..., :3] *= face[..., 3:] / 255
     matrix = np.zeros((2, 3))
     matrix[:, :2] = view * (size / drawn)

@@ -1,6 +1,6 @@
 """Train the weights: ``python -m steps.training.recognise.train --gtsrb DIR [--gtsdb DIR] [--background BATCH ...]``.
 
-The classes are learnt from drawn signs (:mod:`images.signs`) before drawn and real backgrounds, and from the
+The classes are learnt from drawn signs (:mod:`images.render.signs`) before drawn and real backgrounds, and from the
 ``train/`` part of a GTSRB sample; the background class from drawn distractors, from random pieces of street
 photographs and from what the classical detector takes for a sign in them. Softmax regression with Adam
 (Kingma and Ba, 2015) and a little weight decay. One seed fixes everything. The fit is then measured on real
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images import signs
+from images.render.signs import faces
 from steps.recognise import classifier
 from steps.recognise.classifier import BACKGROUND, Classifier
 from steps.recognise.crop import patch
@@ -34,8 +34,8 @@ from steps.training.recognise.scenes import Scene, read_batch, read_gtsdb
 Rng = np.random.Generator
 Array = NDArray[np.float32]
 
-NAMES = (*signs.CATEGORIES, BACKGROUND)
-_NOTHING = len(signs.CATEGORIES)
+NAMES = (*faces.CATEGORIES, BACKGROUND)
+_NOTHING = len(faces.CATEGORIES)
 _FACE = 128
 
 
@@ -113,10 +113,10 @@ def make_samples(
 
 def drawn(rng: Rng, behind: Behind, count: int) -> list[Sample]:
     """``count`` pictures of every category's drawn face."""
-    faces = [signs.draw(category, _FACE) for category in range(_NOTHING)]
+    drawn_faces = [faces.draw(category, _FACE) for category in range(_NOTHING)]
     return [
         photographed(rng, drawn_view(rng, face, category, behind(rng)))
-        for category, face in enumerate(faces)
+        for category, face in enumerate(drawn_faces)
         for _ in range(count)
     ]
 

@@ -13,8 +13,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from images.findings import Capture, Colour, Findings, Mapped, Rectangle, label
-from images.placing import Box, line, place
+from images.pictures.findings import Capture, Colour, Findings, Mapped, Rectangle, label
+from images.pictures.placing import Box, line, place
 
 WIDTH = 1600
 _GAP = 10

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images.layout import Municipality, clear_of_streets
-from images.light import Sun
-from images.noise import cloudy
-from images.raster import Depths, Image, View
-from images.sight import Box
-from images.streets import Street
+from images.render.camera.raster import Depths, Image, View
+from images.render.looks.noise import cloudy
+from images.render.scene.light import Sun
+from images.render.town.layout import Municipality, clear_of_streets
+from images.render.town.sight import Box
+from images.render.town.streets import Street
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from images.raster import Shade
+from images.render.camera.raster import Shade
 
 Array = NDArray[np.float64]
 

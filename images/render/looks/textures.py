@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from images.brush import AWNINGS, PAINT, Colour, Image, choice, rectangle, shaded
-from images.noise import cloudy, speckled
+from images.render.looks.brush import AWNINGS, PAINT, Colour, Image, choice, rectangle, shaded
+from images.render.looks.noise import cloudy, speckled
 
 
 def crown(random: np.random.Generator, *, bush: bool) -> Image:

@@ -6,7 +6,18 @@ photographs and drawings of German signs by eye.
 
 from __future__ import annotations
 
-from images.canvas import BLACK, WHITE, YELLOW, Canvas, Colour, Point, arc, box, mirrored, rounded
+from images.render.signs.canvas import (
+    BLACK,
+    WHITE,
+    YELLOW,
+    Canvas,
+    Colour,
+    Point,
+    arc,
+    box,
+    mirrored,
+    rounded,
+)
 
 _LAMP_RED: Colour = (40, 40, 200)
 _LAMP_GREEN: Colour = (70, 150, 40)

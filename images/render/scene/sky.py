@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images.light import Sun
-from images.noise import cloudy
-from images.raster import Image, Quad, Texture, View, paint
+from images.render.camera.raster import Image, Quad, Texture, View, paint
+from images.render.looks.noise import cloudy
+from images.render.scene.light import Sun
 
 Array = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ from statistics import median
 
 import numpy as np
 
-from images.findings import Capture, Colour, Core, Findings, Mapped, label
-from images.placing import Box, Points, place
-from images.svg import Point, document, element, number, path, text
+from images.pictures.findings import Capture, Colour, Core, Findings, Mapped, label
+from images.pictures.placing import Box, Points, place
+from images.pictures.svg import Point, document, element, number, path, text
 
 _WIDTH = 960.0
 _MARGIN = 16.0

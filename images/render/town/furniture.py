@@ -1,6 +1,6 @@
 """Trees, hedges, parked cars, posters and lamps: what stands between the camera and the signs.
 
-Each thing is only put where every sign still obeys the rule of :mod:`images.sight`: signs are hidden from
+Each thing is only put where every sign still obeys the rule of :mod:`images.render.town.sight`: signs are hidden from
 some recordings, never from too many.
 """
 
@@ -11,9 +11,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from images.layout import Car, House, Lamp, Municipality, Pole, Poster, Sign, Tree, clear_of_streets, overlap
-from images.sight import REACH, Box, Survey
-from images.streets import Street
+from images.render.town.layout import (
+    Car,
+    House,
+    Lamp,
+    Municipality,
+    Pole,
+    Poster,
+    Sign,
+    Tree,
+    clear_of_streets,
+    overlap,
+)
+from images.render.town.sight import REACH, Box, Survey
+from images.render.town.streets import Street
 
 Array = NDArray[np.float64]
 

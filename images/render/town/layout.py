@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from images import sight, signs
-from images.sight import Box, Survey
-from images.streets import Street
+from images.render.signs import faces
+from images.render.town import sight
+from images.render.town.sight import Box, Survey
+from images.render.town.streets import Street
 
 Array = NDArray[np.float64]
 
@@ -186,7 +187,7 @@ def put_up(
     survey: Survey,
     wanted: int,
 ) -> list[Pole]:
-    """``wanted`` signs on poles, each obeying the rule of :mod:`images.sight`.
+    """``wanted`` signs on poles, each obeying the rule of :mod:`images.render.town.sight`.
 
     Raises ValueError if so many cannot be put up: fewer signs or more recordings are needed.
     """
@@ -262,15 +263,15 @@ def _facing(random: np.random.Generator, side: int) -> float:
 def _category(random: np.random.Generator) -> int:
     """Any category; some are common in towns, those of country roads rare."""
     if random.random() < 0.3:
-        return signs.CATEGORIES.index(str(random.choice(_LIKELY)))
-    category = int(random.integers(len(signs.CATEGORIES)))
-    rare = signs.CATEGORIES[category].endswith("_end") or signs.CATEGORIES[category] in _RARE
+        return faces.CATEGORIES.index(str(random.choice(_LIKELY)))
+    category = int(random.integers(len(faces.CATEGORIES)))
+    rare = faces.CATEGORIES[category].endswith("_end") or faces.CATEGORIES[category] in _RARE
     return _category(random) if rare and random.random() < 0.7 else category
 
 
 def side_of(category: int, random: np.random.Generator) -> float:
     """The face's larger side in metres: what German towns put up."""
-    name = signs.CATEGORIES[category]
+    name = faces.CATEGORIES[category]
     if name == "stop":
         return float(random.choice([0.75, 0.9]))
     if name == "priority_road":
@@ -284,20 +285,20 @@ def side_of(category: int, random: np.random.Generator) -> float:
 
 def _with_signs(random: np.random.Generator, foot: Array, heading: float, categories: Sequence[int]) -> Pole:
     bottom = float(random.uniform(1.95, 2.3))
-    faces: list[Sign] = []
+    put_up: list[Sign] = []
     for category in categories:
         size = side_of(category, random)
         normal = np.array([math.sin(heading), math.cos(heading)])
-        if faces and random.random() < 0.15:
+        if put_up and random.random() < 0.15:
             normal = -normal
         centre = np.array([*(foot + normal * 0.06), bottom + size / 2])
         faded = float(random.uniform(0.86, 1.04))
         fade = (faded, faded * float(random.uniform(0.97, 1.0)), faded * float(random.uniform(0.96, 1.0)))
         tilt = math.radians(float(random.normal(0, 1.5)))
-        faces.append(Sign(centre, normal, category, size, tilt, fade))
+        put_up.append(Sign(centre, normal, category, size, tilt, fade))
         bottom += size + 0.06
     plate = int(random.integers(100)) if random.random() < 0.18 else None
-    return Pole(foot, bottom + 0.05, tuple(faces), plate)
+    return Pole(foot, bottom + 0.05, tuple(put_up), plate)
 
 
 def _twin(random: np.random.Generator, streets: Sequence[Street], pole: Pole) -> Pole:
@@ -322,13 +323,13 @@ def _stands_well(
     ):
         return False
     neighbours = [other for other in poles if np.hypot(*(other.foot - pole.foot)) < 2 * sight.REACH]
-    faces = [sign.body() for other in (*neighbours, pole) for sign in other.signs]
+    bodies = [sign.body() for other in (*neighbours, pole) for sign in other.signs]
     affected = [sign for other in (pole, *neighbours) for sign in other.signs]
-    return all(is_shown(sign, survey, [*obstacles, *faces]) for sign in affected)
+    return all(is_shown(sign, survey, [*obstacles, *bodies]) for sign in affected)
 
 
 def is_shown(sign: Sign, survey: Survey, obstacles: Sequence[Box]) -> bool:
-    """Whether the sign obeys the rule of :mod:`images.sight`."""
+    """Whether the sign obeys the rule of :mod:`images.render.town.sight`."""
     seen = survey.candidates(sign.centre, sign.normal, sign.size)
     if len(seen) < sight.LEAST_RECORDINGS:
         return False

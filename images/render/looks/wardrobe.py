@@ -11,10 +11,11 @@ import functools
 import cv2
 import numpy as np
 
-from images import facades, signs, textures, vehicles
-from images.brush import Colour
-from images.noise import speckled
-from images.raster import Texture
+from images.render.camera.raster import Texture
+from images.render.looks import facades, textures, vehicles
+from images.render.looks.brush import Colour
+from images.render.looks.noise import speckled
+from images.render.signs import faces
 
 _SIGN_TEXELS = 256
 _SIDE_WALL = 9.0
@@ -101,7 +102,7 @@ def _signal(seed: int, look: int) -> Texture:
 
 def _sign(seed: int, look: int) -> tuple[Texture, Texture]:
     """The face of a sign of category ``look``, and its grey back."""
-    face = signs.draw(look, _SIGN_TEXELS)
+    face = faces.draw(look, _SIGN_TEXELS)
     back = face[:, ::-1].copy()
     back[..., :3] = speckled(np.full((*back.shape[:2], 3), 128, np.uint8), _random(seed, 10, look), 4.0, 8)
     return Texture(face), Texture(back)

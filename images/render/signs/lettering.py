@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from images.canvas import Canvas, Colour, Point, arc
+from images.render.signs.canvas import Canvas, Colour, Point, arc
 
 Lines = list[list[Point]]
 

@@ -14,16 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from images import effects, furniture, layout, light, signs, streets
 from images.batchfiles import Pose, Recording, TrueObject, write_recordings, write_settings, write_truth
-from images.bodies import embody, survey_roof
-from images.ground import Ground
-from images.layout import Municipality
-from images.lens import photograph
-from images.raster import Bodies, Image, Quad, View, paint
-from images.sight import Survey
-from images.sky import Sky
-from images.wardrobe import Wardrobe
+from images.render.camera import effects
+from images.render.camera.lens import photograph
+from images.render.camera.raster import Bodies, Image, Quad, View, paint
+from images.render.looks.wardrobe import Wardrobe
+from images.render.scene import light
+from images.render.scene.bodies import embody, survey_roof
+from images.render.scene.ground import Ground
+from images.render.scene.sky import Sky
+from images.render.signs import faces
+from images.render.town import furniture, layout, streets
+from images.render.town.layout import Municipality
+from images.render.town.sight import Survey
 
 CRS = "EPSG:28992"
 ORIGIN = (121000.0, 487000.0, 1.2)
@@ -145,17 +148,17 @@ def measured(recordings: list[Recording], options: Options) -> Iterator[Recordin
 
 def truth(town: Municipality) -> list[TrueObject]:
     """Every sign's centre in the CRS."""
-    faces = [sign for pole in town.poles for sign in pole.signs]
+    shown = [sign for pole in town.poles for sign in pole.signs]
     return [
         TrueObject(
             id=f"s{index:03d}",
             x=float(sign.centre[0]) + ORIGIN[0],
             y=float(sign.centre[1]) + ORIGIN[1],
             z=float(sign.centre[2]) + ORIGIN[2],
-            category=signs.CATEGORIES[sign.category],
+            category=faces.CATEGORIES[sign.category],
             size=sign.size,
         )
-        for index, sign in enumerate(faces)
+        for index, sign in enumerate(shown)
     ]
 
 
@@ -195,7 +198,3 @@ def main(arguments: list[str] | None = None) -> None:
         render(Options(**given), out)
     except (ValueError, FileExistsError) as error:
         parser.error(str(error))
-
-
-if __name__ == "__main__":
-    main()

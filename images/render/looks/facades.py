@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images.brush import AWNINGS, Colour, Image, choice, rectangle, shaded
-from images.noise import cloudy, speckled
+from images.render.looks.brush import AWNINGS, Colour, Image, choice, rectangle, shaded
+from images.render.looks.noise import cloudy, speckled
 
 FACADE_SCALE = 56
 """Texels a metre."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from coordinator.errors import BatchError
-from images import findings, overlay, plan
+from images.pictures import findings, overlay, plan
 
 DETECTIONS, MAP = "detections.jpg", "map.svg"
 MOST_BYTES = 300_000
@@ -59,7 +59,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in written:
         print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

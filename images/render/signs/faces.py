@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from images import pictograms
-from images.canvas import (
+from images.render.signs import pictograms
+from images.render.signs.canvas import (
     BLACK,
     BLUE,
     GREY,
@@ -29,7 +29,7 @@ from images.canvas import (
     regular,
     rounded,
 )
-from images.lettering import write
+from images.render.signs.lettering import write
 
 Painter = Callable[[Canvas], None]
 

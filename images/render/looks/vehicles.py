@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images.brush import PAINT, Colour, Image, choice, rectangle, shaded
-from images.noise import speckled
+from images.render.looks.brush import PAINT, Colour, Image, choice, rectangle, shaded
+from images.render.looks.noise import speckled
 
 
 def car_side(random: np.random.Generator, paint: Colour, *, van: bool) -> Image:
