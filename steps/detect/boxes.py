@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from steps.stepkit.arrays import F64
 
 Box = tuple[float, float, float, float]
 """COCO edges: x, y, width, height."""
 
-Floats = NDArray[np.float64]
 
 _NESTED = 0.65
 
 
-def shared(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> Floats:
+def shared(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
     """Areas that boxes share, broadcast over all but the last axis (4 long).
 
     ``turn`` is the width after which x repeats (a panorama's), if it does.
@@ -26,23 +27,23 @@ def shared(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> Floats:
         bx = bx + turn * np.round((ax + aw / 2 - bx - bw / 2) / turn)
     width = np.minimum(ax + aw, bx + bw) - np.maximum(ax, bx)
     height = np.minimum(ay + ah, by + bh) - np.maximum(ay, by)
-    both: Floats = np.maximum(width, 0) * np.maximum(height, 0)
+    both: F64 = np.maximum(width, 0) * np.maximum(height, 0)
     return both
 
 
-def areas(boxes: ArrayLike) -> Floats:
+def areas(boxes: ArrayLike) -> F64:
     """Areas of boxes, shape (...,) for boxes of shape (..., 4)."""
     box = np.asarray(boxes, np.float64)
     return np.asarray(box[..., 2] * box[..., 3])
 
 
-def overlap(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> Floats:
+def overlap(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
     """Intersection over union, broadcast as in :func:`shared`."""
     both = shared(a, b, turn)
     return np.asarray(both / (areas(a) + areas(b) - both))
 
 
-def inside(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> Floats:
+def inside(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
     """The shared area as a share of the smaller box, broadcast as in :func:`shared`."""
     return np.asarray(shared(a, b, turn) / np.minimum(areas(a), areas(b)))
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from steps.detect import boxes
 from steps.detect.boxes import Box
 from steps.detect.settings import Settings
 from steps.detect.tiles import tiles
+from steps.stepkit.arrays import Image
 from steps.stepkit.loop import BadInput, Json
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, kw_only=True)

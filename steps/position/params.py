@@ -6,12 +6,8 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from steps.stepkit import BadInput, Json
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +54,7 @@ class Params:
         """``min_parallax_deg`` in radians."""
         return math.radians(self.min_parallax_deg)
 
-    def variance(self, distance: Array) -> Array:
+    def variance(self, distance: F64) -> F64:
         """Variance in m^2 of a ray in each direction across it, at distances in metres (same shape)."""
         across = self.angle_sigma * distance
         return self.position_sigma_m * self.position_sigma_m + across * across

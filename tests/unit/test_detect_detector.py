@@ -8,9 +8,10 @@ import pytest
 
 from images.render.signs import faces
 from steps.detect import boxes, detector, settings
-from steps.detect.detector import Detection, Image
+from steps.detect.detector import Detection
 from steps.detect.tiles import tiles
 from steps.stepkit import BadInput, camera
+from steps.stepkit.arrays import Image
 
 EQUIRECTANGULAR = {"model": "equirectangular"}
 DEFAULTS = settings.Settings()

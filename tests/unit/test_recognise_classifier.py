@@ -9,9 +9,10 @@ import pytest
 
 from images.render.signs import faces
 from steps.recognise import classifier
-from steps.recognise.classifier import BACKGROUND, Array, combined
+from steps.recognise.classifier import BACKGROUND, combined
 from steps.recognise.crop import SIDE
 from steps.recognise.features import features
+from steps.stepkit.arrays import F64
 
 CLASSES = len(faces.CATEGORIES) + 1
 NOTHING = CLASSES - 1
@@ -24,7 +25,7 @@ def view(**probabilities: float) -> list[float]:
     return [given.get(number, rest) for number in range(CLASSES)]
 
 
-def together(*views: list[float], sizes: list[float] | None = None) -> Array:
+def together(*views: list[float], sizes: list[float] | None = None) -> F64:
     return combined(np.log(np.array(views)), np.array(sizes or [50.0] * len(views)))
 
 

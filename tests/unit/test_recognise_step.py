@@ -17,8 +17,8 @@ from steps.recognise.params import Params, read_params
 from steps.recognise.recognise import UNKNOWN, recognise
 from steps.recognise.views import glimpses, read_views
 from steps.stepkit import BadInput, Json, photograph
+from steps.stepkit.arrays import Image
 from steps.stepkit.loop import answer
-from steps.stepkit.photograph import Image
 
 STOP = faces.CATEGORIES.index("stop")
 YIELD = faces.CATEGORIES.index("yield")

@@ -22,16 +22,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
 from images.render.signs import faces
 from steps.detect import boxes, classical, pyramid, verify
 from steps.detect.boxes import Box
 from steps.detect.labels import LABELS
 from steps.stepkit import Json, camera, photograph
-
-Image = NDArray[np.uint8]
-Rng = np.random.Generator
+from steps.stepkit.arrays import F32, F64, Image, Index
 
 LABEL_OF_CATEGORY = {
     **dict.fromkeys(range(43), "red-circle"),
@@ -60,11 +58,11 @@ _BACKGROUND = len(LABELS)
 class Samples:
     """Descriptors (n, d) and their classes (n,): an index into LABELS, or len(LABELS) for background."""
 
-    descriptors: NDArray[np.float32]
-    classes: NDArray[np.intp]
+    descriptors: F32
+    classes: Index
 
 
-def scene(background: Image, rng: Rng) -> tuple[Image, list[tuple[Box, int]]]:
+def scene(background: Image, rng: Generator) -> tuple[Image, list[tuple[Box, int]]]:
     """A background cut-out with signs laid in, and their (box, category)."""
     image = _cut(background, rng).astype(np.float32)
     laid: list[tuple[Box, int]] = []
@@ -89,7 +87,7 @@ def scene(background: Image, rng: Rng) -> tuple[Image, list[tuple[Box, int]]]:
     return _camera(image, rng), laid
 
 
-def _cut(background: Image, rng: Rng) -> Image:
+def _cut(background: Image, rng: Generator) -> Image:
     scale = float(rng.uniform(0.6, 1.4))
     width, height = (min(round(s * scale), b) for s, b in zip(_SCENE, background.shape[1::-1], strict=True))
     x = int(rng.integers(background.shape[1] - width + 1))
@@ -100,7 +98,7 @@ def _cut(background: Image, rng: Rng) -> Image:
     )
 
 
-def _view(rng: Rng) -> NDArray[np.float64]:
+def _view(rng: Generator) -> F64:
     """A 2x2 matrix: turned about the pole (squeezed), rolled a little, sheared a little."""
     turn = np.cos(np.radians(min(abs(rng.normal(0, 32)), 68)))
     roll = np.radians(rng.normal(0, 4))
@@ -108,7 +106,7 @@ def _view(rng: Rng) -> NDArray[np.float64]:
     return np.asarray(spin @ np.array([[turn, 0], [rng.normal(0, 0.04), 1]]))
 
 
-def _light(rng: Rng) -> NDArray[np.float32]:
+def _light(rng: Generator) -> F32:
     """Gain and offset per channel: exposure, colour of the light, haze and how faded the paint is."""
     gain = np.exp(rng.uniform(np.log(0.18), np.log(1.25))) * np.exp(rng.normal(0, 0.09, 3))
     haze = rng.uniform(0, 60) * rng.random()
@@ -116,13 +114,13 @@ def _light(rng: Rng) -> NDArray[np.float32]:
 
 
 def _lay(
-    image: NDArray[np.float32],
+    image: F32,
     category: int,
     at: tuple[float, float],
     size: float,
-    view: NDArray[np.float64],
-    light: NDArray[np.float32],
-    rng: Rng,
+    view: F64,
+    light: F32,
+    rng: Generator,
 ) -> Box | None:
     """Blend one sign into the image in place; its box, or None when it is not wholly inside."""
     left, top = (int(c - 0.8 * size) for c in at)
@@ -149,9 +147,7 @@ def _lay(
     return float(left + columns[0]), float(top + rows[0]), float(width), float(height)
 
 
-def _squeezed(
-    category: int, size: float, view: NDArray[np.float64], at: tuple[float, float], side: int
-) -> NDArray[np.float32]:
+def _squeezed(category: int, size: float, view: F64, at: tuple[float, float], side: int) -> F32:
     """A sign's face as the camera sees it: BGRA, colours multiplied by alpha, shape (side, side, 4)."""
     drawn = int(2 ** np.ceil(np.log2(max(size, 16) * 1.5)))
     face = faces.draw(category, drawn).astype(np.float32)
@@ -163,7 +159,7 @@ def _squeezed(
     return np.asarray(cv2.warpAffine(face, matrix, (side, side), flags=cv2.INTER_LINEAR), np.float32)
 
 
-def _seen(side: int, box: tuple[int, int, int, int], rng: Rng) -> NDArray[np.float32]:
+def _seen(side: int, box: tuple[int, int, int, int], rng: Generator) -> F32:
     """1 where the box is seen, 0 along a strip across it (a twig, a pole) or its edge (a wall, a leaf)."""
     x, y, w, h = box
     mask = np.ones((side, side, 1), np.float32)
@@ -176,7 +172,7 @@ def _seen(side: int, box: tuple[int, int, int, int], rng: Rng) -> NDArray[np.flo
     return mask
 
 
-def _camera(drawn: NDArray[np.float32], rng: Rng) -> Image:
+def _camera(drawn: F32, rng: Generator) -> Image:
     """Blur, noise and JPEG as a camera would add them."""
     blur = float(rng.choice([0.0, 0.5, 0.8, 1.1]))
     image = np.asarray(cv2.GaussianBlur(drawn, (0, 0), blur) if blur else drawn, np.float32)
@@ -193,7 +189,7 @@ def samples_of(
     image: Image,
     true: Sequence[tuple[Box, int]],
     unsure: Sequence[Box],
-    rng: Rng,
+    rng: Generator,
     keep: int = 10**9,
     match: float = _MATCH,
 ) -> Samples:
@@ -209,9 +205,7 @@ def samples_of(
     return Samples(descriptors, classes[picked])
 
 
-def _classes(
-    found: NDArray[np.float64], true: Sequence[tuple[Box, int]], unsure: Sequence[Box], match: float
-) -> NDArray[np.intp]:
+def _classes(found: F64, true: Sequence[tuple[Box, int]], unsure: Sequence[Box], match: float) -> Index:
     """The class of each box of shape (n, 4); -1 for those to leave out."""
     classes = np.full(len(found), _BACKGROUND, np.intp)
     if unsure:
@@ -225,7 +219,7 @@ def _classes(
     return classes
 
 
-def gtsrb(folder: Path, rng: Rng) -> Iterator[Samples]:
+def gtsrb(folder: Path, rng: Generator) -> Iterator[Samples]:
     """Samples of real sign crops: a folder with ``labels.csv`` and ``gtsrb_sample_png.zip``."""
     frame = 6
     with zipfile.ZipFile(folder / "gtsrb_sample_png.zip") as archive, (folder / "labels.csv").open() as rows:
@@ -321,12 +315,12 @@ def fit(samples: Samples, rounds: int = 250, decay: float = 3e-4, rate: float = 
     return verify.Verifier(weights.astype(np.float32), bias.astype(np.float32))
 
 
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def _softmax(logits: F32) -> F32:
     exp = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(exp / exp.sum(axis=1, keepdims=True), np.float32)
 
 
-def gather(realdata: Path, batches: Sequence[Path], scenes: int, rng: Rng) -> Samples:
+def gather(realdata: Path, batches: Sequence[Path], scenes: int, rng: Generator) -> Samples:
     """All samples: streets, photographed and drawn, real crops, and scenes laid over both kinds of street."""
     real = list(photographs(realdata))
     parts = [samples_of(image, [], [], rng) for image in real]

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
-from steps.stepkit.photograph import Image
+from steps.stepkit.arrays import F32, F64, U8, Floats, Image
 from steps.training.recognise import clutter
 from steps.training.recognise.sample import Box, Sample
 
-Rng = np.random.Generator
-Floats = NDArray[np.floating[Any]]
-Behind = Callable[[Rng], Image]
+Behind = Callable[[Generator], Image]
 """Draws a square background, at least CANVAS pixels wide."""
 
 CANVAS = 192
@@ -33,7 +30,7 @@ _MIRRORED |= {same: same for same in (11, 12, 13, 15, 17, 18, 22, 26, 30, 35)}
 """GTSRB classes whose mirror image is a sign of the class on the right."""
 
 
-def drawn_view(rng: Rng, face: NDArray[np.uint8], category: int, behind: Image) -> Sample:
+def drawn_view(rng: Generator, face: U8, category: int, behind: Image) -> Sample:
     """A drawn face, shape (N, N, 4) BGRA, put up before a background and photographed from some side."""
     scene = behind[:CANVAS, :CANVAS].astype(np.float32)
     side = rng.uniform(0.45, 0.62) * CANVAS
@@ -48,7 +45,7 @@ def drawn_view(rng: Rng, face: NDArray[np.uint8], category: int, behind: Image) 
     return Sample(image=scene.clip(0, 255).astype(np.uint8), bbox=bbox, category=category)
 
 
-def turned_view(rng: Rng, sample: Sample) -> Sample:
+def turned_view(rng: Generator, sample: Sample) -> Sample:
     """A real crop, slightly turned and sheared, and mirrored where its mirror image is a sign as well."""
     image, (x, y, w, h), category = sample.image, sample.bbox, sample.category
     if category in _MIRRORED and rng.random() < 0.5:
@@ -63,7 +60,7 @@ def turned_view(rng: Rng, sample: Sample) -> Sample:
     return Sample(image=np.asarray(turned, dtype=np.uint8), bbox=(x, y, w, h), category=category)
 
 
-def photographed(rng: Rng, sample: Sample) -> Sample:
+def photographed(rng: Generator, sample: Sample) -> Sample:
     """The sample at a random distance, in random light, through a camera's blur, noise and JPEG, its box jittered."""
     image, bbox = _reduced(rng, sample.image, sample.bbox)
     picture = image.astype(np.float32)
@@ -82,14 +79,14 @@ def _compressed(image: Image, quality: int) -> Image:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
-def jittered(rng: Rng, bbox: Box) -> Box:
+def jittered(rng: Generator, bbox: Box) -> Box:
     """The box with each of its edges moved by up to a tenth of its side."""
     x, y, w, h = bbox
     left, top, right, bottom = rng.uniform(-_BOX_JITTER, _BOX_JITTER, 4)
     return x + left * w, y + top * h, w * (1 + right - left), h * (1 + bottom - top)
 
 
-def _projection(rng: Rng, face: int, side: float) -> NDArray[np.float64]:
+def _projection(rng: Generator, face: int, side: float) -> F64:
     """The homography of a face of ``face`` pixels turned in space and set in the canvas's middle."""
     yaw, pitch = rng.normal(0, math.radians(22)), rng.normal(0, math.radians(6))
     yaw = float(np.clip(yaw, -math.radians(60), math.radians(60)))
@@ -104,7 +101,7 @@ def _projection(rng: Rng, face: int, side: float) -> NDArray[np.float64]:
     return np.asarray(cv2.getPerspectiveTransform(source, (seen + middle).astype(np.float32)))
 
 
-def _weathered(rng: Rng, face: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _weathered(rng: Generator, face: U8) -> F32:
     """The face with faded, dirty or differently printed colours."""
     colours = face[..., :3].astype(np.float32)
     grey = colours.mean(axis=2, keepdims=True)
@@ -125,7 +122,7 @@ def _extent(alpha: Floats) -> Box:
     return x, y, float(columns[-1] + 1) - x, float(rows[-1] + 1) - y
 
 
-def _put_up_post(rng: Rng, scene: NDArray[np.float32], bbox: Box) -> None:
+def _put_up_post(rng: Generator, scene: F32, bbox: Box) -> None:
     """Behind the sign a post, and below or above it now and then a plate or the rim of another sign."""
     x, y, w, h = bbox
     middle = x + w / 2
@@ -148,7 +145,7 @@ def _put_up_post(rng: Rng, scene: NDArray[np.float32], bbox: Box) -> None:
         cv2.circle(scene, (round(middle), round(centre_y)), round(w / 2), colour, -1, cv2.LINE_AA)
 
 
-def _occlude(rng: Rng, scene: NDArray[np.float32], bbox: Box) -> None:
+def _occlude(rng: Generator, scene: F32, bbox: Box) -> None:
     """Leaves or an edge over up to a quarter of the sign, coming from one side."""
     x, y, w, h = bbox
     patch = clutter.background(rng, CANVAS).astype(np.float32)
@@ -159,7 +156,7 @@ def _occlude(rng: Rng, scene: NDArray[np.float32], bbox: Box) -> None:
     scene[hidden] = patch[hidden]
 
 
-def _reduced(rng: Rng, image: Image, bbox: Box) -> tuple[Image, Box]:
+def _reduced(rng: Generator, image: Image, bbox: Box) -> tuple[Image, Box]:
     """The picture scaled down so that the box's larger side is log-uniform between 14 and 90 px (never up)."""
     x, y, w, h = bbox
     wanted = math.exp(rng.uniform(math.log(_SMALLEST), math.log(_LARGEST)))
@@ -170,7 +167,7 @@ def _reduced(rng: Rng, image: Image, bbox: Box) -> tuple[Image, Box]:
     return np.asarray(small, dtype=np.uint8), (x * across, y * along, w * across, h * along)
 
 
-def _lit(rng: Rng, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _lit(rng: Generator, picture: F32) -> F32:
     """Exposure, gamma, colour cast, haze and a gradient or a shadow's edge."""
     height, width = picture.shape[:2]
     lit = 255 * (picture.clip(0, 255) / 255) ** math.exp(rng.normal(0, 0.2))
@@ -187,7 +184,7 @@ def _lit(rng: Rng, picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(lit, dtype=np.float32)
 
 
-def _blurred(rng: Rng, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _blurred(rng: Generator, picture: F32) -> F32:
     kind = rng.random()
     if kind < 0.4:
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.1)), dtype=np.float32)

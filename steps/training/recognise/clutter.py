@@ -8,17 +8,14 @@ bare walls are what a classifier of detections has to refuse.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
-from steps.stepkit.photograph import Image
+from steps.stepkit.arrays import F64, Image
 
-Rng = np.random.Generator
 Colour = tuple[float, float, float]
-Floats = NDArray[np.floating[Any]]
 _SIGN_COLOURS: tuple[Colour, ...] = (
     (30, 20, 200),
     (170, 70, 20),
@@ -28,13 +25,13 @@ _SIGN_COLOURS: tuple[Colour, ...] = (
 )
 
 
-def background(rng: Rng, size: int) -> Image:
+def background(rng: Generator, size: int) -> Image:
     """A (size, size, 3) picture of drawn clutter."""
-    draw: Callable[[Rng, int], Image] = (_foliage, _facade, _sky, _foliage)[rng.integers(4)]
+    draw: Callable[[Generator, int], Image] = (_foliage, _facade, _sky, _foliage)[rng.integers(4)]
     return draw(rng, size)
 
 
-def distractor(rng: Rng, behind: Image) -> tuple[Image, tuple[float, float, float, float]]:
+def distractor(rng: Generator, behind: Image) -> tuple[Image, tuple[float, float, float, float]]:
     """``behind`` with a shape in a sign's colours that is no sign, and the shape's box."""
     image = behind.copy()
     if rng.random() < 0.1:
@@ -60,7 +57,7 @@ def distractor(rng: Rng, behind: Image) -> tuple[Image, tuple[float, float, floa
     return image, (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
 
 
-def _wheel(rng: Rng, image: Image) -> tuple[float, float, float, float]:
+def _wheel(rng: Generator, image: Image) -> tuple[float, float, float, float]:
     """Draw a tyre round a light rim, with or without spokes; its box."""
     size = image.shape[0]
     half, middle = size * rng.uniform(0.15, 0.3), rng.uniform(0.4, 0.6, 2) * size
@@ -84,7 +81,7 @@ def _wheel(rng: Rng, image: Image) -> tuple[float, float, float, float]:
     return x, y, w, h
 
 
-def _shape(rng: Rng) -> Floats:
+def _shape(rng: Generator) -> F64:
     """Corners, shape (N, 2), of a disc, a triangle, a rectangle or a blob around (0, 0) with radius about one."""
     corners = int(rng.choice([3, 4, 4, 8, 24, 24]))
     start = rng.choice([0.0, 0.5]) + rng.normal(0, 0.03)
@@ -93,7 +90,7 @@ def _shape(rng: Rng) -> Floats:
     return np.stack([np.sin(angles) * radius, np.cos(angles) * radius], axis=1)
 
 
-def _colour(rng: Rng) -> Colour:
+def _colour(rng: Generator) -> Colour:
     base = (
         np.array(_SIGN_COLOURS[rng.integers(len(_SIGN_COLOURS))])
         if rng.random() < 0.8
@@ -103,11 +100,11 @@ def _colour(rng: Rng) -> Colour:
     return float(blue), float(green), float(red)
 
 
-def _fill(image: Image, corners: Floats, colour: Colour) -> None:
+def _fill(image: Image, corners: F64, colour: Colour) -> None:
     cv2.fillPoly(image, [np.round(corners * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
 
 
-def _scribble(rng: Rng, image: Image, centre: Floats, reach: Floats) -> None:
+def _scribble(rng: Generator, image: Image, centre: F64, reach: F64) -> None:
     """A few strokes like lettering or a logo."""
     colour = _colour(rng)
     for _ in range(int(rng.integers(2, 7))):
@@ -116,23 +113,23 @@ def _scribble(rng: Rng, image: Image, centre: Floats, reach: Floats) -> None:
         cv2.line(image, ends[0].tolist(), ends[1].tolist(), colour, thickness, cv2.LINE_AA)
 
 
-def _noise(rng: Rng, size: int) -> Floats:
+def _noise(rng: Generator, size: int) -> F64:
     """Noise of several scales, shape (size, size), about zero with spread one."""
     total = np.zeros((size, size))
     for cells in (3, 8, 24, 64):
         layer = rng.normal(size=(cells, cells))
         total += cv2.resize(layer, (size, size), interpolation=cv2.INTER_CUBIC) * rng.uniform(0.2, 1.0)
-    spread: Floats = total / (total.std() + 1e-6)
+    spread: F64 = total / (total.std() + 1e-6)
     return spread
 
 
-def _foliage(rng: Rng, size: int) -> Image:
+def _foliage(rng: Generator, size: int) -> Image:
     green = np.array([rng.uniform(20, 70), rng.uniform(60, 130), rng.uniform(40, 110)])
     light = 1 + 0.5 * _noise(rng, size)[..., None] + 0.1 * rng.normal(size=(size, size, 3))
     return np.asarray((green * light).clip(0, 255), dtype=np.uint8)
 
 
-def _sky(rng: Rng, size: int) -> Image:
+def _sky(rng: Generator, size: int) -> Image:
     top, bottom = (
         np.array([rng.uniform(150, 255), rng.uniform(140, 240), rng.uniform(120, 240)]),
         rng.uniform(90, 255, 3),
@@ -146,7 +143,7 @@ def _sky(rng: Rng, size: int) -> Image:
     return image
 
 
-def _facade(rng: Rng, size: int) -> Image:
+def _facade(rng: Generator, size: int) -> Image:
     wall = rng.uniform(60, 200) + rng.normal(0, 20, 3)
     image = np.asarray((wall + 8 * _noise(rng, size)[..., None]).clip(0, 255), dtype=np.uint8)
     for _ in range(int(rng.integers(3, 14))):

@@ -7,15 +7,14 @@ import math
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from steps.detect import classical
 from steps.stepkit import photograph
-from steps.stepkit.photograph import Image
+from steps.stepkit.arrays import Image
 from steps.training.recognise.augment import CANVAS
 from steps.training.recognise.sample import Box, Sample
 from steps.training.recognise.scenes import Scene, apart
-
-Rng = np.random.Generator
 
 _SMALLEST, _LARGEST = 14.0, 400.0
 _BAND = (0.25, 0.7)
@@ -35,14 +34,14 @@ def street(scene: Scene) -> tuple[Image, Scene]:
     return image[top:bottom], dataclasses.replace(scene, camera=None, signs=tuple(signs))
 
 
-def mistaken(rng: Rng, image: Image, scene: Scene, most: int) -> list[Box]:
+def mistaken(rng: Generator, image: Image, scene: Scene, most: int) -> list[Box]:
     """Up to ``most`` boxes that the classical detector proposes for what is no sign: the hard cases."""
     proposed = [one.box for one in classical.propose(image, _SMALLEST, _LARGEST)]
     found = [box for box in proposed if apart(box, scene)]
     return [found[i] for i in rng.permutation(len(found))[:most]]
 
 
-def anywhere(rng: Rng, image: Image, scene: Scene, count: int) -> list[Box]:
+def anywhere(rng: Generator, image: Image, scene: Scene, count: int) -> list[Box]:
     """Up to ``count`` random boxes, about square, away from the signs."""
     height, width = image.shape[:2]
     sides = np.exp(rng.uniform(math.log(_SMALLEST), math.log(min(width, height) / 3), (count, 1)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steps.stepkit.photograph import Image
+from steps.stepkit.arrays import Image
 
 Box = tuple[float, float, float, float]
 """COCO: x, y, width, height in pixels."""

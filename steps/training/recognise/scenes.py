@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from steps.stepkit.camera import Array, rays_to_pixels, rotation
+from steps.stepkit.arrays import F64
+from steps.stepkit.camera import rays_to_pixels, rotation
 from steps.training.recognise.sample import Box
 
 _APART = 0.2
@@ -104,7 +105,7 @@ def _scene(folder: Path, row: dict[str, str], objects: list[dict[str, Any]], max
     return Scene(path=folder / row["image"], camera=camera, signs=tuple(seen))
 
 
-def _box(camera: dict[str, Any], width: int, height: int, ray: Array, size: float) -> Box | None:
+def _box(camera: dict[str, Any], width: int, height: int, ray: F64, size: float) -> Box | None:
     """The box of a sphere of diameter ``size`` at ``ray`` (camera frame, metres); None out of the picture."""
     u, v = rays_to_pixels(camera, width, height, ray[None])[0].tolist()
     if not (-0.5 <= u < width - 0.5 and -0.5 <= v < height - 0.5):

@@ -17,22 +17,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
 from images.render.signs import faces
 from steps.recognise import classifier
 from steps.recognise.classifier import BACKGROUND, Classifier
 from steps.recognise.crop import patch
 from steps.recognise.features import features
-from steps.stepkit.photograph import Image
+from steps.stepkit.arrays import F32, Image, Index
 from steps.training.recognise import clutter, negatives
 from steps.training.recognise.augment import CANVAS, Behind, drawn_view, photographed, turned_view
 from steps.training.recognise.gtsrb import read_gtsrb
 from steps.training.recognise.sample import Sample
 from steps.training.recognise.scenes import Scene, read_batch, read_gtsdb
-
-Rng = np.random.Generator
-Array = NDArray[np.float32]
 
 NAMES = (*faces.CATEGORIES, BACKGROUND)
 _NOTHING = len(faces.CATEGORIES)
@@ -88,7 +85,7 @@ def main() -> None:
     print(json.dumps(report))
 
 
-def read_scenes(rng: Rng, gtsdb: Path | None, batches: Iterable[Path], amounts: Amounts) -> list[Scene]:
+def read_scenes(rng: Generator, gtsdb: Path | None, batches: Iterable[Path], amounts: Amounts) -> list[Scene]:
     """The photographs that backgrounds come from: all of GTSDB's, and so many of each batch."""
     scenes = read_gtsdb(gtsdb) if gtsdb else []
     for folder in batches:
@@ -98,7 +95,7 @@ def read_scenes(rng: Rng, gtsdb: Path | None, batches: Iterable[Path], amounts: 
 
 
 def make_samples(
-    rng: Rng, crops: Iterable[Sample], scenes: Iterable[Scene], amounts: Amounts
+    rng: Generator, crops: Iterable[Sample], scenes: Iterable[Scene], amounts: Amounts
 ) -> dict[str, list[Sample]]:
     """The training samples by kind; the kinds are made one after the other from the one generator."""
     nothing, behind = gather_streets(rng, scenes, amounts)
@@ -111,7 +108,7 @@ def make_samples(
     }
 
 
-def drawn(rng: Rng, behind: Behind, count: int) -> list[Sample]:
+def drawn(rng: Generator, behind: Behind, count: int) -> list[Sample]:
     """``count`` pictures of every category's drawn face."""
     drawn_faces = [faces.draw(category, _FACE) for category in range(_NOTHING)]
     return [
@@ -121,13 +118,13 @@ def drawn(rng: Rng, behind: Behind, count: int) -> list[Sample]:
     ]
 
 
-def distractor(rng: Rng, behind: Behind) -> Sample:
+def distractor(rng: Generator, behind: Behind) -> Sample:
     """A drawn shape in sign colours that is no sign."""
     image, box = clutter.distractor(rng, behind(rng))
     return photographed(rng, Sample(image=image, bbox=box, category=_NOTHING))
 
 
-def gather_streets(rng: Rng, scenes: Iterable[Scene], amounts: Amounts) -> tuple[list[Sample], Behind]:
+def gather_streets(rng: Generator, scenes: Iterable[Scene], amounts: Amounts) -> tuple[list[Sample], Behind]:
     """Negatives from the scenes, and a source of backgrounds: theirs and drawn ones, half and half."""
     nothing: list[Sample] = []
     backdrops: list[Image] = []
@@ -138,7 +135,7 @@ def gather_streets(rng: Rng, scenes: Iterable[Scene], amounts: Amounts) -> tuple
         nothing += [negatives.cut_out(image, box, _NOTHING) for box in boxes]
         backdrops += [negatives.backdrop(image, box) for box in random_boxes]
 
-    def behind(rng: Rng) -> Image:
+    def behind(rng: Generator) -> Image:
         if backdrops and rng.random() < 0.5:
             return backdrops[rng.integers(len(backdrops))]
         return clutter.background(rng, CANVAS)
@@ -146,7 +143,7 @@ def gather_streets(rng: Rng, scenes: Iterable[Scene], amounts: Amounts) -> tuple
     return nothing, behind
 
 
-def described(samples: Iterable[Sample]) -> tuple[Array, NDArray[np.intp]]:
+def described(samples: Iterable[Sample]) -> tuple[F32, Index]:
     """Feature vectors, shape (N, D), and classes, shape (N,), of samples."""
     inputs, classes = [], []
     for sample in samples:
@@ -155,7 +152,7 @@ def described(samples: Iterable[Sample]) -> tuple[Array, NDArray[np.intp]]:
     return np.stack(inputs), np.array(classes, dtype=np.intp)
 
 
-def fit(inputs: Array, classes: NDArray[np.intp], settings: Fit, seed: int) -> Classifier:
+def fit(inputs: F32, classes: Index, settings: Fit, seed: int) -> Classifier:
     """Softmax regression by Adam, its rate falling to zero; the classes' shares are taken out of the bias."""
     rng = np.random.default_rng(seed)
     weights = np.zeros((inputs.shape[1] + 1, len(NAMES)), dtype=np.float32)
@@ -174,13 +171,13 @@ def fit(inputs: Array, classes: NDArray[np.intp], settings: Fit, seed: int) -> C
     return Classifier(categories=NAMES, weights=weights[:-1] * np.float32(settings.scale), bias=bias)
 
 
-def _accuracy(fitted: Classifier, inputs: Array, classes: NDArray[np.intp]) -> float:
+def _accuracy(fitted: Classifier, inputs: F32, classes: Index) -> float:
     """The share of single views whose best class, the background among them, is the right one."""
     best = fitted.log_posteriors(inputs).argmax(axis=1)
     return round(float((best == classes).mean()), 4)
 
 
-def _gradient(weights: Array, inputs: Array, classes: NDArray[np.intp], decay: float) -> Array:
+def _gradient(weights: F32, inputs: F32, classes: Index, decay: float) -> F32:
     """Gradient of the mean cross-entropy and the decay of the weights, the bias (last row) left out."""
     scores = np.asarray(inputs @ weights[:-1] + weights[-1], dtype=np.float64)
     errors = np.exp(classifier.log_softmax(scores)).astype(np.float32)
