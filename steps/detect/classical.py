@@ -6,14 +6,14 @@ import numpy as np
 
 from steps.detect import boxes, colour, pyramid, shape, verify
 from steps.detect.boxes import Box
-from steps.detect.detector import Detection
+from steps.detect.detection import Detection
 from steps.detect.labels import LABELS
 from steps.detect.settings import Settings
 from steps.detect.shape import Candidate
 from steps.stepkit.arrays import F32, Image
 
 _SAME = 0.65
-"""Boxes of one sign, found at several levels, overlap by more than this."""
+"""Boxes of one sign, found at several levels, have a larger IoU than this."""
 _WHITE_EDGE = 1.05
 """How much larger a sign is than its red or blue field (StVO: an edge of about 2 % on each side)."""
 _LEAST_HALVED = 36
@@ -67,15 +67,15 @@ def _of_all_colours(image: Image, min_size: float, max_size: float, scale: int) 
     ]
 
 
-def merge(found: list[Box], scores: F32, most: float) -> list[tuple[int, Box]]:
+def merge(found: list[Box], scores: F32, max_iou: float) -> list[tuple[int, Box]]:
     """Each sign once: the index of its best box, and the mean of all its boxes weighted by score.
 
     The mean ("box voting", Gidaris and Komodakis 2015) is steadier than any one level's outline.
     """
     merged = []
     table = np.asarray(found, np.float64).reshape(-1, 4)
-    for i in boxes.suppress(found, [float(score) for score in scores], most):
-        votes = boxes.overlap(table[i], table) > _SAME
+    for i in boxes.nms(found, [float(score) for score in scores], max_iou):
+        votes = boxes.iou(table[i], table) > _SAME
         x, y, width, height = np.average(
             table[votes], axis=0, weights=scores[votes].astype(np.float64)
         ).tolist()

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from steps.detect.boxes import Box
-from steps.detect.detector import Detection, Finder, once
+from steps.detect.detection import Detection, Finder, once
 from steps.detect.settings import Settings
 from steps.stepkit.arrays import F32, Image, Index
 from steps.stepkit.loop import BadInput

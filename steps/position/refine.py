@@ -48,13 +48,13 @@ def fit(rays: Rays, owner: I64, ray: I64, params: Params) -> Fit:
     origin, direction = rays.origin[ray], rays.direction[ray]
     ones = np.ones(len(ray))
     crowd = _crowd(origin, owner, params.min_baseline_m)
-    point, _ = intersect(origin, direction, ones, owner)
+    point, _ = triangulate(origin, direction, ones, owner)
     for _ in range(_ITERATIONS):
         distance, missed = _residuals(origin, direction, point[owner])
         variance = params.variance(distance)
         deviation = missed / np.sqrt(variance)
         weight = _HUBER / np.maximum(deviation, _HUBER) / (variance * crowd)
-        point, normal = intersect(origin, direction, weight, owner)
+        point, normal = triangulate(origin, direction, weight, owner)
     distance, missed = _residuals(origin, direction, point[owner])
     return Fit(
         point=point,
@@ -88,7 +88,7 @@ def _residuals(origin: F64, direction: F64, point: F64) -> tuple[F64, F64]:
     return np.sqrt(dot(offset, offset)), np.sqrt(dot(across, across))
 
 
-def intersect(origin: F64, direction: F64, weight: F64, owner: I64) -> tuple[F64, F64]:
+def triangulate(origin: F64, direction: F64, weight: F64, owner: I64) -> tuple[F64, F64]:
     """Weighted least-squares meeting points (K, 3) of each owner's rays, and normal matrices (K, 3, 3).
 
     Arrays are (M, 3), (M, 3), (M,) in 1/m^2, (M,); each of the owners 0..K-1 has a ray. Coordinates are taken

@@ -37,7 +37,7 @@ def patch(image: Image, camera: dict[str, Any] | None, bbox: Sequence[float]) ->
     if model not in ("equirectangular", "pinhole"):
         raise ValueError(f"unknown camera model {model!r}; known are equirectangular and pinhole")
     spherical = model == "equirectangular"
-    _check_overlap(bbox, width, height, spherical)
+    _check_is_inside(bbox, width, height, spherical)
     span = max(bbox[2], bbox[3]) * (1 + 2 * MARGIN)
     dense = SIDE * min(_MAX_OVERSAMPLING, max(1, math.ceil(span / SIDE)))
     grid = _perspective_grid(width, height, bbox, dense) if spherical else _flat_grid(bbox, dense)
@@ -45,7 +45,7 @@ def patch(image: Image, camera: dict[str, Any] | None, bbox: Sequence[float]) ->
     return np.asarray(cv2.resize(sampled, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _check_overlap(bbox: Sequence[float], width: int, height: int, spherical: bool) -> None:
+def _check_is_inside(bbox: Sequence[float], width: int, height: int, spherical: bool) -> None:
     x, y, w, h = bbox
     inside = y < height and y + h > 0 and (spherical or (x < width and x + w > 0))
     if not inside:

@@ -11,7 +11,7 @@ import pytest
 
 from images.render.signs import faces
 from steps.detect import boxes, settings, verify
-from steps.detect.detector import Detection
+from steps.detect.detection import Detection
 from steps.detect.labels import LABELS
 from steps.training.detect import evaluate, train
 

@@ -19,7 +19,7 @@ import cv2
 
 from steps.detect import boxes, detector, settings
 from steps.detect.boxes import Box
-from steps.detect.detector import Detection
+from steps.detect.detection import Detection
 from steps.stepkit import photograph
 
 _MATCH = 0.5
@@ -28,7 +28,7 @@ _LARGE = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What was found in one photograph: the best matching overlap of every true box, and the rest."""
+    """What was found in one photograph: the best IoU of every true box, and the rest."""
 
     true: list[tuple[Box, float]]
     false_positives: list[Detection]
@@ -47,19 +47,19 @@ def truth(folder: Path) -> dict[str, list[Box]]:
 
 
 def compare(found: Sequence[Detection], true: Sequence[Box], seconds: float) -> Outcome:
-    """Match each true box to the detection that overlaps it most, by at least half."""
+    """Match each true box to the detection of the largest IoU, of at least a half."""
     matched: set[int] = set()
-    overlaps, offsets = [], []
+    ious, offsets = [], []
     for box in true:
         best, index = max(
-            ((float(boxes.overlap(box, d.bbox)), i) for i, d in enumerate(found)), default=(0.0, -1)
+            ((float(boxes.iou(box, d.bbox)), i) for i, d in enumerate(found)), default=(0.0, -1)
         )
-        overlaps.append((box, best))
+        ious.append((box, best))
         if best >= _MATCH:
             matched.add(index)
             offsets.append(_offset(box, found[index].bbox))
     rest = [d for i, d in enumerate(found) if i not in matched]
-    return Outcome(true=overlaps, false_positives=rest, offsets=offsets, seconds=seconds)
+    return Outcome(true=ious, false_positives=rest, offsets=offsets, seconds=seconds)
 
 
 def _offset(a: Box, b: Box) -> float:
@@ -102,7 +102,7 @@ def table(outcomes: dict[str, Outcome]) -> str:
 
 
 def _share(pairs: Sequence[tuple[Box, float]]) -> str:
-    found = sum(overlap >= _MATCH for _, overlap in pairs)
+    found = sum(iou >= _MATCH for _, iou in pairs)
     return f"{found} of {len(pairs)}" + (f" ({found / len(pairs):.2f})" if pairs else "")
 
 
@@ -120,8 +120,8 @@ def main() -> None:
         parser.error(f"no photographs in {arguments.folder}")
     if arguments.list:
         for name, outcome in outcomes.items():
-            for box, overlap in outcome.true:
-                if overlap < _MATCH:
+            for box, iou in outcome.true:
+                if iou < _MATCH:
                     print(f"missed {name} {box}")
             for wrong in outcome.false_positives:
                 print(f"false {name} {json.dumps(wrong.as_json())}")

@@ -42,7 +42,7 @@ LABEL_OF_CATEGORY = {
 }
 _SCENE = (640, 480)
 _MATCH, _APART, _TOUCH = 0.68, 0.4, 0.3
-"""Overlap from which a candidate is the sign, up to which it is background, and share that touches."""
+"""IoU from which a candidate is the sign, up to which it is background, and share that touches."""
 _LEAST_SIGN, _MOST_SIGN = 12, 400
 _KEPT_OF_SCENE, _KEPT_OF_DRAWN = 40, 1000
 _FAR = 80.0
@@ -211,8 +211,8 @@ def _classes(found: F64, true: Sequence[tuple[Box, int]], unsure: Sequence[Box],
     if unsure:
         classes[boxes.inside(found[:, None], unsure).max(axis=1) > _TOUCH] = -1
     if true:
-        overlaps = boxes.overlap(found[:, None], [sign for sign, _ in true])
-        best, whose = overlaps.max(axis=1), overlaps.argmax(axis=1)
+        ious = boxes.iou(found[:, None], [sign for sign, _ in true])
+        best, whose = ious.max(axis=1), ious.argmax(axis=1)
         labels = np.array([LABELS.index(LABEL_OF_CATEGORY[category]) for _, category in true], np.intp)
         classes[best > _APART] = -1
         classes[best >= match] = labels[whose[best >= match]]

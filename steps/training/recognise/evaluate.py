@@ -24,10 +24,10 @@ from steps.stepkit import Json, photograph
 from steps.training.recognise.augment import jittered
 from steps.training.recognise.gtsrb import read_gtsrb
 from steps.training.recognise.sample import Sample
-from steps.training.recognise.scenes import Scene, overlap, read_batch
+from steps.training.recognise.scenes import Scene, iou, read_batch
 
 _SAME = 0.4
-"""A detection whose box overlaps a true object's by more than this is a view of it."""
+"""A detection whose box has a larger IoU with a true object's is a view of it."""
 
 
 def main() -> None:
@@ -92,14 +92,14 @@ def gather(scenes: Sequence[Scene]) -> tuple[dict[str, tuple[str, Json]], list[J
         image = photograph.read(scene.path)
         for one in detector.detect(image, scene.camera, settings.parse({})):
             observation = {"image": str(scene.path), "camera": scene.camera, "bbox": list(one.bbox)}
-            overlaps = [overlap(one.bbox, seen.bbox) for seen in scene.signs]
-            if overlaps and max(overlaps) > _SAME:
-                seen = scene.signs[int(np.argmax(overlaps))]
+            ious = [iou(one.bbox, seen.bbox) for seen in scene.signs]
+            if ious and max(ious) > _SAME:
+                seen = scene.signs[int(np.argmax(ious))]
                 _, thing = objects.setdefault(
                     seen.name, (seen.category, {"id": seen.name, "observations": []})
                 )
                 thing["observations"].append(observation)
-            elif not any(overlaps):
+            elif not any(ious):
                 mistakes.append({"id": f"mistake-{len(mistakes)}", "observations": [observation]})
     return objects, mistakes
 

@@ -21,7 +21,7 @@ from steps.stepkit.camera import rays_to_pixels, rotation
 from steps.training.recognise.sample import Box
 
 _APART = 0.2
-"""A box that overlaps a known sign by no more than this shows something else."""
+"""A box of no larger IoU with a known sign shows something else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +64,8 @@ def read_batch(folder: Path, max_range_m: float = 120.0) -> list[Scene]:
         return [_scene(folder, row, objects, max_range_m) for row in csv.DictReader(table)]
 
 
-def overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    """Intersection over union of two boxes."""
+def iou(one: Sequence[float], other: Sequence[float]) -> float:
+    """Intersection over union, 0..1, of two boxes."""
     across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     along = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     shared = max(0.0, across) * max(0.0, along)
@@ -81,7 +81,7 @@ def apart(bbox: Sequence[float], scene: Scene) -> bool:
         contained = (
             x >= grown[0] and y >= grown[1] and x + w <= grown[0] + grown[2] and y + h <= grown[1] + grown[3]
         )
-        if contained or overlap(bbox, grown) > _APART:
+        if contained or iou(bbox, grown) > _APART:
             return False
     return True
 
