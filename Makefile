@@ -4,8 +4,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SETUP := steps/setup
-COMPOSE := $(SETUP)/compose.sh
+SETUP := setup
+COMPOSE := coordinator/service/container/compose.sh
 
 # Where the image service answers. docker-compose.yml has the same default, and reads the variable if it is set.
 COORDINATOR_PORT ?= 8080
@@ -34,7 +34,7 @@ run: parts ## the image service, until Ctrl-C
 
 daemon: parts ## the image service in the background; COORDINATOR_PORT=... for a port other than 8080
 	@$(COMPOSE) up --detach --no-build || { $(COMPOSE) logs --tail 25; exit 1; }
-	@$(BIN)/python -m steps.setup.answers http://localhost:$(COORDINATOR_PORT)
+	@$(BIN)/python -m coordinator.service.container.answers http://localhost:$(COORDINATOR_PORT)
 
 stop: ## end the image service; the images and jobs that it holds are kept
 	@$(COMPOSE) down
@@ -66,13 +66,13 @@ engine: ## a container engine that answers: used, started or (as root) installed
 	@$(SETUP)/engine.sh
 
 images: $(STAMP) engine ## the container images of the steps, those whose inputs have changed
-	@$(BIN)/python -m steps.setup
+	@$(BIN)/python -m steps.build
 
 parts: $(STAMP) engine ## the container images of the image service
-	@$(BIN)/python -m steps.setup nginx service
+	@$(BIN)/python -m steps.build nginx service
 
 browser: ## a browser for the tests of the page (as root, installed)
-	@$(SETUP)/browser.sh
+	@tests/acceptance/browser.sh
 
 clean: ## remove runs, caches and the virtual environment
 	rm -rf runs build $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,14 +6,16 @@ import hashlib
 import importlib.util
 import itertools
 import os
+import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _MOST_FILES = 10_000
 _CACHES = "__pycache__"
+_IGNORE = ".dockerignore"
 
 
 class _TooManyFiles(Exception):
@@ -24,8 +26,9 @@ def program_id(command: Sequence[str]) -> str:
     """An id that changes with the command and with the files that it names.
 
     These are the executable, the whole folder of each file on the command line, and the package behind ``-m``, by
-    path, size and time. What the program loads from elsewhere is not seen. A program of more than 10,000 files has
-    another id every time.
+    path, size and time. What the program loads from elsewhere is not seen. What a package's .dockerignore keeps out of
+    its images does not count here either: a README that was edited makes no results anew. A program of more than
+    10,000 files has another id every time.
     """
     digest = hashlib.sha256(repr((tuple(command), sys.version)).encode())
     try:
@@ -60,7 +63,9 @@ def _package(name: str) -> Iterator[Path]:
     if found is None:
         return
     for folder in found.submodule_search_locations or ():
-        yield from _below(Path(folder))
+        is_left_out = _left_out(Path(folder) / _IGNORE)
+        root = Path(folder).resolve()
+        yield from (path for path in _below(root) if not is_left_out(path.relative_to(root).as_posix()))
     if found.origin and Path(found.origin).is_file():
         yield Path(found.origin)
 
@@ -69,3 +74,21 @@ def _below(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder.resolve()):
         folders[:] = sorted(name for name in folders if name != _CACHES and not name.startswith("."))
         yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
+
+
+def _left_out(ignore: Path) -> Callable[[str], object]:
+    """Whether a path, relative to the package, is one of those that a .dockerignore names, or lies below one."""
+    lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
+    patterns = [
+        stripped.strip("/") for line in lines if (stripped := line.strip()) and not stripped.startswith("#")
+    ]
+    # Exceptions bring files back, in an order that counts. Who has some is better off with too many files than too few.
+    if not patterns or any(pattern.startswith("!") for pattern in patterns):
+        return lambda path: False
+    return re.compile(f"(?:{'|'.join(_regex(pattern) for pattern in patterns)})(?:/.*)?").fullmatch
+
+
+def _regex(pattern: str) -> str:
+    """One line of a .dockerignore, as far as its signs are ``*``, ``?`` and ``**/``; any other stands for itself."""
+    signs = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    return "".join(signs.get(part) or re.escape(part) for part in re.findall(r"\*\*/|.", pattern))

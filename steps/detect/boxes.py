@@ -1,22 +1,22 @@
-"""Boxes: overlap and suppression of doubles, on flat images and around a panorama's seam."""
+"""Boxes: how much they overlap, and non-maximum suppression, on flat images and around a panorama's seam."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from steps.stepkit.arrays import F64
 
 Box = tuple[float, float, float, float]
 """COCO edges: x, y, width, height."""
 
-Floats = NDArray[np.float64]
-
 _NESTED = 0.65
 
 
-def shared(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> Floats:
-    """Areas that boxes share, broadcast over all but the last axis (4 long).
+def intersection(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
+    """Areas in pixels that boxes, shape (..., 4), share; broadcast over all but the last axis.
 
     ``turn`` is the width after which x repeats (a panorama's), if it does.
     """
@@ -26,32 +26,33 @@ def shared(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> Floats:
         bx = bx + turn * np.round((ax + aw / 2 - bx - bw / 2) / turn)
     width = np.minimum(ax + aw, bx + bw) - np.maximum(ax, bx)
     height = np.minimum(ay + ah, by + bh) - np.maximum(ay, by)
-    both: Floats = np.maximum(width, 0) * np.maximum(height, 0)
+    both: F64 = np.maximum(width, 0) * np.maximum(height, 0)
     return both
 
 
-def areas(boxes: ArrayLike) -> Floats:
-    """Areas of boxes, shape (...,) for boxes of shape (..., 4)."""
+def areas(boxes: ArrayLike) -> F64:
+    """Areas in pixels, shape (...), of boxes of shape (..., 4)."""
     box = np.asarray(boxes, np.float64)
     return np.asarray(box[..., 2] * box[..., 3])
 
 
-def overlap(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> Floats:
-    """Intersection over union, broadcast as in :func:`shared`."""
-    both = shared(a, b, turn)
+def iou(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
+    """Intersection over union, 0..1, broadcast as in :func:`intersection`."""
+    both = intersection(a, b, turn)
     return np.asarray(both / (areas(a) + areas(b) - both))
 
 
-def inside(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> Floats:
-    """The shared area as a share of the smaller box, broadcast as in :func:`shared`."""
-    return np.asarray(shared(a, b, turn) / np.minimum(areas(a), areas(b)))
+def inside(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
+    """The intersection as a share of the smaller box, 0..1, broadcast as in :func:`intersection`."""
+    return np.asarray(intersection(a, b, turn) / np.minimum(areas(a), areas(b)))
 
 
-def suppress(
-    boxes: Sequence[Box], scores: Sequence[float], most: float, turn: float | None = None
+def nms(
+    boxes: Sequence[Box], scores: Sequence[float], max_iou: float, turn: float | None = None
 ) -> list[int]:
-    """Greedy non-maximum suppression: indices kept, best first, none overlapping a better one by > ``most``.
+    """Greedy non-maximum suppression of n boxes: the indices kept, best score first.
 
+    Each has an IoU of at most ``max_iou`` with all better ones. ``turn`` is that of :func:`intersection`.
     A box that mostly lies inside a better one, or around it, goes too: signs do not nest, their rims and
     pictograms do.
     """
@@ -61,7 +62,7 @@ def suppress(
     while left:
         best, rest = left[0], np.asarray(left[1:], np.intp)
         kept.append(best)
-        apart = overlap(table[best], table[rest], turn) <= most
+        apart = iou(table[best], table[rest], turn) <= max_iou
         apart &= inside(table[best], table[rest], turn) <= _NESTED
         left = rest[apart].tolist()
     return kept

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steps.detect import boxes, colour, pyramid, shape, verify
 from steps.detect.boxes import Box
-from steps.detect.detector import Detection
+from steps.detect.detection import Detection
 from steps.detect.labels import LABELS
 from steps.detect.settings import Settings
 from steps.detect.shape import Candidate
+from steps.stepkit.arrays import F32, Image
 
 _SAME = 0.65
-"""Boxes of one sign, found at several levels, overlap by more than this."""
+"""Boxes of one sign, found at several levels, have a larger IoU than this."""
 _WHITE_EDGE = 1.05
 """How much larger a sign is than its red or blue field (StVO: an edge of about 2 % on each side)."""
 _LEAST_HALVED = 36
 """The smallest sign looked for in the halved image, in the full one's pixels."""
 
 
-def find(image: NDArray[np.uint8], settings: Settings) -> list[Detection]:
+def find(image: Image, settings: Settings) -> list[Detection]:
     """Signs of a BGR image: candidates of every colour, verified, doubles merged into one."""
     found = propose(image, settings.min_size, settings.max_size)
     descriptors = verify.describe(pyramid.build(image, settings.max_size), found)
@@ -49,7 +49,7 @@ def _with_rim(box: Box, label: str) -> Box:
     )
 
 
-def propose(image: NDArray[np.uint8], min_size: float, max_size: float) -> list[Candidate]:
+def propose(image: Image, min_size: float, max_size: float) -> list[Candidate]:
     """Everything in a BGR image that has a sign's colour and shape, found at full and at half resolution.
 
     At half resolution small gaps and bars across a large sign close, and noise goes.
@@ -60,24 +60,22 @@ def propose(image: NDArray[np.uint8], min_size: float, max_size: float) -> list[
     return [candidate for candidate in found if min_size <= max(candidate.box[2:]) <= max_size]
 
 
-def _of_all_colours(
-    image: NDArray[np.uint8], min_size: float, max_size: float, scale: int
-) -> list[Candidate]:
+def _of_all_colours(image: Image, min_size: float, max_size: float, scale: int) -> list[Candidate]:
     maps = colour.maps(image)
     return [
         one for name in shape.LEVELS for one in shape.candidates(name, maps[name], min_size, max_size, scale)
     ]
 
 
-def merge(found: list[Box], scores: NDArray[np.float32], most: float) -> list[tuple[int, Box]]:
+def merge(found: list[Box], scores: F32, max_iou: float) -> list[tuple[int, Box]]:
     """Each sign once: the index of its best box, and the mean of all its boxes weighted by score.
 
     The mean ("box voting", Gidaris and Komodakis 2015) is steadier than any one level's outline.
     """
     merged = []
     table = np.asarray(found, np.float64).reshape(-1, 4)
-    for i in boxes.suppress(found, [float(score) for score in scores], most):
-        votes = boxes.overlap(table[i], table) > _SAME
+    for i in boxes.nms(found, [float(score) for score in scores], max_iou):
+        votes = boxes.iou(table[i], table) > _SAME
         x, y, width, height = np.average(
             table[votes], axis=0, weights=scores[votes].astype(np.float64)
         ).tolist()

@@ -13,18 +13,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Map = NDArray[np.uint8]
-"""Shape (height, width); UNIT means that the channels' difference equals the pixel's mean brightness."""
+from steps.stepkit.arrays import U8, Image
 
 UNIT = 96
 _DARK = 12
 """Added to the brightness (0..255) that is divided by: sensor noise in the dark must not become colour."""
 
 
-def maps(image: NDArray[np.uint8]) -> dict[str, Map]:
-    """The maps of a BGR image of shape (height, width, 3), by name.
+def maps(image: Image) -> dict[str, U8]:
+    """The maps of a BGR image of shape (height, width, 3), by name; each of shape (height, width).
+
+    In the first three UNIT means that the channels' difference equals the pixel's mean brightness.
 
     ``red``, ``blue`` and ``yellow`` are relative; ``pale`` (high where a pixel is bright and without colour) is
     the least of the three channels and ``bright`` their mean.
@@ -45,7 +45,7 @@ def maps(image: NDArray[np.uint8]) -> dict[str, Map]:
     }
 
 
-def _mean(*channels: Any) -> Map:
+def _mean(*channels: Any) -> U8:
     return np.asarray(cv2.transform(cv2.merge(channels), np.full((1, 3), 1 / 3)), dtype=np.uint8)
 
 
@@ -53,5 +53,5 @@ def _half(channel: Any) -> Any:
     return cv2.convertScaleAbs(channel, alpha=0.5)
 
 
-def _relative(difference: Any, lit: Any) -> Map:
+def _relative(difference: Any, lit: Any) -> U8:
     return np.asarray(cv2.divide(difference, lit, scale=UNIT), dtype=np.uint8)

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-from steps.detect import boxes
-from steps.detect.boxes import Box
+from steps.detect import classical, onnx_model
+from steps.detect.detection import Detection, Finder, once
 from steps.detect.settings import Settings
 from steps.detect.tiles import tiles
+from steps.stepkit.arrays import Image
 from steps.stepkit.loop import BadInput, Json
-
-Image = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Detection:
-    """A sign's outer rim in one image: COCO edges in pixels, a probability, its shape and colour."""
-
-    bbox: Box
-    score: float
-    label: str | None = None
-
-    def as_json(self) -> Json:
-        """The contract's form; pixels to a thousandth."""
-        found: Json = {"bbox": [round(edge, 3) for edge in self.bbox], "score": round(self.score, 4)}
-        return found if self.label is None else {**found, "label": self.label}
-
-
-Finder = Callable[[Image], list[Detection]]
-"""Finds the signs of one perspective image."""
 
 
 def detect(image: Image, camera: Json | None, settings: Settings) -> list[Detection]:
@@ -55,11 +30,7 @@ def detect(image: Image, camera: Json | None, settings: Settings) -> list[Detect
 
 def _finder(settings: Settings) -> Finder:
     if settings.model is not None:
-        from steps.detect import onnx_model
-
         return onnx_model.finder(settings)
-    from steps.detect import classical
-
     return lambda image: classical.find(image, settings)
 
 
@@ -74,9 +45,3 @@ def _around(image: Image, find: Finder, settings: Settings) -> list[Detection]:
     # Away from a tile's middle a sign is larger there than in the panorama.
     sized = [d for d in found if settings.min_size <= max(d.bbox[2:]) <= settings.max_size]
     return once(sized, settings.overlap, turn=image.shape[1])
-
-
-def once(found: Sequence[Detection], most: float, turn: float | None = None) -> list[Detection]:
-    """Each object once: the best of the detections that overlap by more than ``most`` (or nest)."""
-    kept = boxes.suppress([d.bbox for d in found], [d.score for d in found], most, turn)
-    return [found[i] for i in kept]

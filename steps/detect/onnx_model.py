@@ -21,14 +21,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from steps.detect.boxes import Box
-from steps.detect.detector import Detection, Finder, once
+from steps.detect.detection import Detection, Finder, once
 from steps.detect.settings import Settings
+from steps.stepkit.arrays import F32, Image, Index
 from steps.stepkit.loop import BadInput
-
-Floats = NDArray[np.float32]
 
 _PADDING = (114, 114, 114)
 _MOST_CANDIDATES = 1000
@@ -61,7 +59,7 @@ def _load(path: str, _modified: int, device: str) -> Any:
     return net
 
 
-def _find(net: Any, image: NDArray[np.uint8], settings: Settings) -> list[Detection]:
+def _find(net: Any, image: Image, settings: Settings) -> list[Detection]:
     blob, scale, (left, top) = letterbox(image, settings.input_size)
     net.setInput(blob)
     try:
@@ -85,7 +83,7 @@ def _find(net: Any, image: NDArray[np.uint8], settings: Settings) -> list[Detect
     return once(found, settings.overlap)
 
 
-def letterbox(image: NDArray[np.uint8], size: int) -> tuple[Floats, float, tuple[int, int]]:
+def letterbox(image: Image, size: int) -> tuple[F32, float, tuple[int, int]]:
     """The network's input 1 x 3 x size x size, the scale applied, and the padding at left and top."""
     height, width = image.shape[:2]
     scale = min(size / width, size / height)
@@ -105,7 +103,7 @@ def letterbox(image: NDArray[np.uint8], size: int) -> tuple[Floats, float, tuple
     return np.asarray(blob, np.float32), scale, (left, top)
 
 
-def decode(raw: Floats, layout: str, classes: int) -> tuple[Floats, Floats, NDArray[np.intp]]:
+def decode(raw: F32, layout: str, classes: int) -> tuple[F32, F32, Index]:
     """Corners (n, 4) in input pixels, scores (n,) and class numbers (n,) from a network's output.
 
     ``classes`` is how many classes the settings name, 0 if none. Raises BadInput for an output of another
@@ -127,7 +125,7 @@ def decode(raw: Floats, layout: str, classes: int) -> tuple[Floats, Floats, NDAr
     return corners, scores[np.arange(len(scores)), best], best
 
 
-def _rows(table: Floats, layout: str, classes: int, shape: tuple[int, ...]) -> tuple[Floats, bool]:
+def _rows(table: F32, layout: str, classes: int, shape: tuple[int, ...]) -> tuple[F32, bool]:
     """One row a box, and whether its fifth value is an objectness."""
     transposed = table.T if table.shape[0] < table.shape[1] else table
     if layout == "auto" and classes:

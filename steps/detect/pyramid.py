@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from steps.stepkit.arrays import Image
 
 _LARGEST_STEP = 2.0
 """Samples are at most this many pixels apart (linear interpolation skips what lies between)."""

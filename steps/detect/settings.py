@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from steps.detect.labels import LABELS
 from steps.stepkit.loop import BadInput, Json
+from steps.stepkit.parameters import Reader, choice, names, number, whole
 
 LAYOUTS = ("auto", "yolov5", "yolov8", "nms")
 DEVICES = ("cpu", "cuda")
@@ -53,79 +53,43 @@ class Settings:
 
 def parse(params: Json) -> Settings:
     """Settings from a request's ``params``. Raises BadInput for an unknown name or a value out of bounds."""
-    known = {field.name for field in fields(Settings)}
-    if unknown := sorted(set(params) - known):
-        raise BadInput(f"unknown parameter {unknown[0]!r} of detect; known are {', '.join(sorted(known))}")
-    settings = Settings(**{name: _READERS[name](name, value) for name, value in params.items()})
+    settings = _READER.read(params)
     if settings.min_size > settings.max_size:
         raise BadInput(f"min_size {settings.min_size:g} is larger than max_size {settings.max_size:g}")
     return settings
 
 
-def _number(low: float, high: float) -> Callable[[str, Any], float]:
-    def read(name: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise BadInput(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
-        return float(value)
-
-    return read
-
-
-def _whole(low: int, high: int) -> Callable[[str, Any], int]:
-    def read(name: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise BadInput(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-        return value
-
-    return read
-
-
-def _choice(options: tuple[str, ...]) -> Callable[[str, Any], str]:
-    def read(name: str, value: Any) -> str:
-        if value not in options:
-            raise BadInput(f"{name} must be one of {', '.join(options)}, not {value!r}")
-        return str(value)
-
-    return read
-
-
-def _names(options: tuple[str, ...] | None) -> Callable[[str, Any], tuple[str, ...]]:
-    def read(name: str, value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
-            raise BadInput(f"{name} must be a list of names, not {value!r}")
-        if options is not None and (unknown := [one for one in value if one not in options]):
-            raise BadInput(f"{name} may hold {', '.join(options)}, not {unknown[0]!r}")
-        return tuple(value)
-
-    return read
-
-
-def _path(name: str, value: Any) -> str | None:
+def _path(called: str, value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not value):
-        raise BadInput(f"{name} must be the path of an ONNX file or null, not {value!r}")
+        raise BadInput(f"{called} must be the path of an ONNX file or null, not {value!r}")
     return value
 
 
-def _elevation(name: str, value: Any) -> tuple[float, float]:
+def _elevation(called: str, value: Any) -> tuple[float, float]:
     if not isinstance(value, list) or len(value) != 2:
-        raise BadInput(f"{name} must be [lowest, highest] in degrees, not {value!r}")
-    low, high = (_number(-60, 60)(name, angle) for angle in value)
+        raise BadInput(f"{called} must be [lowest, highest] in degrees, not {value!r}")
+    low, high = (number(-60, 60)(called, angle) for angle in value)
     if high - low < 1:
-        raise BadInput(f"{name} must rise from lowest to highest by at least a degree, not {value!r}")
+        raise BadInput(f"{called} must rise from lowest to highest by at least a degree, not {value!r}")
     return low, high
 
 
-_READERS: dict[str, Callable[[str, Any], Any]] = {
-    "threshold": _number(0, 1),
-    "min_size": _number(8, 10_000),
-    "max_size": _number(8, 10_000),
-    "labels": _names(LABELS),
-    "elevation": _elevation,
-    "overlap": _number(0, 1),
-    "max_detections": _whole(1, 100_000),
-    "model": _path,
-    "device": _choice(DEVICES),
-    "layout": _choice(LAYOUTS),
-    "input_size": _whole(32, 4096),
-    "classes": _names(None),
-}
+_READER = Reader(
+    kind=Settings,
+    unknown="unknown parameter {name!r} of detect; known are {known}",
+    called="{name}",
+    checks={
+        "threshold": number(0, 1),
+        "min_size": number(8, 10_000),
+        "max_size": number(8, 10_000),
+        "labels": names(*LABELS),
+        "elevation": _elevation,
+        "overlap": number(0, 1),
+        "max_detections": whole(1, 100_000),
+        "model": _path,
+        "device": choice(*DEVICES),
+        "layout": choice(*LAYOUTS),
+        "input_size": whole(32, 4096),
+        "classes": names(),
+    },
+)

@@ -20,13 +20,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from steps.detect.boxes import Box
-from steps.detect.colour import Map
-
-Points = NDArray[np.float32]
-"""Corners of a convex outline, shape (n, 2), pixel coordinates."""
+from steps.stepkit.arrays import F32, U8
 
 LEVELS = {
     "red": (8, 13, 20, 32, 52, 80),
@@ -109,7 +105,7 @@ Cell = tuple[int, ...]
 
 
 def candidates(
-    colour: str, colourfulness: Map, min_size: float, max_size: float, scale: int = 1
+    colour: str, colourfulness: U8, min_size: float, max_size: float, scale: int = 1
 ) -> list[Candidate]:
     """All candidates in one map, near-duplicates of neighbouring levels counted but not repeated.
 
@@ -134,7 +130,7 @@ def candidates(
     return [replace(candidate, support=support[cell]) for cell, candidate in kept.items()]
 
 
-def _regions(colour: str, colourfulness: Map, min_size: float) -> Iterator[tuple[Any, Part]]:
+def _regions(colour: str, colourfulness: U8, min_size: float) -> Iterator[tuple[Any, Part]]:
     """Outlines of regions and holes, at every level, that are long enough for the part they would be."""
     parts = [_PARTS.get((colour, hole)) for hole in (False, True)]
     shortest = [math.inf if part is None else 2 * part.size * min_size for part in parts]
@@ -160,7 +156,7 @@ def _cell(box: Box) -> Cell:
     return round((x + width / 2) / step), round((y + height / 2) / step), round(8 * scale), round(8 * shape)
 
 
-def _candidate(colour: str, part: Part, colourfulness: Map, contour: Any, scale: int) -> Candidate | None:
+def _candidate(colour: str, part: Part, colourfulness: U8, contour: Any, scale: int) -> Candidate | None:
     width, height = cv2.boundingRect(contour)[2:]
     own = cv2.contourArea(contour)
     if own < _LEAST_EXTENT * part.filled * width * height:
@@ -185,7 +181,7 @@ def _candidate(colour: str, part: Part, colourfulness: Map, contour: Any, scale:
     return Candidate(colour=colour, box=box, likeness=likeness, filled=own / area)
 
 
-def _rim_scale(colourfulness: Map, centre: Points, spread: Points) -> float:
+def _rim_scale(colourfulness: U8, centre: F32, spread: F32) -> float:
     """How much larger than a ring's hole the ring's outer edge is: where the colour falls to half its peak."""
     height, width = colourfulness.shape
     sampled = np.rint(centre + _even(spread) * _RIM_SCALES[:, None, None]).astype(np.intp)
@@ -198,8 +194,8 @@ def _rim_scale(colourfulness: Map, centre: Points, spread: Points) -> float:
     return float(_RIM_SCALES[min(end, len(_RIM_SCALES) - 1)])
 
 
-def _even(points: Points) -> Points:
-    """32 points evenly spaced along a closed outline."""
+def _even(points: F32) -> F32:
+    """32 points, shape (32, 2), evenly spaced along a closed outline whose corners are (n, 2), in pixels."""
     closed = np.concatenate([points, points[:1]])
     steps = closed[1:] - closed[:-1]
     along = np.zeros(len(closed))

@@ -14,10 +14,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from steps.detect.boxes import Box
 from steps.stepkit import camera
+from steps.stepkit.arrays import F32, Image
 
 _EQUIRECTANGULAR = {"model": "equirectangular"}
 _ELLIPSE = np.linspace(0, 2 * math.pi, 32, endpoint=False)
@@ -27,7 +27,7 @@ _ELLIPSE = np.linspace(0, 2 * math.pi, 32, endpoint=False)
 class Tile:
     """One view: ``shift`` is the panorama column that lies where the panorama's first would, looking ahead."""
 
-    image: NDArray[np.uint8]
+    image: Image
     pinhole: dict[str, Any]
     shift: int
     panorama: tuple[int, int]
@@ -60,7 +60,7 @@ class Tile:
 
 
 def tiles(
-    panorama: NDArray[np.uint8], elevation: tuple[float, float], count: int = 8, overlap: float = 12.0
+    panorama: Image, elevation: tuple[float, float], count: int = 8, overlap: float = 12.0
 ) -> Iterator[Tile]:
     """``count`` tiles around the horizon, each ``360 / count + overlap`` degrees wide.
 
@@ -95,7 +95,7 @@ def tiles(
 
 def _lookup(
     pinhole: dict[str, Any], size: tuple[int, int], panorama: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+) -> tuple[F32, F32, int]:
     """Where each tile pixel lies in the panorama: columns from the returned first column on, and rows."""
     x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
     rays = camera.pixels_to_rays(pinhole, *size, np.stack([x.ravel(), y.ravel()], axis=1))

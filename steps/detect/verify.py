@@ -2,7 +2,7 @@
 
 A candidate's surroundings are resampled to a square of 32 pixels (which undoes most of an oblique view) and
 described by histograms of oriented gradients (Dalal and Triggs 2005) and a coarse grid of colourfulness. A
-linear softmax over the labels and "background", trained by ``steps.detect.train``, gives the probabilities.
+linear softmax over the labels and "background", trained by ``steps.training.detect.train``, gives the probabilities.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from steps.detect import colour, pyramid, shape
 from steps.detect.boxes import Box
 from steps.detect.shape import Candidate
-
-Floats = NDArray[np.float32]
+from steps.stepkit.arrays import F32, Image
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
 
@@ -33,7 +31,7 @@ _MARGIN = 1.3
 _OUTLINE = 5 + len(shape.LEVELS)
 
 
-def describe(halvings: Sequence[NDArray[np.uint8]], candidates: Sequence[Candidate]) -> Floats:
+def describe(halvings: Sequence[Image], candidates: Sequence[Candidate]) -> F32:
     """Descriptors, shape (n, d), of n candidates in an image; ``halvings`` from :mod:`pyramid`."""
     if not candidates:
         return np.zeros((0, int(_hog().getDescriptorSize()) + 4 * _GRID**2 + _OUTLINE), np.float32)
@@ -43,7 +41,7 @@ def describe(halvings: Sequence[NDArray[np.uint8]], candidates: Sequence[Candida
     return np.concatenate([gradients, _colours(patches), _outlines(candidates)], axis=1)
 
 
-def _outlines(candidates: Sequence[Candidate]) -> Floats:
+def _outlines(candidates: Sequence[Candidate]) -> F32:
     """What the candidate's outline says, shape (n, _OUTLINE)."""
     return np.array(
         [
@@ -61,7 +59,7 @@ def _outlines(candidates: Sequence[Candidate]) -> Floats:
     )
 
 
-def _patch(halvings: Sequence[NDArray[np.uint8]], box: Box) -> Any:
+def _patch(halvings: Sequence[Image], box: Box) -> Any:
     x, y, width, height = box
     level = pyramid.level(max(width, height) * _MARGIN / _SIDE, len(halvings))
     step_x, step_y = width * _MARGIN / _SIDE, height * _MARGIN / _SIDE
@@ -80,7 +78,7 @@ def _patch(halvings: Sequence[NDArray[np.uint8]], box: Box) -> Any:
     )
 
 
-def _colours(patches: Sequence[Any]) -> Floats:
+def _colours(patches: Sequence[Any]) -> F32:
     """Red, blue, yellow and normalised brightness on a grid, shape (n, 4 * 64)."""
     maps = colour.maps(np.concatenate(patches))
     block = _SIDE // _GRID
@@ -107,10 +105,10 @@ def _hog() -> Any:
 class Verifier:
     """A linear softmax: ``weights`` (d, labels + 1) and ``bias`` (labels + 1,); background is last."""
 
-    weights: Floats
-    bias: Floats
+    weights: F32
+    bias: F32
 
-    def probabilities(self, descriptors: Floats) -> Floats:
+    def probabilities(self, descriptors: F32) -> F32:
         """Shape (n, labels + 1); rows add up to one."""
         logits = descriptors @ self.weights + self.bias
         exp = np.exp(logits - logits.max(axis=1, keepdims=True))

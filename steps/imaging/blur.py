@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from steps.imaging.image import ALPHA, Image, has_alpha, size_of
+from steps.imaging.image import ALPHA, has_alpha, size_of
+from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput
 
 _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE = 9, 75, 75
@@ -16,7 +17,7 @@ _LEVEL = 257
 """Steps of 16 bit in a step of 8 bit."""
 
 
-def parse(value: object) -> Callable[[Image], Image]:
+def parse(value: object) -> Callable[[Pixels], Pixels]:
     """The operation by the blur's name. Raises BadInput for an unknown one."""
     blur = BLURS.get(value) if isinstance(value, str) else None
     if blur is None:
@@ -24,17 +25,17 @@ def parse(value: object) -> Callable[[Image], Image]:
     return blur
 
 
-def gaussian(image: Image) -> Image:
+def gaussian(image: Pixels) -> Pixels:
     """5x5 pixels, with the standard deviation that OpenCV takes for that size."""
     return cv2.GaussianBlur(image, (5, 5), 0)
 
 
-def updownsampling(image: Image) -> Image:
+def updownsampling(image: Pixels) -> Pixels:
     """Half the size (of odd sides the larger half) and back to the same size, by OpenCV's pyramids."""
     return cv2.pyrUp(cv2.pyrDown(image), dstsize=size_of(image))
 
 
-def bilateral(image: Image) -> Image:
+def bilateral(image: Pixels) -> Pixels:
     """Diameter 9, sigma 75 in space (pixels) and in colour (steps of 8 bit).
 
     OpenCV filters 8 bit or floats, one channel or three. So 16 bit is filtered as floats in steps of 8 bit, and alpha,
@@ -51,12 +52,12 @@ def bilateral(image: Image) -> Image:
     return cv2.bilateralFilter(image, _DIAMETER, _SIGMA_COLOUR, _SIGMA_SPACE)
 
 
-def median(image: Image) -> Image:
+def median(image: Pixels) -> Pixels:
     """5x5 pixels, every channel by itself."""
     return cv2.medianBlur(image, 5)
 
 
-BLURS: Mapping[str, Callable[[Image], Image]] = {
+BLURS: Mapping[str, Callable[[Pixels], Pixels]] = {
     "gaussian": gaussian,
     "updownsampling": updownsampling,
     "bilateral": bilateral,

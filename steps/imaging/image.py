@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
-
+from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput
-
-Image = NDArray[Any]
-"""8 or 16 bit, unsigned; shape (height, width) if grey, (height, width, 3) for BGR, (height, width, 4) for BGRA.
-
-It may be a view, and is never changed in place.
-"""
 
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 32_767
@@ -20,12 +11,12 @@ ALPHA = 3
 """The index of the alpha channel."""
 
 
-def size_of(image: Image) -> tuple[int, int]:
+def size_of(image: Pixels) -> tuple[int, int]:
     """(width, height) in pixels."""
     return image.shape[1], image.shape[0]
 
 
-def has_alpha(image: Image) -> bool:
+def has_alpha(image: Pixels) -> bool:
     """Whether there is a fourth channel."""
     return image.ndim == 3 and image.shape[2] > ALPHA
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 
 import cv2
 
-from steps.imaging.image import Image
+from steps.stepkit.arrays import Pixels
 
 _TAG, _UPRIGHT = 0x0112, 1
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_TURNS: Mapping[int, Callable[[Image], Image]] = {
+_TURNS: Mapping[int, Callable[[Pixels], Pixels]] = {
     2: lambda image: cv2.flip(image, 1),
     3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
     4: lambda image: cv2.flip(image, 0),
@@ -25,7 +25,7 @@ _TURNS: Mapping[int, Callable[[Image], Image]] = {
 }
 
 
-def upright(image: Image, exif: bytes) -> Image:
+def upright(image: Pixels, exif: bytes) -> Pixels:
     """The image as it is to be seen, by its EXIF block; as it is where that tells no orientation or is broken."""
     turn = _TURNS.get(_orientation(exif))
     return turn(image) if turn else image

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from steps.imaging import blur, resize, split, write
-from steps.imaging.image import Image
 from steps.imaging.write import Writer
+from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput, Json
 
-Operation = Callable[[Image], Image | tuple[Image, ...]]
+Operation = Callable[[Pixels], Pixels | tuple[Pixels, ...]]
 """One image to another, or to several that go on each by itself."""
 
 MAX_OPERATIONS = 100
@@ -66,7 +66,7 @@ def parse(params: Json) -> Plan:
     )
 
 
-def results(plan: Plan, image: Image, name: str, done: int = 0) -> Iterator[tuple[str, Image]]:
+def results(plan: Plan, image: Pixels, name: str, done: int = 0) -> Iterator[tuple[str, Pixels]]:
     """What becomes of an image after the first ``done`` operations, each result with its name.
 
     Of several images that an operation makes, the n-th is called ``name-n``. One leads to its results before the next,

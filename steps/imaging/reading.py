@@ -5,16 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from steps.imaging.image import Image, check_size, size_of
+from steps.imaging.image import check_size, size_of
 from steps.imaging.orientation import upright
 from steps.stepkit import imagefile
+from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput
 from steps.stepkit.photograph import content
 
 _ARRAY_SUFFIX = ".npy"
 
 
-def read(path: str, size: tuple[int, int] | None = None) -> Image:
+def read(path: str, size: tuple[int, int] | None = None) -> Pixels:
     """The image at ``path``, upright, with the channels and the depth that it has there.
 
     ``size`` is the (width, height) that its item promises. Raises BadInput, with the reason, for a file that is
@@ -30,7 +31,7 @@ def read(path: str, size: tuple[int, int] | None = None) -> Image:
     return image
 
 
-def _photograph(path: str) -> Image:
+def _photograph(path: str) -> Pixels:
     data = content(path)
     if not data.startswith((imagefile.JPEG, imagefile.PNG)):
         raise BadInput(f"image {path!r} is neither a JPEG nor a PNG")
@@ -50,7 +51,7 @@ def _photograph(path: str) -> Image:
     return upright(image, imagefile.exif(data))
 
 
-def _array(path: str) -> Image:
+def _array(path: str) -> Pixels:
     """The pixels of a .npy file, mapped and not read: the first operation is what reads them."""
     try:
         image = np.asarray(np.lib.format.open_memmap(path, mode="r"))
@@ -62,6 +63,6 @@ def _array(path: str) -> Image:
     return image
 
 
-def _is_image(array: Image) -> bool:
+def _is_image(array: Pixels) -> bool:
     has_channels = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     return has_channels and array.size > 0 and array.dtype in (np.uint8, np.uint16)

@@ -9,7 +9,8 @@ from functools import partial
 
 import cv2
 
-from steps.imaging.image import Image, check_size, size_of
+from steps.imaging.image import check_size, size_of
+from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput
 
 Target = Callable[[int, int], tuple[int, int]]
@@ -19,7 +20,7 @@ _SIDES = re.compile(r"([1-9][0-9]{0,4})?x([1-9][0-9]{0,4})?")
 _PERCENT = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,6})?)%")
 
 
-def parse(value: object) -> Callable[[Image], Image]:
+def parse(value: object) -> Callable[[Pixels], Pixels]:
     """The operation for ``200x300``, ``200x``, ``x300`` or ``50%``. Raises BadInput for anything else."""
     target = _target(value) if isinstance(value, str) else None
     if target is None:
@@ -27,7 +28,7 @@ def parse(value: object) -> Callable[[Image], Image]:
     return partial(resize, target=target)
 
 
-def resize(image: Image, target: Target) -> Image:
+def resize(image: Pixels, target: Target) -> Pixels:
     """The image in another size. Raises BadInput if that is larger than an image may be."""
     width, height = target(*size_of(image))
     check_size("the result of resize", width, height)

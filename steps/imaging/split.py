@@ -5,18 +5,19 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Callable
 
-from steps.imaging.image import Image, size_of
+from steps.imaging.image import size_of
+from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput
 
 
-def parse(value: object) -> Callable[[Image], tuple[Image, ...]]:
+def parse(value: object) -> Callable[[Pixels], tuple[Pixels, ...]]:
     """The operation for ``true``. Raises BadInput for anything else."""
     if value is not True:
         raise BadInput(f"split must be true, not {reprlib.repr(value)}")
     return split
 
 
-def split(image: Image) -> tuple[Image, Image, Image, Image]:
+def split(image: Pixels) -> tuple[Pixels, Pixels, Pixels, Pixels]:
     """Left-top, right-top, left-bottom and right-bottom quarter, as views.
 
     Cut at the integer half: of an odd side, right and bottom have the larger part. Raises BadInput if a side

@@ -9,10 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from steps.imaging.image import ALPHA, Image, has_alpha
+from steps.imaging.image import ALPHA, has_alpha
+from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput
 
-Writer = Callable[[Image, Path], Path]
+Writer = Callable[[Pixels, Path], Path]
 """Writes an image to a path without a suffix, and gives back the path with it."""
 
 _TO_8_BIT = 1 / 257
@@ -26,19 +27,19 @@ def parse(value: object) -> Writer:
     return writer
 
 
-def array(image: Image, stem: Path) -> Path:
+def array(image: Pixels, stem: Path) -> Path:
     """The pixels as they are in a .npy file, which takes no time to decode."""
     path = stem.with_suffix(".npy")
     np.save(path, np.ascontiguousarray(image), allow_pickle=False)
     return path
 
 
-def jpg(image: Image, stem: Path) -> Path:
+def jpg(image: Pixels, stem: Path) -> Path:
     """8 bit at OpenCV's default quality of 95, what is transparent laid over white."""
     return _encoded(_without_alpha(_in_8_bit(image)), stem.with_suffix(".jpg"))
 
 
-def png(image: Image, stem: Path) -> Path:
+def png(image: Pixels, stem: Path) -> Path:
     """Every channel in its depth."""
     return _encoded(image, stem.with_suffix(".png"))
 
@@ -46,7 +47,7 @@ def png(image: Image, stem: Path) -> Path:
 FORMATS: Mapping[str, Writer] = {"jpg": jpg, "png": png}
 
 
-def _encoded(image: Image, path: Path) -> Path:
+def _encoded(image: Pixels, path: Path) -> Path:
     encoded, data = cv2.imencode(path.suffix, image)
     if not encoded:
         raise RuntimeError(f"OpenCV cannot encode shape {image.shape} as {path.suffix}")
@@ -54,12 +55,12 @@ def _encoded(image: Image, path: Path) -> Path:
     return path
 
 
-def _in_8_bit(image: Image) -> Image:
+def _in_8_bit(image: Pixels) -> Pixels:
     """To the nearest step of 8 bit: white stays white."""
     return image if image.dtype == np.uint8 else cv2.convertScaleAbs(image, alpha=_TO_8_BIT)
 
 
-def _without_alpha(image: Image) -> Image:
+def _without_alpha(image: Pixels) -> Pixels:
     if not has_alpha(image):
         return image
     alpha = image[..., ALPHA:].astype(np.uint16)

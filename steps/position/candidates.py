@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from steps.position.nearby import Grid, chunks, ragged
-from steps.position.params import Array, Params
-from steps.position.rays import Index, Rays, dot
+from steps.position.params import Params
+from steps.position.rays import Rays, dot
+from steps.stepkit.arrays import F64, I64
 
 _VOXEL_M = 0.5
 """Points this close propose the same object; signs on one pole stand farther apart."""
@@ -26,15 +27,15 @@ _VOXEL_M = 0.5
 class Candidates:
     """N points, in the order of the ray pairs that proposed them (which is the order of ids)."""
 
-    point: Array
+    point: F64
     """(N, 3) world frame, metres."""
-    log_size: Array
+    log_size: F64
     """(N,) natural logarithm of the object's height in metres."""
 
     def __len__(self) -> int:
         return len(self.point)
 
-    def only(self, kept: Index) -> Candidates:
+    def only(self, kept: I64) -> Candidates:
         """The candidates with these indices."""
         return Candidates(point=self.point[kept], log_size=self.log_size[kept])
 
@@ -48,7 +49,7 @@ def propose(rays: Rays, params: Params) -> Candidates:
     return candidates.only(thin(candidates.point, variance[in_order], _VOXEL_M))
 
 
-def thin(point: Array, cost: Array, voxel: float) -> Index:
+def thin(point: F64, cost: F64, voxel: float) -> I64:
     """Indices, ascending, of the cheapest point in each voxel, the first of equals; voxels lie on the CRS's zero."""
     x, y, z = np.floor(point / voxel).astype(np.int64).T
     order = np.lexsort([cost, z, y, x])
@@ -58,7 +59,7 @@ def thin(point: Array, cost: Array, voxel: float) -> Index:
     return np.sort(order[new])
 
 
-def _ray_pairs(rays: Rays, params: Params) -> Iterator[tuple[Index, Index]]:
+def _ray_pairs(rays: Rays, params: Params) -> Iterator[tuple[I64, I64]]:
     """Chunks of ray pairs (one, other), one < other, of recordings that are partners."""
     a, b = _partners(rays, params)
     count = np.diff(rays.first)
@@ -69,7 +70,7 @@ def _ray_pairs(rays: Rays, params: Params) -> Iterator[tuple[Index, Index]]:
         yield rays.first[a[pair]] + within // count[b[pair]], rays.first[b[pair]] + within % count[b[pair]]
 
 
-def _partners(rays: Rays, params: Params) -> tuple[Index, Index]:
+def _partners(rays: Rays, params: Params) -> tuple[I64, I64]:
     """Pairs of recordings (a, b), a < b, where one is among the other's nearest partners."""
     found = [np.empty((0, 2), dtype=np.int64)]
     grid = Grid(rays.centre, params.max_range_m)
@@ -86,7 +87,7 @@ def _partners(rays: Rays, params: Params) -> tuple[Index, Index]:
     return pairs[:, 0], pairs[:, 1]
 
 
-def _meet(rays: Rays, one: Index, other: Index, params: Params) -> tuple[Array, Array, Array, Index, Index]:
+def _meet(rays: Rays, one: I64, other: I64, params: Params) -> tuple[F64, F64, F64, I64, I64]:
     """The ray pairs that meet in front of both cameras: (point, log size, variance, one, other).
 
     The point lies on the shortest segment between the rays (the midpoint method, Hartley and Sturm,
@@ -115,7 +116,7 @@ def _meet(rays: Rays, one: Index, other: Index, params: Params) -> tuple[Array, 
     return point[met], (log_u + log_v)[met] / 2, (variance / sine2)[met], one[met], other[met]
 
 
-def _closest(base: Array, u: Array, v: Array) -> tuple[Array, Array, Array]:
+def _closest(base: F64, u: F64, v: F64) -> tuple[F64, F64, F64]:
     """Where two rays come closest: the distances along them, (N,) each, and the squared sine of their angle.
 
     ``base`` (N, 3) leads from the first rays' origins to the second's; ``u`` and ``v`` (N, 3) are unit vectors.

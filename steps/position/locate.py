@@ -11,7 +11,7 @@ from steps.position.core import contains
 from steps.position.objects import describe
 from steps.position.params import Params
 from steps.position.rays import Rays, cast, dot
-from steps.position.refine import intersect, mean
+from steps.position.refine import mean, triangulate
 from steps.position.solve import claim, score
 from steps.position.support import prefer_label, verify
 from steps.stepkit import Json
@@ -52,7 +52,7 @@ def polish(candidates: Candidates, rays: Rays, params: Params) -> Candidates:
     distance = np.sqrt(dot(offset, offset))
     owner = np.searchsorted(kept, sights.candidate)
     weight = sights.weight / params.variance(distance)
-    point, _ = intersect(rays.origin[sights.ray], rays.direction[sights.ray], weight, owner)
+    point, _ = triangulate(rays.origin[sights.ray], rays.direction[sights.ray], weight, owner)
     log_size = mean(np.log(distance * rays.height[sights.ray]), sights.weight, owner)
     polished = Candidates(point=point, log_size=log_size)
     return polished.only(thin(point, -total[kept], _SAME_M))

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from steps.position.params import Array
-from steps.position.rays import Index
+from steps.stepkit.arrays import F64, I64
 
 _CELLS_PER_RADIUS = 2
 """Smaller cells waste less area around the circle, but cost more look-ups."""
@@ -15,13 +14,13 @@ _ROWS_AT_ONCE = 1 << 16
 """Rows worked on together: many enough to hide Python's cost, few enough to stay in the processor's cache."""
 
 
-def chunks(rows: Index) -> list[Index]:
+def chunks(rows: I64) -> list[I64]:
     """Indices 0..N-1 in order, cut where the rows they stand for, (N,) of them each, reach a workable number."""
     cuts = np.flatnonzero(np.diff(np.cumsum(rows) // _ROWS_AT_ONCE)) + 1
     return np.split(np.arange(len(rows), dtype=np.int64), cuts)
 
 
-def ragged(start: Index, count: Index) -> tuple[Index, Index]:
+def ragged(start: I64, count: I64) -> tuple[I64, I64]:
     """The runs ``start[k] .. start[k] + count[k]`` laid end to end: (whose run k, the index in it), both (sum,)."""
     owner = np.repeat(np.arange(len(count), dtype=np.int64), count)
     before = np.cumsum(count) - count
@@ -31,7 +30,7 @@ def ragged(start: Index, count: Index) -> tuple[Index, Index]:
 class Grid:
     """Points on the ground, found again by a radius fixed beforehand. Cells lie on the CRS's own zero."""
 
-    def __init__(self, points: Array, radius: float) -> None:
+    def __init__(self, points: F64, radius: float) -> None:
         """``points`` (N, 2 or 3), of which x and y count; ``radius`` in metres."""
         self._points = points
         self._radius = radius
@@ -39,11 +38,11 @@ class Grid:
         self._order = np.argsort(key, kind="stable")
         self._sorted = key[self._order]
 
-    def _cell(self, points: Array) -> tuple[Index, Index]:
+    def _cell(self, points: F64) -> tuple[I64, I64]:
         cell = np.floor(points[:, :2] * (_CELLS_PER_RADIUS / self._radius)).astype(np.int64)
         return cell[:, 0], cell[:, 1]
 
-    def within(self, places: Array) -> Iterator[tuple[Index, Index]]:
+    def within(self, places: F64) -> Iterator[tuple[I64, I64]]:
         """Pairs (place, point) no farther apart on the ground than the radius, in chunks of whole places."""
         if not len(places):
             return
@@ -61,6 +60,6 @@ class Grid:
             yield place[near], point[near]
 
 
-def _key(column: Index, row: Index) -> Index:
-    key: Index = (column << 32) + row
+def _key(column: I64, row: I64) -> I64:
+    key: I64 = (column << 32) + row
     return key

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from steps.position.params import Array, Params
+from steps.position.params import Params
 from steps.position.rays import Rays
 from steps.position.refine import Fit, fit
 from steps.position.support import Sights, agreement
 from steps.stepkit import Json
+from steps.stepkit.arrays import F64
 
 
 def describe(rays: Rays, claimed: Sights, params: Params) -> list[Json]:
@@ -38,7 +39,7 @@ def describe(rays: Rays, claimed: Sights, params: Params) -> list[Json]:
     ]
 
 
-def _object(rays: Rays, claimed: Sights, fitted: Fit, evidence: Array, k: int, mine: slice) -> Json:
+def _object(rays: Rays, claimed: Sights, fitted: Fit, evidence: F64, k: int, mine: slice) -> Json:
     """Object k, whose observations are the slice ``mine``."""
     ray, distance, missed = claimed.ray[mine], fitted.distance[mine], fitted.missed[mine]
     observations = [_observation(rays, *one) for one in zip(ray.tolist(), distance.tolist(), strict=True)]
@@ -66,7 +67,7 @@ def _score(evidence: float) -> float:
     return round(evidence / (evidence + 1), 6)
 
 
-def _rounded(values: Array, digits: int) -> list[float]:
+def _rounded(values: F64, digits: int) -> list[float]:
     return [round(value, digits) for value in values.tolist()]
 
 

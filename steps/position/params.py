@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from steps.stepkit import BadInput, Json
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64
+from steps.stepkit.parameters import Reader, positive, positive_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +54,7 @@ class Params:
         """``min_parallax_deg`` in radians."""
         return math.radians(self.min_parallax_deg)
 
-    def variance(self, distance: Array) -> Array:
+    def variance(self, distance: F64) -> F64:
         """Variance in m^2 of a ray in each direction across it, at distances in metres (same shape)."""
         across = self.angle_sigma * distance
         return self.position_sigma_m * self.position_sigma_m + across * across
@@ -66,18 +62,7 @@ class Params:
 
 def read_params(given: Json) -> Params:
     """The parameters of a request. Raises BadInput for an unknown name or a value out of place."""
-    fields = {field.name: field for field in dataclasses.fields(Params)}
-    for name, value in given.items():
-        if name not in fields:
-            raise BadInput(f"unknown parameter {name!r}; position knows {', '.join(sorted(fields))}")
-        whole = fields[name].type == "int"
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-            raise BadInput(
-                f"parameter {name!r} must be a {'whole number' if whole else 'number'}, not {value!r}"
-            )
-        if not math.isfinite(value) or value <= 0:
-            raise BadInput(f"parameter {name!r} must be finite and above 0, not {value!r}")
-    params = Params(**given)
+    params = _READER.read(given)
     if params.min_views < 2:
         raise BadInput(
             f"parameter 'min_views' must be at least 2 (one ray has no end), not {params.min_views}"
@@ -91,3 +76,23 @@ def read_params(given: Json) -> Params:
             f"min_baseline_m {params.min_baseline_m} must be below max_range_m {params.max_range_m}"
         )
     return params
+
+
+_READER = Reader(
+    kind=Params,
+    unknown="unknown parameter {name!r}; position knows {known}",
+    checks={
+        "max_range_m": positive,
+        "min_views": positive_whole,
+        "min_parallax_deg": positive,
+        "position_sigma_m": positive,
+        "angle_sigma_deg": positive,
+        "size_sigma": positive,
+        "gate": positive,
+        "min_size_m": positive,
+        "max_size_m": positive,
+        "max_partners": positive_whole,
+        "min_baseline_m": positive,
+        "max_uncertainty_m": positive,
+    },
+)

@@ -15,13 +15,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steps.position.params import Array
 from steps.stepkit import BadInput, Json
+from steps.stepkit.arrays import F64, I64
 from steps.stepkit.camera import box_centre, pixels_to_rays, rotation
-
-Index = NDArray[np.int64]
 
 NO_LABEL = -1
 
@@ -37,21 +34,21 @@ class Rays:
 
     recordings: Sequence[Json]
     """The R items, sorted by id."""
-    centre: Array
+    centre: F64
     """(R, 3) camera positions."""
-    first: Index
+    first: I64
     """(R + 1,) recording r owns the rays ``first[r]`` up to ``first[r + 1]``."""
-    recording: Index
+    recording: I64
     """(D,) index of the recording of a ray."""
-    origin: Array
+    origin: F64
     """(D, 3) its recording's position."""
-    direction: Array
+    direction: F64
     """(D, 3) unit vectors."""
-    height: Array
+    height: F64
     """(D,) upright reach, metres per metre."""
-    extent: Array
+    extent: F64
     """(D,) reach of the larger side, metres per metre."""
-    label: Index
+    label: I64
     """(D,) number of the label in alphabetical order, NO_LABEL without one."""
 
     def __len__(self) -> int:
@@ -97,7 +94,7 @@ def _number(value: Any, what: str, item: Json) -> float:
     return float(value)
 
 
-def _poses(seeing: Sequence[Json]) -> tuple[Array, Array]:
+def _poses(seeing: Sequence[Json]) -> tuple[F64, F64]:
     """(R, 3) positions and (R, 3, 3) rotations, camera to world."""
     centre = np.empty((len(seeing), 3))
     turn = np.empty((len(seeing), 3, 3))
@@ -112,7 +109,7 @@ def _poses(seeing: Sequence[Json]) -> tuple[Array, Array]:
     return centre, turn
 
 
-def _boxes(seeing: Sequence[Json]) -> Array:
+def _boxes(seeing: Sequence[Json]) -> F64:
     """(D, 4) boxes as COCO has them, x, y, width, height in pixels; scores are checked on the way."""
     boxes = []
     for item in seeing:
@@ -128,7 +125,7 @@ def _boxes(seeing: Sequence[Json]) -> Array:
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 
-def _in_camera_frames(seeing: Sequence[Json], recording: Index, boxes: Array) -> tuple[Array, Array, Array]:
+def _in_camera_frames(seeing: Sequence[Json], recording: I64, boxes: F64) -> tuple[F64, F64, F64]:
     """(D, 3) rays through the boxes' centres, (D,) upright reach and (D,) larger reach.
 
     Recordings of one camera model are worked on together: a batch has few models and many recordings.
@@ -148,7 +145,7 @@ def _in_camera_frames(seeing: Sequence[Json], recording: Index, boxes: Array) ->
     return middle, height, extent
 
 
-def _through(item: Json, boxes: Array) -> tuple[Array, Array, Array]:
+def _through(item: Json, boxes: F64) -> tuple[F64, F64, F64]:
     """Rays in the camera frame through boxes' centres, and the boxes' upright and sideward reach."""
     width, height = (int(_number(item.get(side), side, item)) for side in ("width", "height"))
     centre = box_centre(boxes)
@@ -163,28 +160,28 @@ def _through(item: Json, boxes: Array) -> tuple[Array, Array, Array]:
     return middle, _reach(top, bottom), _reach(left, right)
 
 
-def _reach(one: Array, other: Array) -> Array:
+def _reach(one: F64, other: F64) -> F64:
     """``2 tan(angle / 2)`` between unit vectors (N, 3): |a - b| is the chord, |a + b| / 2 its distance."""
     chord, middle = one - other, (one + other) / 2
-    reach: Array = np.sqrt(dot(chord, chord) / dot(middle, middle))
+    reach: F64 = np.sqrt(dot(chord, chord) / dot(middle, middle))
     return reach
 
 
-def dot(one: Array, other: Array) -> Array:
+def dot(one: F64, other: F64) -> F64:
     """Row-wise dot product of (N, 3) arrays, always added in the same order.
 
     Matrix products and einsum may add in another order in a larger array; regions must not differ by that.
     """
-    product: Array = one[:, 0] * other[:, 0] + one[:, 1] * other[:, 1] + one[:, 2] * other[:, 2]
+    product: F64 = one[:, 0] * other[:, 0] + one[:, 1] * other[:, 1] + one[:, 2] * other[:, 2]
     return product
 
 
-def _turned(turn: Array, ray: Array) -> Array:
+def _turned(turn: F64, ray: F64) -> F64:
     """Rays (D, 3) turned by their rotations (D, 3, 3)."""
     return np.stack([dot(turn[:, axis], ray) for axis in range(3)], axis=1)
 
 
-def _labels(seeing: Sequence[Json]) -> Index:
+def _labels(seeing: Sequence[Json]) -> I64:
     labels = [detection.get("label") for item in seeing for detection in item["detections"]]
     names = sorted({str(label) for label in labels if label is not None})
     number = {name: at for at, name in enumerate(names)}

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from steps.position.nearby import chunks, ragged
-from steps.position.params import Array, Params
-from steps.position.rays import Index, Rays, dot
+from steps.position.params import Params
+from steps.position.rays import Rays, dot
+from steps.stepkit.arrays import F64, I64
 
 _HUBER = 1.345
 """Standard deviations beyond which a residual counts linearly: 95 % efficient on Gaussian errors."""
@@ -30,30 +31,30 @@ _RIDGE = 1e-9
 class Fit:
     """K objects from M observations."""
 
-    point: Array
+    point: F64
     """(K, 3) metres."""
-    covariance: Array
+    covariance: F64
     """(K, 3, 3) m^2, from the assumed standard deviations."""
-    log_size: Array
+    log_size: F64
     """(K,) mean natural logarithm of the height in metres."""
-    distance: Array
+    distance: F64
     """(M,) metres from recording to object."""
-    missed: Array
+    missed: F64
     """(M,) metres between object and ray."""
 
 
-def fit(rays: Rays, owner: Index, ray: Index, params: Params) -> Fit:
+def fit(rays: Rays, owner: I64, ray: I64, params: Params) -> Fit:
     """The robust fit of objects 0..K-1; observation m gives ``ray[m]`` to object ``owner[m]``, owners ascending."""
     origin, direction = rays.origin[ray], rays.direction[ray]
     ones = np.ones(len(ray))
     crowd = _crowd(origin, owner, params.min_baseline_m)
-    point, _ = intersect(origin, direction, ones, owner)
+    point, _ = triangulate(origin, direction, ones, owner)
     for _ in range(_ITERATIONS):
         distance, missed = _residuals(origin, direction, point[owner])
         variance = params.variance(distance)
         deviation = missed / np.sqrt(variance)
         weight = _HUBER / np.maximum(deviation, _HUBER) / (variance * crowd)
-        point, normal = intersect(origin, direction, weight, owner)
+        point, normal = triangulate(origin, direction, weight, owner)
     distance, missed = _residuals(origin, direction, point[owner])
     return Fit(
         point=point,
@@ -64,7 +65,7 @@ def fit(rays: Rays, owner: Index, ray: Index, params: Params) -> Fit:
     )
 
 
-def _crowd(origin: Array, owner: Index, radius: float) -> Array:
+def _crowd(origin: F64, owner: I64, radius: float) -> F64:
     """(M,) how many of its object's observations, itself included, were taken within the radius of each.
 
     Such frames, of a vehicle that queues, share the errors of their poses: together they count as one.
@@ -80,14 +81,14 @@ def _crowd(origin: Array, owner: Index, radius: float) -> Array:
     return crowd
 
 
-def _residuals(origin: Array, direction: Array, point: Array) -> tuple[Array, Array]:
+def _residuals(origin: F64, direction: F64, point: F64) -> tuple[F64, F64]:
     """(M,) distances from the recordings to their points and (M,) distances of the points from the rays, metres."""
     offset = point - origin
     across = offset - dot(offset, direction)[:, None] * direction
     return np.sqrt(dot(offset, offset)), np.sqrt(dot(across, across))
 
 
-def intersect(origin: Array, direction: Array, weight: Array, owner: Index) -> tuple[Array, Array]:
+def triangulate(origin: F64, direction: F64, weight: F64, owner: I64) -> tuple[F64, F64]:
     """Weighted least-squares meeting points (K, 3) of each owner's rays, and normal matrices (K, 3, 3).
 
     Arrays are (M, 3), (M, 3), (M,) in 1/m^2, (M,); each of the owners 0..K-1 has a ray. Coordinates are taken
@@ -109,7 +110,7 @@ def intersect(origin: Array, direction: Array, weight: Array, owner: Index) -> t
     return np.asarray(local + solution, dtype=np.float64), normal
 
 
-def mean(value: Array, weight: Array, owner: Index) -> Array:
+def mean(value: F64, weight: F64, owner: I64) -> F64:
     """(K,) weighted mean of each owner's values."""
-    average: Array = np.bincount(owner, weights=weight * value) / np.bincount(owner, weights=weight)
+    average: F64 = np.bincount(owner, weights=weight * value) / np.bincount(owner, weights=weight)
     return average

@@ -11,14 +11,12 @@ place plainly depends on nothing but what competes for the same rays: that is wh
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steps.position.params import Array
-from steps.position.rays import Index
 from steps.position.support import Sights, join
+from steps.stepkit.arrays import F64, I64, Mask
 
 
-def score(sights: Sights, candidates: int) -> tuple[Array, Index]:
+def score(sights: Sights, candidates: int) -> tuple[F64, I64]:
     """(candidates,) summed weight and number of distinct recordings of each candidate's best sights."""
     best = sights.best()
     total = np.bincount(best.candidate, weights=best.weight, minlength=candidates)
@@ -48,7 +46,7 @@ def claim(sights: Sights, candidates: int, rays: int, min_views: int) -> Sights:
     return claims.only(np.lexsort([claims.ray, claims.candidate]))
 
 
-def _dominant(sights: Sights, total: Array, rays: int) -> Sights:
+def _dominant(sights: Sights, total: F64, rays: int) -> Sights:
     """The best sights of the candidates that come before all others which see one of these rays."""
     candidates = len(total)
     rank = np.empty(candidates, dtype=np.int64)
@@ -61,7 +59,7 @@ def _dominant(sights: Sights, total: Array, rays: int) -> Sights:
     return best.only(~_among(beaten, best.candidate, candidates))
 
 
-def _among(chosen: Index, asked: Index, size: int) -> NDArray[np.bool_]:
+def _among(chosen: I64, asked: I64, size: int) -> Mask:
     """Whether each asked index, below ``size``, is one of the chosen."""
     is_chosen = np.zeros(size, dtype=np.bool_)
     is_chosen[chosen] = True

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steps.position.candidates import Candidates
 from steps.position.nearby import Grid, ragged
-from steps.position.params import Array, Params
-from steps.position.rays import NO_LABEL, Index, Rays, dot
+from steps.position.params import Params
+from steps.position.rays import NO_LABEL, Rays, dot
+from steps.stepkit.arrays import F64, I64, Mask
 
 _OTHER_LABEL = 0.5
 """What a sight weighs when its label is not the candidate's: detectors change their mind between views."""
@@ -27,19 +27,19 @@ _OTHER_LABEL = 0.5
 class Sights:
     """S sights, a ray that sees a candidate, sorted by candidate, recording, weight (best first) and ray."""
 
-    candidate: Index
+    candidate: I64
     """(S,)"""
-    ray: Index
+    ray: I64
     """(S,)"""
-    recording: Index
+    recording: I64
     """(S,) recording of the ray."""
-    weight: Array
+    weight: F64
     """(S,) above 0, at most 1."""
 
     def __len__(self) -> int:
         return len(self.ray)
 
-    def only(self, kept: Index | NDArray[np.bool_] | slice) -> Sights:
+    def only(self, kept: I64 | Mask | slice) -> Sights:
         """The sights with these indices, of this mask or in this slice."""
         return Sights(
             candidate=self.candidate[kept],
@@ -78,7 +78,7 @@ def _sorted(sights: Sights) -> Sights:
     return sights.only(np.lexsort([sights.ray, -sights.weight, sights.recording, sights.candidate]))
 
 
-def _seen(candidates: Candidates, rays: Rays, candidate: Index, recording: Index, params: Params) -> Sights:
+def _seen(candidates: Candidates, rays: Rays, candidate: I64, recording: I64, params: Params) -> Sights:
     """The sights among all rays of the given (candidate, recording) pairs, unsorted."""
     offset = candidates.point[candidate] - rays.centre[recording]
     count = rays.first[recording + 1] - rays.first[recording]
@@ -99,7 +99,7 @@ def _seen(candidates: Candidates, rays: Rays, candidate: Index, recording: Index
     return sights.only(weight > 0)
 
 
-def agreement(missed2: Array, distance: Array, height: Array, log_size: Array, params: Params) -> Array:
+def agreement(missed2: F64, distance: F64, height: F64, log_size: F64, params: Params) -> F64:
     """How well rays agree with objects, 1 for perfectly, 0 or less beyond the gate; all arrays are (N,).
 
     ``missed2`` is the squared distance between ray and object and ``distance`` that from the camera, both in
@@ -107,7 +107,7 @@ def agreement(missed2: Array, distance: Array, height: Array, log_size: Array, p
     """
     across2 = missed2 / params.variance(distance)
     differ = (np.log(distance * height) - log_size) / params.size_sigma
-    agreed: Array = 1 - (across2 + differ * differ) / (params.gate * params.gate)
+    agreed: F64 = 1 - (across2 + differ * differ) / (params.gate * params.gate)
     return agreed
 
 

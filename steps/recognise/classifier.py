@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F32, F64
 
 BACKGROUND = "background"
 """The last class: no traffic sign at all."""
@@ -38,10 +37,10 @@ class Classifier:
     """
 
     categories: tuple[str, ...]
-    weights: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    weights: F32
+    bias: F32
 
-    def log_posteriors(self, features: NDArray[np.float32]) -> Array:
+    def log_posteriors(self, features: F32) -> F64:
         """Natural logarithms of P(class | patch), shape (N, K), for features of shape (N, D)."""
         return log_softmax(np.asarray(features @ self.weights + self.bias, dtype=np.float64))
 
@@ -63,14 +62,14 @@ def save(classifier: Classifier, path: Path) -> None:
         np.savez(file, categories=names, weights=weights, bias=classifier.bias)
 
 
-def log_softmax(scores: Array) -> Array:
+def log_softmax(scores: F64) -> F64:
     """Logarithms of the softmax over the last axis."""
-    shifted: Array = scores - scores.max(axis=-1, keepdims=True)
-    normalised: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    shifted: F64 = scores - scores.max(axis=-1, keepdims=True)
+    normalised: F64 = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return normalised
 
 
-def combined(log_posteriors: Array, sizes: Array) -> Array:
+def combined(log_posteriors: F64, sizes: F64) -> F64:
     """The object's posterior, shape (K,), from its views' log-posteriors, shape (N, K), background last.
 
     ``sizes`` are the boxes' larger sides in pixels, shape (N,); a view smaller than 24 px counts in
@@ -83,5 +82,5 @@ def combined(log_posteriors: Array, sizes: Array) -> Array:
     logs = np.log((1 - _OUTLIER) * likely + _OUTLIER / seen.shape[1])
     total = (votes[:, None] * logs).sum(axis=0) / max(1.0, float(votes.sum())) ** _SHARED_FAULTS
     total[-1] += np.log(seen.shape[1] - 1)
-    posterior: Array = np.exp(log_softmax(total))
+    posterior: F64 = np.exp(log_softmax(total))
     return posterior

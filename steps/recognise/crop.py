@@ -14,10 +14,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from steps.stepkit.camera import Array, box_centre, pixels_to_rays, rays_to_pixels
-from steps.stepkit.photograph import Image
+from steps.stepkit.arrays import F64, Image
+from steps.stepkit.camera import box_centre, pixels_to_rays, rays_to_pixels
 
 SIDE = 72
 """Width and height of a patch in pixels."""
@@ -38,7 +37,7 @@ def patch(image: Image, camera: dict[str, Any] | None, bbox: Sequence[float]) ->
     if model not in ("equirectangular", "pinhole"):
         raise ValueError(f"unknown camera model {model!r}; known are equirectangular and pinhole")
     spherical = model == "equirectangular"
-    _check_overlap(bbox, width, height, spherical)
+    _check_is_inside(bbox, width, height, spherical)
     span = max(bbox[2], bbox[3]) * (1 + 2 * MARGIN)
     dense = SIDE * min(_MAX_OVERSAMPLING, max(1, math.ceil(span / SIDE)))
     grid = _perspective_grid(width, height, bbox, dense) if spherical else _flat_grid(bbox, dense)
@@ -46,20 +45,20 @@ def patch(image: Image, camera: dict[str, Any] | None, bbox: Sequence[float]) ->
     return np.asarray(cv2.resize(sampled, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _check_overlap(bbox: Sequence[float], width: int, height: int, spherical: bool) -> None:
+def _check_is_inside(bbox: Sequence[float], width: int, height: int, spherical: bool) -> None:
     x, y, w, h = bbox
     inside = y < height and y + h > 0 and (spherical or (x < width and x + w > 0))
     if not inside:
         raise ValueError(f"box {list(bbox)} lies outside the {width}x{height} image")
 
 
-def _offsets(count: int) -> Array:
+def _offsets(count: int) -> F64:
     """Sample positions over a side as parts of the box's half side: -1 and 1 are the box's edges."""
-    steps: Array = ((np.arange(count) + 0.5) / count * 2 - 1) * (1 + 2 * MARGIN)
+    steps: F64 = ((np.arange(count) + 0.5) / count * 2 - 1) * (1 + 2 * MARGIN)
     return steps
 
 
-def _flat_grid(bbox: Sequence[float], count: int) -> Array:
+def _flat_grid(bbox: Sequence[float], count: int) -> F64:
     """Pixel positions, shape (count, count, 2), of a box on a flat photograph."""
     centre = box_centre(bbox)
     offsets = _offsets(count)
@@ -68,7 +67,7 @@ def _flat_grid(bbox: Sequence[float], count: int) -> Array:
     return np.stack(np.meshgrid(u, v), axis=-1)
 
 
-def _perspective_grid(width: int, height: int, bbox: Sequence[float], count: int) -> Array:
+def _perspective_grid(width: int, height: int, bbox: Sequence[float], count: int) -> F64:
     """Pixel positions, shape (count, count, 2), of the rays of a perspective camera turned to the box."""
     camera = {"model": "equirectangular"}
     x, y, w, h = bbox
@@ -88,12 +87,12 @@ def _perspective_grid(width: int, height: int, bbox: Sequence[float], count: int
     return pixels.reshape(count, count, 2)
 
 
-def _angle(one: Array, other: Array) -> float:
+def _angle(one: F64, other: F64) -> float:
     """The angle in radians between two unit rays."""
     return 2 * math.asin(min(1.0, float(np.linalg.norm(one - other)) / 2))
 
 
-def _sample(image: Image, grid: Array, wrap: bool) -> NDArray[np.uint8]:
+def _sample(image: Image, grid: F64, wrap: bool) -> Image:
     """``image`` at the grid's positions, bilinear; columns wrap around or, like rows, repeat the border.
 
     Only the part the grid needs is handed to OpenCV, whose remap refuses sides of 32768 pixels and more.

@@ -8,16 +8,11 @@ tells a sign from a poster. Colour is counted cell by cell, because where the re
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from steps.recognise.crop import SIDE
-from steps.stepkit.photograph import Image
-
-Features = NDArray[np.float32]
+from steps.stepkit.arrays import F32, Floats, Image
 
 _FACE = 48
 """Side of the patch's inner part in pixels: four fifths of the box."""
@@ -35,7 +30,7 @@ def _hog(side: int, cell: int) -> cv2.HOGDescriptor:
 _FINE, _MIDDLE, _COARSE = _hog(_FACE, 6), _hog(_FACE, 12), _hog(SIDE, 18)
 
 
-def features(patch: Image) -> Features:
+def features(patch: Image) -> F32:
     """The feature vector, shape (D,), of a (SIDE, SIDE, 3) BGR patch: four parts, each of length one or less."""
     rim = (SIDE - _FACE) // 2
     face = np.ascontiguousarray(patch[rim : rim + _FACE, rim : rim + _FACE])
@@ -43,13 +38,13 @@ def features(patch: Image) -> Features:
     return np.concatenate([*edges, _colours(patch)])
 
 
-def _edges(hog: cv2.HOGDescriptor, picture: Image) -> Features:
+def _edges(hog: cv2.HOGDescriptor, picture: Image) -> F32:
     """A HOG of length one."""
     histogram = np.asarray(hog.compute(picture), dtype=np.float32).ravel()
     return histogram / np.float32(np.linalg.norm(histogram) + 1e-6)
 
 
-def _colours(patch: Image) -> Features:
+def _colours(patch: Image) -> F32:
     """Per cell, a histogram of hue weighted by chroma and one of lightness; square-rooted (Hellinger)."""
     hsv = cv2.cvtColor(_stretched(patch), cv2.COLOR_BGR2HSV_FULL).astype(np.float32)
     chroma = hsv[..., 1] * hsv[..., 2] / np.float32(255 * 255)
@@ -68,12 +63,12 @@ def _stretched(patch: Image) -> Image:
     return np.asarray(((patch.astype(np.float32) - low) * gain).clip(0, 255), dtype=np.uint8)
 
 
-def _votes(position: NDArray[Any], count: int, cyclic: bool) -> Features:
+def _votes(position: Floats, count: int, cyclic: bool) -> F32:
     """Votes shared linearly between the two neighbouring bins: shape (..., count), positions in bins."""
     below = np.floor(position).astype(int)
     part = (position - below).astype(np.float32)[..., None]
     above = below + 1
     first, second = (below % count, above % count) if cyclic else (below, above.clip(max=count - 1))
     bins = np.eye(count, dtype=np.float32)
-    votes: Features = bins[first] * (1 - part) + bins[second] * part
+    votes: F32 = bins[first] * (1 - part) + bins[second] * part
     return votes

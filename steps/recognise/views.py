@@ -8,7 +8,7 @@ from typing import Any
 
 from steps.recognise.crop import patch
 from steps.stepkit import BadInput, Json, photograph
-from steps.stepkit.photograph import Image
+from steps.stepkit.arrays import Image
 
 
 @dataclass(frozen=True, kw_only=True)

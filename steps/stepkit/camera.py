@@ -17,32 +17,32 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64
 
 # Columns: where the camera's x, y and z axes point in the world at heading = pitch = roll = 0 (looking north).
-_LOOKING_NORTH: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+_LOOKING_NORTH: F64 = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
-def rotation(heading: float, pitch: float = 0.0, roll: float = 0.0) -> Array:
+def rotation(heading: float, pitch: float = 0.0, roll: float = 0.0) -> F64:
     """The 3x3 rotation from camera to world for a pose's angles in degrees."""
     h, p, r = np.radians([heading, pitch, roll])
     about_up = np.array([[np.cos(h), np.sin(h), 0], [-np.sin(h), np.cos(h), 0], [0, 0, 1]])
     # Pitch and roll turn about the camera's own axes: right (x), then forward (z).
     about_right = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
     about_forward = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    turned: Array = about_up @ _LOOKING_NORTH @ about_right @ about_forward
+    turned: F64 = about_up @ _LOOKING_NORTH @ about_right @ about_forward
     return turned
 
 
-def box_centre(bbox: ArrayLike) -> Array:
+def box_centre(bbox: ArrayLike) -> F64:
     """Pixel centres, shape (..., 2), of COCO boxes, shape (..., 4)."""
     box = np.asarray(bbox, dtype=np.float64)
     return np.stack([box[..., 0] + box[..., 2] / 2 - 0.5, box[..., 1] + box[..., 3] / 2 - 0.5], axis=-1)
 
 
-def pixels_to_rays(camera: dict[str, Any], width: int, height: int, pixels: ArrayLike) -> Array:
+def pixels_to_rays(camera: dict[str, Any], width: int, height: int, pixels: ArrayLike) -> F64:
     """Unit rays in the camera frame, shape (N, 3), through pixels of shape (N, 2).
 
     ``camera`` is an item's ``camera``: ``{"model": "equirectangular"}`` (the image spans 360 x 180 degrees
@@ -60,12 +60,12 @@ def pixels_to_rays(camera: dict[str, Any], width: int, height: int, pixels: Arra
         y = (uv[:, 1] - camera["cy"]) / camera["fy"]
         x, y = _undistort(camera, x, y)
         rays = np.stack([x, y, np.ones_like(x)], axis=1)
-        unit: Array = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        unit: F64 = rays / np.linalg.norm(rays, axis=1, keepdims=True)
         return unit
     raise ValueError(f"unknown camera model {camera['model']!r}; known are equirectangular and pinhole")
 
 
-def rays_to_pixels(camera: dict[str, Any], width: int, height: int, rays: ArrayLike) -> Array:
+def rays_to_pixels(camera: dict[str, Any], width: int, height: int, rays: ArrayLike) -> F64:
     """Pixels, shape (N, 2), of rays in the camera frame, shape (N, 3) of any length.
 
     Rays that a pinhole camera cannot see (behind it) give NaN. Raises ValueError for an unknown model.
@@ -84,7 +84,7 @@ def rays_to_pixels(camera: dict[str, Any], width: int, height: int, rays: ArrayL
     raise ValueError(f"unknown camera model {camera['model']!r}; known are equirectangular and pinhole")
 
 
-def _distort(camera: dict[str, Any], x: Array, y: Array) -> tuple[Array, Array]:
+def _distort(camera: dict[str, Any], x: F64, y: F64) -> tuple[F64, F64]:
     """OpenCV's radial and tangential distortion of normalised coordinates (z = 1)."""
     k1, k2, p1, p2, k3 = (float(camera.get(name) or 0.0) for name in ("k1", "k2", "p1", "p2", "k3"))
     r2 = x * x + y * y
@@ -95,7 +95,7 @@ def _distort(camera: dict[str, Any], x: Array, y: Array) -> tuple[Array, Array]:
     )
 
 
-def _undistort(camera: dict[str, Any], x: Array, y: Array) -> tuple[Array, Array]:
+def _undistort(camera: dict[str, Any], x: F64, y: F64) -> tuple[F64, F64]:
     """The inverse of :func:`_distort` by fixed-point iteration, as in OpenCV's undistortPoints."""
     if not any(camera.get(name) for name in ("k1", "k2", "p1", "p2", "k3")):
         return x, y

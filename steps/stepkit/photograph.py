@@ -8,13 +8,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from steps.stepkit import imagefile
+from steps.stepkit.arrays import Image
 from steps.stepkit.loop import BadInput
-
-Image = NDArray[np.uint8]
-"""BGR, shape (height, width, 3)."""
 
 MAX_PIXELS = 250_000_000
 """A header that promises more is refused before anything is decoded. It is more than the largest panoramas have

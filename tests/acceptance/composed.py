@@ -15,7 +15,7 @@ from typing import Any
 import docker
 import pytest
 
-from steps.setup.answers import main as answers
+from coordinator.service.container.answers import main as answers
 from tests.acceptance.conftest import ROOT, as_from_a_terminal
 
 PORT = 8080
@@ -47,7 +47,7 @@ class Composed:
 
     def compose(self, *arguments: str) -> str:
         """The same for a compose command."""
-        return self._run("steps/setup/compose.sh", *arguments)
+        return self._run("coordinator/service/container/compose.sh", *arguments)
 
     @contextmanager
     def running_in_the_foreground(self) -> Iterator[Callable[[], None]]:

@@ -9,7 +9,7 @@ import pytest
 
 from coordinator.record.journal import Journal
 from coordinator.runners.engine import Engine
-from steps.setup.images import ensure_base, ensure_step
+from steps.build.images import ensure_base, ensure_step
 from tests.acceptance.conftest import ROOT, coordinator
 from tests.integration.conftest import client
 

@@ -18,9 +18,9 @@ from coordinator.errors import EngineError
 from coordinator.runners.engine import FOLDER_LABEL, Engine
 from coordinator.session.job import Job
 from coordinator.session.run import Summary, run
-from steps.setup.builder import build_image, has_inputs
-from steps.setup.context import read_context
-from steps.setup.images import ensure_base, ensure_step
+from steps.build.builder import build_image, has_inputs
+from steps.build.context import read_context
+from steps.build.images import ensure_base, ensure_step
 from tests.integration.invariants import violations
 
 STEPS = Path(__file__).parent / "steps"

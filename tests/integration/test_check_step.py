@@ -14,9 +14,9 @@ from coordinator.checkstep.subject import Limits
 from coordinator.cli import main
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import EngineError, ExitCode, UsageError
-from steps.setup.builder import build_image, has_inputs
-from steps.setup.context import read_context
-from steps.setup.images import ensure_base, ensure_step
+from steps.build.builder import build_image, has_inputs
+from steps.build.context import read_context
+from steps.build.images import ensure_base, ensure_step
 from tests.integration.conftest import STEPS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from images import signs
+from images.render.signs import faces
 from steps.detect.__main__ import handle
 from steps.stepkit import BadInput, Task
 
@@ -20,7 +20,7 @@ from steps.stepkit import BadInput, Task
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     image = np.full((240, 320, 3), (95, 110, 105), np.uint8)
-    face = cv2.resize(signs.draw(1, 256), (64, 64), interpolation=cv2.INTER_AREA)
+    face = cv2.resize(faces.draw(1, 256), (64, 64), interpolation=cv2.INTER_AREA)
     alpha = face[..., 3:] / 255
     image[60:124, 100:164] = (face[..., :3] * alpha + image[60:124, 100:164] * (1 - alpha)).astype(np.uint8)
     path = tmp_path / "r0001.png"

@@ -11,7 +11,7 @@ import pytest
 
 from coordinator.errors import ExitCode
 from coordinator.runners.engine import Engine
-from steps.setup.images import ensure_base, ensure_step
+from steps.build.images import ensure_base, ensure_step
 from tests.integration import odd_images
 from tests.integration.conftest import Workshop
 from tests.integration.odd_images import HEIGHT, SIGN, WIDTH

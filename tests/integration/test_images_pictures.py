@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from images import findings, overlay, pictures, plan
-from images.placing import Box, place
+from images.pictures import command, findings, overlay, plan
+from images.pictures.placing import Box, place
 
 SVG = "{http://www.w3.org/2000/svg}"
 BATCH_YAML = "name: corner\ncrs: EPSG:28992\nregion: {size: 50, halo: 20}\n"
@@ -95,20 +95,20 @@ def of_class(root: ElementTree.Element, tag: str, kind: str) -> list[ElementTree
 
 def test_the_command_writes_both_pictures(run: Path, batch: Path, truth: Path, tmp_path: Path) -> None:
     out = tmp_path / "docs"
-    assert pictures.main([str(run), str(batch), str(out), "--truth", str(truth)]) == 0
+    assert command.main([str(run), str(batch), str(out), "--truth", str(truth)]) == 0
     with Image.open(out / "detections.jpg") as picture:
         assert picture.format == "JPEG"
         assert picture.width == overlay.WIDTH
     assert ElementTree.parse(out / "map.svg").getroot().tag == SVG + "svg"
     first = [path.read_bytes() for path in sorted(out.iterdir())]
-    pictures.write(run, batch, out, truth)
+    command.write(run, batch, out, truth)
     assert [path.read_bytes() for path in sorted(out.iterdir())] == first
 
 
 def test_a_run_without_objects_is_told(
     batch: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert pictures.main([str(tmp_path), str(batch), str(tmp_path / "docs")]) == 2
+    assert command.main([str(tmp_path), str(batch), str(tmp_path / "docs")]) == 2
     assert "objects.geojson: no such file" in capsys.readouterr().err
 
 
@@ -175,9 +175,9 @@ def test_the_richest_recordings_are_chosen(run: Path, batch: Path) -> None:
 def test_a_jpeg_keeps_to_its_size() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     picture = Image.fromarray(noise)
-    assert len(pictures.encoded(picture, 30_000)) <= 30_000
+    assert len(command.encoded(picture, 30_000)) <= 30_000
     with pytest.raises(ValueError, match="does not fit"):
-        pictures.encoded(picture, 1000)
+        command.encoded(picture, 1000)
 
 
 def test_labels_overlap_nothing() -> None:

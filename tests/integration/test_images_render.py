@@ -10,20 +10,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from images import facades, light, render, signs
 from images.batchfiles import Pose
-from images.bodies import sign_quad
-from images.layout import Sign
-from images.lens import photograph
-from images.raster import Bodies, Image, View, paint
-from images.sight import LEAST_RECORDINGS, Box, Survey
-from images.wardrobe import Wardrobe
+from images.render import municipality
+from images.render.camera.lens import photograph
+from images.render.camera.raster import Bodies, Image, View, paint
+from images.render.looks import facades
+from images.render.looks.wardrobe import Wardrobe
+from images.render.scene import light
+from images.render.scene.bodies import sign_quad
+from images.render.signs import faces
+from images.render.town.layout import Sign
+from images.render.town.sight import LEAST_RECORDINGS, Box, Survey
 from steps.stepkit import camera as geometry
 
 Array = NDArray[np.float64]
 
 _GREY = 96
-_NO_ENTRY = signs.CATEGORIES.index("do_not_enter")
+_NO_ENTRY = faces.CATEGORIES.index("do_not_enter")
 _PANORAMA = ({"model": "equirectangular"}, 768, 384)
 _PINHOLE = ({"model": "pinhole", "fx": 620.0, "fy": 600.0, "cx": 410.0, "cy": 262.0}, 800, 500)
 
@@ -107,35 +110,37 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def test_the_same_options_write_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facades, "FACADE_SCALE", 14)  # coarse house fronts: most of a small batch's time
-    options = render.Options(recordings=1, signs=0, seed=4, width=64, panorama_share=0.0)
+    options = municipality.Options(recordings=1, signs=0, seed=4, width=64, panorama_share=0.0)
     for name in ("one", "two"):
-        render.render(options, tmp_path / name / "town")
+        municipality.render(options, tmp_path / name / "town")
     one, two = _files(tmp_path / "one"), _files(tmp_path / "two")
     assert len(one) == 4
     assert one == two
 
 
 def test_every_sign_is_shown_often_enough_and_written_down() -> None:
-    options = render.Options(recordings=16, signs=3, seed=4)
-    recordings, town = render.plan(options)
+    options = municipality.Options(recordings=16, signs=3, seed=4)
+    recordings, town = municipality.plan(options)
     survey = Survey(recordings)
-    faces = [sign for pole in town.poles for sign in pole.signs]
-    assert len(faces) == len(render.truth(town)) == 3
-    for sign in faces:
+    shown = [sign for pole in town.poles for sign in pole.signs]
+    assert len(shown) == len(municipality.truth(town)) == 3
+    for sign in shown:
         assert len(survey.candidates(sign.centre, sign.normal, sign.size)) >= LEAST_RECORDINGS
 
 
 def test_pose_noise_changes_the_written_poses_only() -> None:
-    options = render.Options(recordings=16, signs=1, seed=4)
+    options = municipality.Options(recordings=16, signs=1, seed=4)
     noisy = replace(options, pose_noise=(0.3, 1.0))
-    recordings, town = render.plan(options)
-    assert render.truth(render.plan(noisy)[1]) == render.truth(town)
-    exact = list(render.measured(recordings, options))
-    shifts = [a.pose.x - b.pose.x for a, b in zip(exact, render.measured(recordings, noisy), strict=True)]
+    recordings, town = municipality.plan(options)
+    assert municipality.truth(municipality.plan(noisy)[1]) == municipality.truth(town)
+    exact = list(municipality.measured(recordings, options))
+    shifts = [
+        a.pose.x - b.pose.x for a, b in zip(exact, municipality.measured(recordings, noisy), strict=True)
+    ]
     assert 0.1 < float(np.std(shifts)) < 0.6
-    assert exact[0].pose.x == recordings[0].pose.x + render.ORIGIN[0]
+    assert exact[0].pose.x == recordings[0].pose.x + municipality.ORIGIN[0]
 
 
 def test_too_many_signs_are_refused() -> None:
     with pytest.raises(ValueError, match="signs found a place"):
-        render.plan(render.Options(recordings=1, signs=1, seed=1))
+        municipality.plan(municipality.Options(recordings=1, signs=1, seed=1))

@@ -14,7 +14,7 @@ from coordinator.pipeline import Rung
 from coordinator.record.journal import Status
 from coordinator.session.job import Job
 from coordinator.session.run import run
-from steps.setup.images import ensure_base, ensure_step
+from steps.build.images import ensure_base, ensure_step
 from tests.integration.conftest import Workshop
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "imaging.md"

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from coordinator.runners.engine import FOLDER_LABEL, Engine
-from steps.setup.images import ensure_base, ensure_step
+from steps.build.images import ensure_base, ensure_step
 from tests.integration.conftest import left_behind
 from tests.integration.serving import CHAIN, Served, decoded, directly, encoded, noise, same
 

@@ -74,7 +74,7 @@ def test_only_the_runners_know_docker() -> None:
 
 def test_steps_know_the_contract_not_the_coordinator() -> None:
     for path in sources("steps"):
-        if "setup" not in path.parts:
+        if "build" not in path.parts:
             assert not any(name.split(".")[0] == "coordinator" for name in imported(path)), path
 
 

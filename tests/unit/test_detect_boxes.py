@@ -1,4 +1,4 @@
-"""Overlap and suppression of boxes, on flat images and around the seam."""
+"""IoU and non-maximum suppression of boxes, on flat images and around the seam."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ box = st.tuples(edge, edge, side, side)
 
 
 @given(box, box)
-def test_overlap_is_symmetric_and_a_share(a: boxes.Box, b: boxes.Box) -> None:
-    assert 0 <= boxes.overlap(a, b) <= 1 + 1e-9
-    assert boxes.overlap(a, b) == pytest.approx(boxes.overlap(b, a))
+def test_iou_is_symmetric_and_a_share(a: boxes.Box, b: boxes.Box) -> None:
+    assert 0 <= boxes.iou(a, b) <= 1 + 1e-9
+    assert boxes.iou(a, b) == pytest.approx(boxes.iou(b, a))
 
 
 @given(box)
 def test_a_box_overlaps_itself_a_turn_further(a: boxes.Box) -> None:
-    assert boxes.overlap(a, (a[0] + 1000, *a[1:]), turn=1000) == pytest.approx(1)
+    assert boxes.iou(a, (a[0] + 1000, *a[1:]), turn=1000) == pytest.approx(1)
 
 
-def test_overlap_across_the_seam() -> None:
-    assert boxes.overlap((990, 0, 20, 10), (0, 0, 10, 10)) == 0
-    assert boxes.overlap((990, 0, 20, 10), (0, 0, 10, 10), turn=1000) == pytest.approx(0.5)
+def test_iou_across_the_seam() -> None:
+    assert boxes.iou((990, 0, 20, 10), (0, 0, 10, 10)) == 0
+    assert boxes.iou((990, 0, 20, 10), (0, 0, 10, 10), turn=1000) == pytest.approx(0.5)
 
 
 def test_inside_is_the_share_of_the_smaller() -> None:
@@ -37,9 +37,9 @@ def test_inside_is_the_share_of_the_smaller() -> None:
 
 def test_suppression_keeps_the_best_and_drops_what_nests() -> None:
     found = [(0.0, 0.0, 10.0, 10.0), (1.0, 0.0, 10.0, 10.0), (2.0, 2.0, 4.0, 4.0), (0.0, 11.0, 10.0, 10.0)]
-    assert boxes.suppress(found, [0.6, 0.9, 0.8, 0.7], 0.3) == [1, 3]
+    assert boxes.nms(found, [0.6, 0.9, 0.8, 0.7], 0.3) == [1, 3]
 
 
 def test_equal_scores_are_kept_in_order_of_place() -> None:
     found = [(50.0, 0.0, 10.0, 10.0), (0.0, 0.0, 10.0, 10.0)]
-    assert boxes.suppress(found, [0.5, 0.5], 0.3) == [1, 0]
+    assert boxes.nms(found, [0.5, 0.5], 0.3) == [1, 0]

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from images import signs
+from images.render.signs import faces
 from steps.detect import boxes, detector, settings
-from steps.detect.detector import Detection, Image
+from steps.detect.detection import Detection
 from steps.detect.tiles import tiles
 from steps.stepkit import BadInput, camera
+from steps.stepkit.arrays import Image
 
 EQUIRECTANGULAR = {"model": "equirectangular"}
 DEFAULTS = settings.Settings()
@@ -36,7 +37,7 @@ def street(width: int, height: int, seed: int = 3) -> Image:
 def lay(image: Image, category: int, x: int, y: int, size: int, squeeze: float = 1.0) -> boxes.Box:
     """Draw a sign whose square has its top left corner at (x, y), columns counted around; its true box."""
     face = cv2.resize(
-        signs.draw(category, 4 * size), (round(size * squeeze), size), interpolation=cv2.INTER_AREA
+        faces.draw(category, 4 * size), (round(size * squeeze), size), interpolation=cv2.INTER_AREA
     )
     rows, columns = np.arange(y, y + size), np.arange(x, x + face.shape[1]) % image.shape[1]
     alpha = face[..., 3:] / 255
@@ -58,7 +59,7 @@ def test_every_shape_and_colour_is_found_in_its_place(label: str, size: int) -> 
     true = lay(image, EXAMPLES[label], 150, 90, size)
     found = detector.detect(image, None, DEFAULTS)
     assert [d.label for d in found] == [label]
-    assert boxes.overlap(found[0].bbox, true) > 0.7
+    assert boxes.iou(found[0].bbox, true) > 0.7
     assert centre_distance(found[0].bbox, true) < 0.05 * size + 0.5
 
 
@@ -67,7 +68,7 @@ def test_an_oblique_sign_is_found() -> None:
     true = lay(image, EXAMPLES["red-circle"], 150, 90, 60, squeeze=0.5)
     found = detector.detect(image, None, DEFAULTS)
     assert len(found) == 1
-    assert boxes.overlap(found[0].bbox, true) > 0.7
+    assert boxes.iou(found[0].bbox, true) > 0.7
 
 
 def test_signs_that_touch_on_one_pole_are_told_apart() -> None:
@@ -75,7 +76,7 @@ def test_signs_that_touch_on_one_pole_are_told_apart() -> None:
     true = [lay(image, category, 150, 40 + 60 * i, 60) for i, category in enumerate((18, 1, 9))]
     found = sorted(detector.detect(image, None, DEFAULTS), key=lambda d: d.bbox[1])
     assert len(found) == 3
-    assert all(boxes.overlap(d.bbox, box) > 0.7 for d, box in zip(found, true, strict=True))
+    assert all(boxes.iou(d.bbox, box) > 0.7 for d, box in zip(found, true, strict=True))
 
 
 def test_a_street_without_signs_has_none() -> None:
@@ -123,7 +124,7 @@ def test_a_sign_across_the_seam_is_found_once(
     assert sorted(str(d.label) for d in found) == ["red-circle", "yellow-diamond"]
     across = next(d for d in found if d.label == "red-circle")
     assert 0 <= across.bbox[0] < 1024 < across.bbox[0] + across.bbox[2]
-    assert boxes.overlap(across.bbox, true[0]) > 0.7
+    assert boxes.iou(across.bbox, true[0]) > 0.7
     assert centre_distance(across.bbox, true[0]) < 2
 
 

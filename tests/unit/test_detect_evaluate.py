@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from images import signs
-from steps.detect import boxes, evaluate, settings, train, verify
-from steps.detect.detector import Detection
+from images.render.signs import faces
+from steps.detect import boxes, settings, verify
+from steps.detect.detection import Detection
 from steps.detect.labels import LABELS
+from steps.training.detect import evaluate, train
 
 
 def test_matches_misses_and_false_positives_are_told_apart() -> None:
@@ -38,7 +39,7 @@ def test_the_benchmarks_corner_pixels_become_edges(tmp_path: Path) -> None:
 
 def test_a_folder_is_measured(tmp_path: Path) -> None:
     image = np.full((200, 200, 3), 110, np.uint8)
-    face = cv2.resize(signs.draw(14, 256), (60, 60), interpolation=cv2.INTER_AREA)
+    face = cv2.resize(faces.draw(14, 256), (60, 60), interpolation=cv2.INTER_AREA)
     image[50:110, 50:110] = np.where(face[..., 3:] > 127, face[..., :3], image[50:110, 50:110])
     assert cv2.imwrite(str(tmp_path / "00001.png"), image)
     (tmp_path / "gt_all900.txt").write_text("00001.ppm;50;50;109;109;14\n")
@@ -58,11 +59,11 @@ def test_laid_out_scenes_are_repeatable_and_their_boxes_hold_signs() -> None:
         assert y >= 0
         assert x + width <= first.shape[1]
         assert y + height <= first.shape[0]
-        assert 0 <= category < len(signs.CATEGORIES)
+        assert 0 <= category < len(faces.CATEGORIES)
 
 
 def test_every_category_has_a_label() -> None:
-    assert set(train.LABEL_OF_CATEGORY) == set(range(len(signs.CATEGORIES)))
+    assert set(train.LABEL_OF_CATEGORY) == set(range(len(faces.CATEGORIES)))
     assert set(train.LABEL_OF_CATEGORY.values()) == set(LABELS)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from steps.detect import detector, onnx_model, settings
 from steps.stepkit import BadInput
+from steps.stepkit.arrays import F32, Image
 
 MODELS = Path(__file__).with_name("detect_models")
 
@@ -18,7 +19,7 @@ def params(layout: str, **more: object) -> settings.Settings:
     return settings.parse({**given, **more})
 
 
-def plain(width: int, height: int, bgr: tuple[int, int, int]) -> detector.Image:
+def plain(width: int, height: int, bgr: tuple[int, int, int]) -> Image:
     return np.full((height, width, 3), bgr, np.uint8)
 
 
@@ -66,7 +67,7 @@ def test_the_nms_layout_is_read_as_corners() -> None:
         (np.full((1, 100, 7), np.nan, np.float32), "yolov5", 0),
     ],
 )
-def test_outputs_of_another_form_are_refused(raw: onnx_model.Floats, layout: str, classes: int) -> None:
+def test_outputs_of_another_form_are_refused(raw: F32, layout: str, classes: int) -> None:
     with pytest.raises(BadInput, match="output"):
         onnx_model.decode(raw, layout, classes)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from steps.imaging.__main__ import handle
-from steps.imaging.image import Image
 from steps.stepkit import BadInput, Task
+from steps.stepkit.arrays import Pixels
 
 KINDS: dict[str, tuple[tuple[int, ...], Any]] = {
     "grey": ((), np.uint8),
@@ -26,7 +26,7 @@ SIZES = [(64, 48), (45, 33), (7, 2), (5, 1), (1, 5), (1, 1)]
 """Width and height."""
 
 
-def picture(kind: str, width: int, height: int) -> Image:
+def picture(kind: str, width: int, height: int) -> Pixels:
     """Noise over a slope: every pixel counts, and there is something to blur."""
     channels, dtype = KINDS[kind]
     top = np.iinfo(dtype).max
@@ -49,19 +49,19 @@ class Bench:
         params = {"operations": operations}
         return handle(Task(id="t", step="s", params=params, items=[item], region=None, work_dir=work_dir))
 
-    def item(self, image: Image) -> dict[str, Any]:
+    def item(self, image: Pixels) -> dict[str, Any]:
         """An item whose photograph is this image."""
         path = self._folder / "photograph.png"
         assert cv2.imwrite(str(path), image)
         return {"id": "a", "image": str(path)}
 
-    def made(self, image: Image, *operations: list[Any]) -> list[Image]:
+    def made(self, image: Pixels, *operations: list[Any]) -> list[Pixels]:
         """What the operations make of the image, out of the png files that they are written to."""
         made = self.items(self.item(image), [*operations, ["write", "png"]])
         return [stored(one["image"]) for one in made]
 
 
-def stored(path: str) -> Image:
+def stored(path: str) -> Pixels:
     image = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     assert image is not None
     return image
@@ -72,19 +72,19 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def assert_same(found: Image, expected: Image) -> None:
+def assert_same(found: Pixels, expected: Pixels) -> None:
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     assert np.array_equal(found, expected)
 
 
-def pyramid(image: Image) -> Image:
+def pyramid(image: Pixels) -> Pixels:
     return cv2.pyrUp(cv2.pyrDown(image), dstsize=(image.shape[1], image.shape[0]))
 
 
-def bilateral(image: Image) -> Image:
+def bilateral(image: Pixels) -> Pixels:
     """As documented: colours without alpha, 16 bit as floats in steps of 8 bit."""
-    colours: Image = image[..., :3].copy() if image.ndim == 3 else image
-    filtered: Image
+    colours: Pixels = image[..., :3].copy() if image.ndim == 3 else image
+    filtered: Pixels
     if image.dtype == np.uint16:
         floats = cv2.bilateralFilter(colours.astype(np.float32) / np.float32(257), 9, 75, 75)
         filtered = np.round(floats * np.float32(257)).astype(np.uint16)
@@ -93,7 +93,7 @@ def bilateral(image: Image) -> Image:
     return np.concatenate([filtered, image[..., 3:]], axis=2) if image.ndim == 3 else filtered
 
 
-DIRECT: dict[str, Callable[[Image], Image]] = {
+DIRECT: dict[str, Callable[[Pixels], Pixels]] = {
     "gaussian": lambda image: cv2.GaussianBlur(image, (5, 5), 0),
     "updownsampling": pyramid,
     "bilateral": bilateral,
@@ -231,7 +231,7 @@ class TestJpg:
         assert Path(item["image"]).read_bytes() == expected.tobytes()
 
     @staticmethod
-    def shown(image: Image) -> Image:
+    def shown(image: Pixels) -> Pixels:
         """8 bit, over white."""
         levels = np.round(image / 257) if image.dtype == np.uint16 else image.astype(float)
         if image.ndim == 3 and image.shape[2] == 4:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from steps.imaging import reading
-from steps.imaging.image import Image
 from steps.imaging.orientation import upright
 from steps.stepkit import BadInput, imagefile
+from steps.stepkit.arrays import Pixels
 from tests.unit.builders import PROPERTY
 
 XMP = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Orientation="6"/>'
@@ -54,7 +54,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "photograph"
 
 
-def read(path: Path, data: bytes, size: tuple[int, int] | None = None) -> Image:
+def read(path: Path, data: bytes, size: tuple[int, int] | None = None) -> Pixels:
     path.write_bytes(data)
     return reading.read(str(path), size)
 

@@ -10,7 +10,7 @@ from steps.position.candidates import Candidates, propose, thin
 from steps.position.nearby import Grid, chunks, ragged
 from steps.position.params import Params
 from steps.position.rays import NO_LABEL, Rays
-from steps.position.refine import fit, intersect
+from steps.position.refine import fit, triangulate
 from steps.position.support import Sights, prefer_label, verify
 
 _PARAMS = Params()
@@ -158,7 +158,7 @@ def test_one_ray_far_off_hardly_moves_the_point() -> None:
     target[3] += [1.5, 0.0, 0.0]
     rays, owner = _rays(origin, target), np.zeros(8, dtype=np.int64)
     robust = fit(rays, owner, np.arange(8), _PARAMS).point[0]
-    plain = intersect(rays.origin, rays.direction, np.ones(8), owner)[0][0]
+    plain = triangulate(rays.origin, rays.direction, np.ones(8), owner)[0][0]
     assert np.linalg.norm(robust - target[0]) < 0.15
     assert np.linalg.norm(robust - target[0]) < 0.5 * np.linalg.norm(plain - target[0])
 

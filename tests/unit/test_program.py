@@ -64,6 +64,46 @@ def test_a_package_is_all_its_files_and_is_not_imported(step: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
+    ("changed", "counts"),
+    [
+        ("deep/module.py", True),
+        ("deep/training.py", True),
+        ("README.md", False),
+        ("deep/README.md", False),
+        ("training/deep/train.py", False),
+        ("deep/training/train.py", True),
+        ("deep/sample1.json", False),
+        ("deep/sample12.json", True),
+        ("notes/a.txt", False),
+        ("notes/deep/a.txt", True),
+    ],
+)
+def test_what_a_package_keeps_out_of_its_images_does_not_count(
+    step: Path, monkeypatch: pytest.MonkeyPatch, changed: str, counts: bool
+) -> None:
+    package = step.parents[1] / "pack_of_steps"
+    (package / ".dockerignore").write_text("# why\n\n**/*.md\n/training/\n**/sample?.json\nnotes/*.txt\n")
+    (package / changed).parent.mkdir(parents=True, exist_ok=True)
+    monkeypatch.syspath_prepend(str(package.parent))
+    command = ("python3", "-m", "pack_of_steps.deep.module")
+    before = program_id(command)
+    (package / changed).write_text("changed")
+    assert (program_id(command) != before) is counts
+
+
+def test_exceptions_from_what_is_kept_out_are_not_understood_and_all_counts(
+    step: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = step.parents[1] / "pack_of_steps"
+    (package / ".dockerignore").write_text("**/*.md\n!README.md\n")
+    monkeypatch.syspath_prepend(str(package.parent))
+    command = ("python3", "-m", "pack_of_steps.deep.module")
+    before = program_id(command)
+    (package / "NOTES.md").touch()
+    assert program_id(command) != before
+
+
+@pytest.mark.parametrize(
     "command", [("no-such-program",), ("python3", "-m", "no_such_package"), ("python3", "-m")]
 )
 def test_what_is_not_there_is_told_when_it_is_to_run(command: tuple[str, ...]) -> None:

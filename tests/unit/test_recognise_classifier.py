@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from images import signs
+from images.render.signs import faces
 from steps.recognise import classifier
-from steps.recognise.classifier import BACKGROUND, Array, combined
+from steps.recognise.classifier import BACKGROUND, combined
 from steps.recognise.crop import SIDE
 from steps.recognise.features import features
+from steps.stepkit.arrays import F64
 
-CLASSES = len(signs.CATEGORIES) + 1
+CLASSES = len(faces.CATEGORIES) + 1
 NOTHING = CLASSES - 1
 
 
@@ -24,7 +25,7 @@ def view(**probabilities: float) -> list[float]:
     return [given.get(number, rest) for number in range(CLASSES)]
 
 
-def together(*views: list[float], sizes: list[float] | None = None) -> Array:
+def together(*views: list[float], sizes: list[float] | None = None) -> F64:
     return combined(np.log(np.array(views)), np.array(sizes or [50.0] * len(views)))
 
 
@@ -64,7 +65,7 @@ def test_posteriors_are_probabilities_whatever_the_views() -> None:
 
 def test_stored_weights_name_the_drawn_categories_and_fit_the_features() -> None:
     stored = classifier.load()
-    assert stored.categories == (*signs.CATEGORIES, BACKGROUND)
+    assert stored.categories == (*faces.CATEGORIES, BACKGROUND)
     length = features(np.zeros((SIDE, SIDE, 3), dtype=np.uint8)).shape[0]
     assert stored.weights.shape == (length, CLASSES)
     assert stored.bias.shape == (CLASSES,)

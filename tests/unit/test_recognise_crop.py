@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from steps.recognise.crop import MARGIN, SIDE, patch
+from steps.stepkit.arrays import Image
 from steps.stepkit.camera import pixels_to_rays
-from steps.stepkit.photograph import Image
 
 PANORAMA = {"model": "equirectangular"}
 

@@ -11,7 +11,7 @@ import pytest
 from steps.recognise import classifier
 from steps.recognise.crop import patch
 from steps.recognise.features import features
-from steps.recognise.gtsrb import read_gtsrb
+from steps.training.recognise.gtsrb import read_gtsrb
 
 REALDATA = os.environ.get("COORDINATOR_REALDATA")
 

@@ -10,18 +10,18 @@ import cv2
 import numpy as np
 import pytest
 
-from images import signs
+from images.render.signs import faces
 from steps.recognise import classifier
 from steps.recognise.__main__ import handle
 from steps.recognise.params import Params, read_params
 from steps.recognise.recognise import UNKNOWN, recognise
 from steps.recognise.views import glimpses, read_views
 from steps.stepkit import BadInput, Json, photograph
+from steps.stepkit.arrays import Image
 from steps.stepkit.loop import answer
-from steps.stepkit.photograph import Image
 
-STOP = signs.CATEGORIES.index("stop")
-YIELD = signs.CATEGORIES.index("yield")
+STOP = faces.CATEGORIES.index("stop")
+YIELD = faces.CATEGORIES.index("yield")
 PANORAMA = {"model": "equirectangular"}
 
 
@@ -33,7 +33,7 @@ def street(seed: int = 0, width: int = 320, height: int = 240) -> Image:
 
 def with_sign(image: Image, category: int, x: int, y: int, size: int) -> Image:
     """The photograph with a drawn sign; columns beyond the right edge come in again on the left."""
-    face = signs.draw(category, size).astype(float)
+    face = faces.draw(category, size).astype(float)
     columns = np.arange(x, x + size) % image.shape[1]
     behind = image[y : y + size, columns]
     part = face[..., 3:] / 255

@@ -11,13 +11,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from steps.setup import images
-from steps.setup.context import DOCKERFILE_NAME, Context, copied_sources, declared_arguments, read_context
-from steps.setup.debian import Source, find_mirror, parse_sources
-from steps.setup.errors import SetupError
+from steps.build import images
+from steps.build.context import DOCKERFILE_NAME, Context, copied_sources, declared_arguments, read_context
+from steps.build.debian import Source, find_mirror, parse_sources
+from steps.build.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
-SETUP = ROOT / "steps" / "setup"
+SETUP = ROOT / "setup"
 
 DEB822 = """\
 Types: deb deb-src
@@ -214,7 +214,10 @@ def pinned(requirements: Path) -> dict[NormalizedName, str]:
 
 class TestProject:
     def test_the_images_packages_are_within_the_projects_ranges(self) -> None:
-        base, service = pinned(SETUP / "base-requirements.txt"), pinned(images.PARTS / "requirements.txt")
+        base, service = (
+            pinned(images.STEPS / "build/base-requirements.txt"),
+            pinned(images.PARTS / "requirements.txt"),
+        )
         assert not base.keys() & service.keys()
         wanted = {canonicalize_name(r.name): r.specifier for r in required()}
         assert base.keys() | service.keys() >= wanted.keys()
@@ -240,10 +243,19 @@ class TestProject:
         answer = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         assert re.findall(r"^  make (\w+)", answer, flags=re.MULTILINE) == phony[1].split()
 
-    @pytest.mark.parametrize("script", ["apt-install.sh", "browser.sh", "compose.sh", "engine.sh", "venv.sh"])
+    @pytest.mark.parametrize(
+        "script",
+        [
+            "setup/apt-install.sh",
+            "tests/acceptance/browser.sh",
+            "coordinator/service/container/compose.sh",
+            "setup/engine.sh",
+            "setup/venv.sh",
+        ],
+    )
     def test_scripts_parse_and_may_be_run(self, script: str) -> None:
-        assert os.access(SETUP / script, os.X_OK)
-        subprocess.run(["bash", "-n", str(SETUP / script)], check=True)
+        assert os.access(ROOT / script, os.X_OK)
+        subprocess.run(["bash", "-n", str(ROOT / script)], check=True)
 
 
 class TestEngineScript:

@@ -1,5 +1,5 @@
 # The image service: the coordinator and the one step that it runs, in processes beside it. Copies are relative to the
-# project's root. `python -m steps.setup service` builds it, with this machine's proxies and settings of pip.
+# project's root. `python -m steps.build service` builds it, with this machine's proxies and settings of pip.
 ARG BASE=coordinator/base
 
 FROM ${BASE} AS packages
@@ -16,9 +16,9 @@ RUN pip install --no-cache-dir --no-compile --disable-pip-version-check --only-b
 
 FROM ${BASE}
 COPY --from=packages /opt/packages /opt/packages
-COPY steps/__init__.py /opt/coordinator/steps/__init__.py
-COPY steps/stepkit /opt/coordinator/steps/stepkit
-COPY steps/imaging /opt/coordinator/steps/imaging
+COPY steps/__init__.py /opt/coordinator/steps/
+COPY steps/stepkit/*.py /opt/coordinator/steps/stepkit/
+COPY steps/imaging/*.py /opt/coordinator/steps/imaging/
 COPY coordinator /opt/coordinator/coordinator
 WORKDIR /opt/coordinator
 # A new volume takes over the owner of the folder that it covers.

@@ -1,0 +1,1 @@
+"""What makes the detect step's weights, and measures the step."""

@@ -1,0 +1,1 @@
+"""What makes the recognise step's weights, and measures the step."""
