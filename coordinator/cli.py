@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coordinator.arguments import parser
+from coordinator.commands.arguments import parser
 from coordinator.errors import CoordinatorError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from coordinator.commands.score import Score
-    from coordinator.session.job import Job
+    from coordinator.session.options import Job
     from coordinator.session.run import Summary
 
 
@@ -59,7 +59,7 @@ def _drop_stdout() -> None:
 
 def _job(options: argparse.Namespace) -> Job:
     from coordinator.pipeline import Rung
-    from coordinator.session.job import Job
+    from coordinator.session.options import Job
 
     out = getattr(options, "out", None) or Path("runs") / (options.batch.resolve().name or "batch")
     return Job(
@@ -127,7 +127,7 @@ def _print_summary(summary: Summary, job: Job) -> None:
 
 def _validate(options: argparse.Namespace) -> ExitCode:
     from coordinator.runners.inventory import host_inventory
-    from coordinator.session.job import prepare
+    from coordinator.session.options import prepare
     from coordinator.session.preflight import shortages, take_census
 
     prepared = prepare(_job(options))

@@ -19,7 +19,7 @@ ROOMS = (
     "coordinator.errors", "coordinator.contract", "coordinator.pipeline",
     "coordinator.core", "coordinator.batch", "coordinator.record", "coordinator.schedule", "coordinator.runners",
     "coordinator.session", "coordinator.checkstep", "coordinator.service", "coordinator.bench",
-    "coordinator.commands", "coordinator.arguments", "coordinator.cli", "coordinator.__main__",
+    "coordinator.commands", "coordinator.cli", "coordinator.__main__",
 )  # fmt: skip
 """From the ground to the roof: a room imports from those before it."""
 

@@ -24,7 +24,7 @@ from coordinator.runners.engine import LABEL
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.workfolder import step_user
-from coordinator.session.job import Job, prepare
+from coordinator.session.options import Job, prepare
 from coordinator.session.preflight import Census, census_for, fitted
 
 _UNIT = "$unit"

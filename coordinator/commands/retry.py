@@ -15,7 +15,7 @@ from coordinator.errors import RunFolderError, UsageError
 from coordinator.record.history import History
 from coordinator.record.journal import SessionState
 from coordinator.record.runfolder import RunFolder, read_about
-from coordinator.session.job import FailedOnly, Job
+from coordinator.session.options import FailedOnly, Job
 
 
 def retry_job(run_folder: Path, step: str | None) -> Job | None:

@@ -31,7 +31,7 @@ from coordinator.runners.sweep import sweep, sweep_work
 from coordinator.schedule.executor import LocalExecutor
 from coordinator.schedule.scheduler import Plan, Scheduler
 from coordinator.session.interrupts import Interrupts
-from coordinator.session.job import Job, Prepared, prepare
+from coordinator.session.options import Job, Prepared, prepare
 from coordinator.session.preflight import (
     Census,
     Checked,

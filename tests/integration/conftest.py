@@ -16,7 +16,7 @@ import yaml
 
 from coordinator.errors import EngineError
 from coordinator.runners.engine import FOLDER_LABEL, Engine
-from coordinator.session.job import Job
+from coordinator.session.options import Job
 from coordinator.session.run import Summary, run
 from steps.setup.builder import build_image, has_inputs
 from steps.setup.context import read_context

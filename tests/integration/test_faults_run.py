@@ -24,7 +24,7 @@ import yaml
 
 from coordinator.errors import ExitCode
 from coordinator.runners.engine import FOLDER_LABEL, Engine
-from coordinator.session.job import Job
+from coordinator.session.options import Job
 from coordinator.session.run import run
 from tests.acceptance.conftest import ROOT, coordinator, start_coordinator
 from tests.integration.conftest import left_behind

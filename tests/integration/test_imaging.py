@@ -12,7 +12,7 @@ import pytest
 
 from coordinator.pipeline import Rung
 from coordinator.record.journal import Status
-from coordinator.session.job import Job
+from coordinator.session.options import Job
 from coordinator.session.run import run
 from steps.setup.images import ensure_base, ensure_step
 from tests.integration.conftest import Workshop

@@ -17,7 +17,7 @@ import yaml
 from coordinator.batch.regions import Grid
 from coordinator.errors import ExitCode
 from coordinator.pipeline import Rung
-from coordinator.session.job import Job
+from coordinator.session.options import Job
 from coordinator.session.run import run
 from tests.integration.conftest import STEPS
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from coordinator import __version__
-from coordinator.arguments import RUNGS, parser
 from coordinator.cli import COMMANDS, main
+from coordinator.commands.arguments import RUNGS, parser
 from coordinator.contract import schema
 from coordinator.errors import (
     BatchError,

@@ -11,7 +11,7 @@ import pytest
 
 from coordinator.commands.dryrun import script
 from coordinator.errors import CoordinatorError
-from coordinator.session.job import Job
+from coordinator.session.options import Job
 
 PIPELINE = """\
 name: p

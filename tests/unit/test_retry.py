@@ -13,7 +13,7 @@ from coordinator.errors import RunFolderError, UsageError
 from coordinator.pipeline import Per, Rung
 from coordinator.record.journal import Journal, SessionState, Status
 from coordinator.record.runfolder import write_json
-from coordinator.session.job import FailedOnly, Job
+from coordinator.session.options import FailedOnly, Job
 from tests.unit.builders import error, recording, step
 from tests.unit.fakes import Run
 from tests.unit.test_scheduler import failing
