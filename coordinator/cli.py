@@ -15,7 +15,7 @@ from coordinator.errors import CoordinatorError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from coordinator.commands.score import Score
-    from coordinator.session.options import Job
+    from coordinator.session.options import RunOptions
     from coordinator.session.run import Summary
 
 
@@ -57,12 +57,12 @@ def _drop_stdout() -> None:
 # -- run -------------------------------------------------------------------------------------------------
 
 
-def _job(options: argparse.Namespace) -> Job:
+def _job(options: argparse.Namespace) -> RunOptions:
     from coordinator.pipeline import Rung
-    from coordinator.session.options import Job
+    from coordinator.session.options import RunOptions
 
     out = getattr(options, "out", None) or Path("runs") / (options.batch.resolve().name or "batch")
-    return Job(
+    return RunOptions(
         batch=options.batch,
         out=out,
         pipeline=options.pipeline,
@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
     return _tell(run(job, shlex.join(["python", "-m", "coordinator", *sys.argv[1:]])), job)
 
 
-def _tell(summary: Summary, job: Job) -> ExitCode:
+def _tell(summary: Summary, job: RunOptions) -> ExitCode:
     """How it went counts, whether or not anybody reads it."""
     try:
         _print_summary(summary, job)
@@ -100,7 +100,7 @@ def _tell(summary: Summary, job: Job) -> ExitCode:
     return summary.exit_code
 
 
-def _print_summary(summary: Summary, job: Job) -> None:
+def _print_summary(summary: Summary, job: RunOptions) -> None:
     from coordinator.record.journal import Status
 
     for step in dict.fromkeys(step for step, _ in summary.counts):
@@ -223,10 +223,10 @@ def _status(options: argparse.Namespace) -> ExitCode:
 
 
 def _retry(options: argparse.Namespace) -> ExitCode:
-    from coordinator.commands.retry import retry_job
+    from coordinator.commands.retry import retry_options
     from coordinator.session.run import run
 
-    job = retry_job(options.run, options.step)
+    job = retry_options(options.run, options.step)
     if job is None:
         print("nothing has failed" + (f" at {options.step}" if options.step else ""))
         return ExitCode.DONE

@@ -24,18 +24,18 @@ from coordinator.runners.engine import LABEL
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.workfolder import step_user
-from coordinator.session.options import Job, prepare
+from coordinator.session.options import RunOptions, prepare
 from coordinator.session.preflight import Census, census_for, fitted
 
 _UNIT = "$unit"
 """Stands for the unit's folder name in a line inside a shell loop."""
 
 
-def script(job: Job) -> Iterator[str]:
+def script(options: RunOptions) -> Iterator[str]:
     """The script's lines. Raises CoordinatorError as the run itself would; the engine is not asked."""
-    prepared = prepare(job)
+    prepared = prepare(options)
     pipeline = fitted(prepared.pipeline, host_inventory())
-    folder = RunFolder(path=job.out.resolve(), batch=prepared.batch.folder)
+    folder = RunFolder(path=options.out.resolve(), batch=prepared.batch.folder)
     census = census_for(prepared.batch, pipeline, prepared.recordings())
     writer = _Script(folder, census)
     yield f"# pipeline {pipeline.name!r} over {str(prepared.batch.folder)!r}; later steps need jq"

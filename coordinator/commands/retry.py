@@ -1,6 +1,6 @@
-"""``retry --failed``: the job that tries a run's failures again, with the settings that the run itself had.
+"""``retry --failed``: a run's failures are tried again, with the options that the run itself had.
 
-A plain ``run`` tries them again, too, but also everything that is new or has changed. This job does not: recordings
+A plain ``run`` tries them again, too, but also everything that is new or has changed. This does not: recordings
 that have come since are left out, and results stay that an earlier image or earlier parameters of a step made.
 """
 
@@ -15,11 +15,11 @@ from coordinator.errors import RunFolderError, UsageError
 from coordinator.record.history import History
 from coordinator.record.journal import SessionState
 from coordinator.record.runfolder import RunFolder, read_about
-from coordinator.session.options import FailedOnly, Job
+from coordinator.session.options import FailedOnly, RunOptions
 
 
-def retry_job(run_folder: Path, step: str | None) -> Job | None:
-    """The job; None if nothing has failed (at ``step``).
+def retry_options(run_folder: Path, step: str | None) -> RunOptions | None:
+    """What to run; None if nothing has failed (at ``step``).
 
     Raises CoordinatorError for a folder that is no run's, and for a step that the run has not.
     """
@@ -35,4 +35,4 @@ def retry_job(run_folder: Path, step: str | None) -> Job | None:
     settings = read_about(run_folder).get("job")
     if settings is None:
         raise RunFolderError(f"{run_folder / 'run.json'} does not tell with which settings it ran; use `run`")
-    return replace(Job.from_settings(settings, run_folder), failed_only=FailedOnly(step))
+    return replace(RunOptions.from_settings(settings, run_folder), failed_only=FailedOnly(step))

@@ -31,7 +31,7 @@ from coordinator.runners.sweep import sweep, sweep_work
 from coordinator.schedule.executor import LocalExecutor
 from coordinator.schedule.scheduler import Plan, Scheduler
 from coordinator.session.interrupts import Interrupts
-from coordinator.session.options import Job, Prepared, prepare
+from coordinator.session.options import Prepared, RunOptions, prepare
 from coordinator.session.preflight import (
     Census,
     Checked,
@@ -78,13 +78,13 @@ class Summary:
         return ExitCode.SOME_FAILED if self.failed else ExitCode.DONE
 
 
-def run(job: Job, command: str) -> Summary:
-    """Runs the job to its end, or to the end of what was running when it was interrupted.
+def run(options: RunOptions, command: str) -> Summary:
+    """Runs what was asked for to its end, or to the end of what was running when it was interrupted.
 
     Raises CoordinatorError for everything that keeps it from starting.
     """
     started, since = time.time(), time.monotonic()
-    prepared = prepare(job)
+    prepared = prepare(options)
     with ExitStack() as stack:
         ready = _preflight(prepared, stack)
         folder = ready.folder
@@ -129,13 +129,13 @@ def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:
     with problems.collected():
         if needs_engine(prepared.pipeline):
             engine = stack.enter_context(closing(Engine()))
-    folder = RunFolder(path=prepared.job.out.resolve(), batch=prepared.batch.folder)
+    folder = RunFolder(path=prepared.options.out.resolve(), batch=prepared.batch.folder)
     with problems.collected():
         notes.append(check_folder(folder.path))
     with problems.collected():
         prepared.batch.check()
         census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
-    image_of = partial(_image, engine, pull=prepared.job.pull) if engine else None
+    image_of = partial(_image, engine, pull=prepared.options.pull) if engine else None
     checked = check(prepared.pipeline, image_of, inventory, problems)
     problems.tell()
     return Ready(
@@ -176,7 +176,7 @@ def _note_session(journal: Journal, ready: Ready, command: str, started: float) 
     steps = [step.name for step in prepared.pipeline.steps]
     journal.set_fact("started", repr(started))
     journal.set_fact("steps", json.dumps(steps))
-    if prepared.job.failed_only is not None:
+    if prepared.options.failed_only is not None:
         # A run that was interrupted has regions that are not complete yet: all of it goes on.
         if journal.fact("covered") == "yes":
             prepared = replace(prepared, known=journal.knows)
@@ -209,9 +209,9 @@ def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -
     """Runs the scheduler to its end; True if nothing is left to do."""
     prepared, checked, inventory, folder = ready.prepared, ready.checked, ready.inventory, ready.folder
     census, steps = ready.census, checked.pipeline.steps
-    jobs = prepared.job.jobs or _concurrency(checked.pipeline, inventory)
+    jobs = prepared.options.jobs or _concurrency(checked.pipeline, inventory)
     run_id = str(journal.fact("run_id"))
-    earlier, failed_only = _forms(journal, checked), prepared.job.failed_only
+    earlier, failed_only = _forms(journal, checked), prepared.options.failed_only
     plan = Plan(
         steps=steps,
         image_ids=checked.image_ids,
@@ -219,7 +219,7 @@ def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -
         census=census.by_region,
         earlier=earlier if failed_only else {},
         only=failed_only.step if failed_only else None,
-        hash_inputs=prepared.job.hash_inputs,
+        hash_inputs=prepared.options.hash_inputs,
     )
     tasks_of_first = census.total if steps[0].per is Per.ITEM else None
     with (
@@ -317,7 +317,7 @@ def _about(ready: Ready, command: str) -> dict[str, object]:
             "gpus": [gpu.uuid for gpu in inventory.gpus],
         },
         "command": command,
-        "job": prepared.job.settings(),
+        "job": prepared.options.settings(),
         "process": os.getpid(),
     }
 
