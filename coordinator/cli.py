@@ -126,9 +126,10 @@ def _print_summary(summary: Summary, job: RunOptions) -> None:
 
 
 def _validate(options: argparse.Namespace) -> ExitCode:
+    from coordinator.batch.census import take_census
     from coordinator.runners.inventory import host_inventory
     from coordinator.session.options import prepare
-    from coordinator.session.preflight import shortages, take_census
+    from coordinator.session.preflight import shortages
 
     prepared = prepare(_job(options))
     batch, pipeline = prepared.batch, prepared.pipeline

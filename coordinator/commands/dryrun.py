@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from coordinator.batch.census import Census, census_for
 from coordinator.batch.folder import WORK_MOUNT, BadRecording, Recording, unit_folder
 from coordinator.contract import Json, Request
 from coordinator.core.resources import Grant, Ledger
@@ -25,7 +26,7 @@ from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.workfolder import step_user
 from coordinator.session.options import RunOptions, prepare
-from coordinator.session.preflight import Census, census_for, fitted
+from coordinator.session.preflight import fitted
 
 _UNIT = "$unit"
 """Stands for the unit's folder name in a line inside a shell loop."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator import __version__
+from coordinator.batch.census import Census, census_for
 from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory, Ledger
 from coordinator.errors import ExitCode, RunFolderError
@@ -32,15 +33,7 @@ from coordinator.schedule.executor import LocalExecutor
 from coordinator.schedule.scheduler import Plan, Scheduler
 from coordinator.session.interrupts import Interrupts
 from coordinator.session.options import Prepared, RunOptions, prepare
-from coordinator.session.preflight import (
-    Census,
-    Checked,
-    Problems,
-    census_for,
-    check,
-    check_folder,
-    needs_engine,
-)
+from coordinator.session.preflight import Checked, Problems, check, check_folder, needs_engine
 from coordinator.session.progress import Progress, tell
 
 _NAMED_FAILURES = 20
