@@ -65,11 +65,8 @@ _KILLS = (
 
 
 class Status(StrEnum):
-    """The states of a task. A row of the journal holds only the last three; the others are on their way."""
+    """How a task has ended; one that has not has no row in the journal."""
 
-    PENDING = "pending"
-    READY = "ready"
-    RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
