@@ -32,7 +32,7 @@ _FEW_FILES, _FEW_PROCESSES = 1024, 512
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
-class State(StrEnum):
+class Severity(StrEnum):
     """How something is."""
 
     OK = "OK"
@@ -44,32 +44,32 @@ class State(StrEnum):
 class Note:
     """One thing that was looked at: how it is, and what to do if it is not well."""
 
-    state: State
+    severity: Severity
     topic: str
     said: str
     todo: str = ""
 
     def lines(self) -> Iterator[str]:
-        yield f"{self.state:8} {self.topic:10} {self.said}"
+        yield f"{self.severity:8} {self.topic:10} {self.said}"
         if self.todo:
             yield f"{'':20}-> {self.todo}"
 
 
 def ok(topic: str, said: str) -> Note:
-    return Note(state=State.OK, topic=topic, said=said)
+    return Note(severity=Severity.OK, topic=topic, said=said)
 
 
 def warning(topic: str, said: str, todo: str) -> Note:
-    return Note(state=State.WARNING, topic=topic, said=said, todo=todo)
+    return Note(severity=Severity.WARNING, topic=topic, said=said, todo=todo)
 
 
 def problem(topic: str, said: str, todo: str) -> Note:
-    return Note(state=State.PROBLEM, topic=topic, said=said, todo=todo)
+    return Note(severity=Severity.PROBLEM, topic=topic, said=said, todo=todo)
 
 
 def exit_code(notes: list[Note]) -> ExitCode:
     """0 unless there is a problem."""
-    return ExitCode.SOME_FAILED if any(note.state is State.PROBLEM for note in notes) else ExitCode.DONE
+    return ExitCode.SOME_FAILED if any(note.severity is Severity.PROBLEM for note in notes) else ExitCode.DONE
 
 
 def examine(pipeline: Pipeline, out: Path) -> Iterator[Note]:

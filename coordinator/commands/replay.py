@@ -33,8 +33,8 @@ _FILES = "files"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
-    """A failed task with all that is needed to run it again; ``image_ref`` may be an image's id."""
+class FailedAttempt:
+    """A task that failed, with all that is needed to run it again; ``image_ref`` may be an image's id."""
 
     folder: RunFolder
     request: Request
@@ -42,7 +42,7 @@ class Failure:
     image_ref: str
 
 
-def find(run_folder: Path, task: str) -> Failure:
+def find(run_folder: Path, task: str) -> FailedAttempt:
     """The failed task ``task`` of a run. Raises CoordinatorError if there is none, or too little is known of it."""
     about = read_about(run_folder)
     folder = RunFolder(path=run_folder.resolve(), batch=Path(about["batch"]["folder"]))
@@ -57,10 +57,10 @@ def find(run_folder: Path, task: str) -> Failure:
         )
     step = steps[request.step]
     pinned = about["images"].get(step.name, {}).get("id")
-    return Failure(folder=folder, request=request, step=step, image_ref=pinned or step.image_ref)
+    return FailedAttempt(folder=folder, request=request, step=step, image_ref=pinned or step.image_ref)
 
 
-def replay(engine: Engine, failure: Failure, live: Live) -> Verdict:
+def replay(engine: Engine, failure: FailedAttempt, live: Live) -> Verdict:
     """Runs it. Raises CoordinatorError if that cannot be done here."""
     inventory = host_inventory()
     step = failure.step.model_copy(update={"resources": fit(failure.step.resources, inventory)})
@@ -75,7 +75,7 @@ def replay(engine: Engine, failure: Failure, live: Live) -> Verdict:
         return run_once(engine, task, failure.folder, owner=own, live=live)
 
 
-def _image(engine: Engine, failure: Failure) -> str:
+def _image(engine: Engine, failure: FailedAttempt) -> str:
     try:
         return engine.image(failure.image_ref).id
     except CoordinatorError as error:
