@@ -1,10 +1,11 @@
-"""Whether this machine can run pipelines: engine, GPUs, disk, limits, images, leftovers; and what to do.
+"""``doctor``: whether this machine can run pipelines: engine, GPUs, disk, limits, images, leftovers; and what to do.
 
 Nothing is changed. Every finding is a value; the functions that judge take plain facts.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import shutil
@@ -15,10 +16,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from coordinator.commands.arguments import add_pipeline
 from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory
 from coordinator.errors import CoordinatorError, EngineError, ExitCode
-from coordinator.pipeline import Pipeline, Rung
+from coordinator.pipeline import Pipeline, Rung, load_pipeline
 from coordinator.record.runfolder import owner
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine, ImageFacts
@@ -30,6 +32,19 @@ _LITTLE_DISK, _FULL_DISK = 10 * _GIB, _GIB
 _LITTLE_INODES = 100_000
 _FEW_FILES, _FEW_PROCESSES = 1024, 512
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_pipeline(parser)
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where runs are to lie")
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    notes = []
+    for note in examine(load_pipeline(options.pipeline), options.out):
+        print("\n".join(note.lines()), flush=True)
+        notes.append(note)
+    return exit_code(notes)
 
 
 class Severity(StrEnum):

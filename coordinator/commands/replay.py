@@ -5,21 +5,23 @@ The journal, the results and the evidence stay as they are; what the step writes
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import secrets
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from coordinator.batch.folder import WORK_MOUNT, unit_folder
-from coordinator.contract import Request, decode
+from coordinator.contract import Request, Success, decode
 from coordinator.core.resources import Ledger, fit, shortage
 from coordinator.core.tasks import StepTask
-from coordinator.errors import CoordinatorError, RunFolderError, UsageError
+from coordinator.errors import CoordinatorError, ExitCode, RunFolderError, UsageError
 from coordinator.pipeline import Pipeline, Step
 from coordinator.record.runfolder import REPLAY, RunFolder, read_about, remove_tree
 from coordinator.runners.engine import Engine
@@ -30,6 +32,31 @@ from coordinator.runners.stream import Live
 _NAMED = 20
 """Failed tasks that are listed where one is asked for that is not there."""
 _FILES = "files"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "exit codes: 0 a valid response, 1 none, 2 wrong usage, 130 interrupted"
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("task", metavar="TASK", help="as failures name it, for example detect/a.jpg")
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    failure = find(options.run, options.task)
+    with closing(Engine()) as engine:
+        verdict = replay(engine, failure, _pass_on)
+    sys.stdout.flush()
+    ended = f"exit code {verdict.exit_code}, {verdict.seconds:.1f} s"
+    if isinstance(verdict.result, Success):
+        print(f"coordinator: a valid response, {len(verdict.result.items)} items ({ended})", file=sys.stderr)
+        return ExitCode.DONE
+    print(f"coordinator: {verdict.result.kind}: {verdict.result.message} ({ended})", file=sys.stderr)
+    return ExitCode.SOME_FAILED
+
+
+def _pass_on(is_stderr: bool, data: bytes) -> None:
+    stream = (sys.stderr if is_stderr else sys.stdout).buffer
+    stream.write(data)
+    stream.flush()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,16 +6,33 @@ that have come since are left out, and results stay that an earlier image or ear
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from coordinator.errors import RunFolderError, UsageError
+from coordinator.commands.running import run_and_tell
+from coordinator.errors import EXIT_CODES, ExitCode, RunFolderError, UsageError
 from coordinator.record.history import History
 from coordinator.record.journal import SessionState
 from coordinator.record.runfolder import RunFolder, read_about
 from coordinator.session.options import FailedOnly, RunOptions
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXIT_CODES
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--failed", action="store_true", required=True, help="the failed tasks")
+    parser.add_argument("--step", metavar="STEP", help="only those of STEP; the others stay failed")
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    wanted = retry_options(options.run, options.step)
+    if wanted is not None:
+        return run_and_tell(wanted)
+    print("nothing has failed" + (f" at {options.step}" if options.step else ""))
+    return ExitCode.DONE
 
 
 def retry_options(run_folder: Path, step: str | None) -> RunOptions | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import time
@@ -11,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from coordinator.contract import Json
+from coordinator.errors import ExitCode
 from coordinator.record.history import Attempts, History, Tally
 from coordinator.record.journal import BATCH, FailedTask, SessionState, Status
 from coordinator.record.runfolder import Owner, RunFolder, owner
@@ -19,6 +21,17 @@ _EXAMPLES = 3
 _VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S+|\d+(\.\d+)?")
 """What differs between messages of one reason: names, paths, numbers."""
 _NOTHING = Tally(now=0, before=0)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    report = status(options.run)
+    print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(lines(report)))
+    return ExitCode.DONE
 
 
 class RunState(StrEnum):
