@@ -9,9 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from coordinator import __version__
 from coordinator.commands.streams import drop_stdout, open_missing_streams
@@ -30,8 +29,7 @@ class Command(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A command in the list of all: what it is for, in a line, and its module."""
 
     help: str
