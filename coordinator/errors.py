@@ -17,6 +17,10 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+EXIT_CODES = "exit codes: 0 all done, 1 some items failed, 2 wrong usage or preflight, 130 interrupted"
+"""The same for a reader."""
+
+
 class CoordinatorError(Exception):
     """The command cannot go on; the message says what, where and what to do."""
 

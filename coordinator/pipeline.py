@@ -9,6 +9,7 @@ from importlib import resources as package_files
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -167,8 +168,6 @@ class Pipeline(_Spec):
 
 def load_pipeline(name_or_file: str) -> Pipeline:
     """A built-in pipeline by name, or one from a YAML file. Raises PipelineError that names every fault."""
-    import yaml
-
     try:
         document = yaml.safe_load(_read(name_or_file))
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -7,6 +7,7 @@ that it holds for every new line.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ ROOMS = (
     "coordinator.errors", "coordinator.contract", "coordinator.pipeline",
     "coordinator.core", "coordinator.batch", "coordinator.record", "coordinator.schedule", "coordinator.runners",
     "coordinator.session", "coordinator.checkstep", "coordinator.service", "coordinator.bench",
-    "coordinator.commands", "coordinator.arguments", "coordinator.cli", "coordinator.__main__",
+    "coordinator.commands", "coordinator.cli", "coordinator.__main__",
 )  # fmt: skip
 """From the ground to the roof: a room imports from those before it."""
+
+_DOTTED = re.compile(r"\w+(\.\w+)+")
 
 MAX_FILE, MAX_CLASS, MAX_FUNCTION = 300, 200, 50
 """Lines."""
@@ -50,8 +53,12 @@ def nodes(path: Path) -> tuple[ast.AST, ...]:
 
 @cache
 def imported(path: Path) -> frozenset[str]:
-    """Dotted names of all imports in a file, those inside of functions too; relative ones are not used here."""
-    return frozenset(_imported(path))
+    """Dotted names of all imports in a file, those inside of functions too; relative ones are not used here.
+
+    In a file that imports by name (``import_module``), every text that is a dotted name counts as imported.
+    """
+    found = frozenset(_imported(path))
+    return found | frozenset(_dotted_texts(path)) if "importlib.import_module" in found else found
 
 
 def _imported(path: Path) -> Iterator[str]:
@@ -61,6 +68,23 @@ def _imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _dotted_texts(path: Path) -> Iterator[str]:
+    for node in nodes(path):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+            yield node.value
+
+
+def late(path: Path) -> Iterator[tuple[str, str]]:
+    """The imports inside of functions: each function's name, and what it imports."""
+    for node in nodes(path):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Import):
+                    yield from ((node.name, alias.name) for alias in inner.names)
+                elif isinstance(inner, ast.ImportFrom):
+                    yield node.name, str(inner.module)
 
 
 def module(path: Path) -> str:
@@ -152,6 +176,7 @@ def report() -> Iterator[str]:
     yield f"arrows between rooms     {sum(map(len, between.values()))}"
     yield f"circles between rooms    {len(circles(between))}"
     yield f"circles between modules  {len(circles(modules(sources('coordinator', 'steps', 'images'))))}"
+    yield f"imports in functions     {sum(len(list(late(path))) for path in sources('coordinator'))}"
     yield f"arrows upwards           {len(upwards(between))}"
     for low, high in upwards(between):
         yield f"  {low} -> {high}"

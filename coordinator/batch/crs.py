@@ -1,12 +1,10 @@
-"""The batch's projected coordinate reference system, and its way to WGS84 and back.
-
-pyproj takes a tenth of a second to load, and a batch without positions never needs it: it is imported late.
-"""
+"""The batch's projected coordinate reference system, and its way to WGS84 and back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from coordinator.contract import Json
@@ -27,12 +25,10 @@ class Projection:
     @classmethod
     def named(cls, name: str) -> Projection:
         """Raises BatchError for a CRS that is unknown, or not projected in metres."""
-        from pyproj.exceptions import CRSError
-
         projection = cls(name)
         try:
             crs = projection._crs
-        except CRSError as error:
+        except _load_pyproj().exceptions.CRSError as error:
             raise BatchError(f"crs {name!r} is not known: {error}") from error
         if not crs.is_projected or any(axis.unit_conversion_factor != 1.0 for axis in crs.axis_info[:2]):
             raise BatchError(f"crs {name!r} is not a projected CRS in metres; name one such as EPSG:28992")
@@ -46,15 +42,12 @@ class Projection:
 
     @cached_property
     def _crs(self) -> CRS:
-        from pyproj import CRS
-
-        return CRS.from_user_input(self.name)
+        crs: CRS = _load_pyproj().CRS.from_user_input(self.name)
+        return crs
 
     @cached_property
     def _to_wgs84(self) -> Transformer:
-        from pyproj import Transformer
-
-        return Transformer.from_crs(self._crs, _WGS84, always_xy=True)
+        return _transformer(self._crs, _WGS84)
 
     def to_wgs84(self, x: float, y: float) -> tuple[float, float]:
         """(longitude, latitude) in degrees."""
@@ -68,17 +61,13 @@ class Projection:
 
     def convergence(self, longitude: float, latitude: float) -> float:
         """Degrees from true north to grid north, clockwise positive: grid heading = true heading - convergence."""
-        from pyproj import Proj
-
-        return float(Proj(self._crs).get_factors(longitude, latitude).meridian_convergence)
+        return float(_load_pyproj().Proj(self._crs).get_factors(longitude, latitude).meridian_convergence)
 
     def geometry_from(self, geometry: Json, source: Projection | None) -> Json:
         """A GeoJSON (multi)polygon from ``source`` (WGS84 if None) in this CRS."""
-        from pyproj import Transformer
-
         if source == self:
             return geometry
-        turn = Transformer.from_crs(source._crs if source else _WGS84, self._crs, always_xy=True)
+        turn = _transformer(source._crs if source else _WGS84, self._crs)
 
         def walk(value: Any) -> Any:
             if isinstance(value[0], int | float):
@@ -86,3 +75,16 @@ class Projection:
             return [walk(part) for part in value]
 
         return {"type": geometry["type"], "coordinates": walk(geometry["coordinates"])}
+
+
+def _transformer(source: CRS | str, target: CRS | str) -> Transformer:
+    """Takes and gives x before y, longitude before latitude, whatever the CRS says of its axes."""
+    transformer: Transformer = _load_pyproj().Transformer.from_crs(source, target, always_xy=True)
+    return transformer
+
+
+def _load_pyproj() -> ModuleType:
+    """Late, because it takes a tenth of all the time to load, and a batch without positions never needs it."""
+    import pyproj
+
+    return pyproj

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, UnidentifiedImageError
+
 from coordinator.contract import Json
 
 MAX_PIXELS = 250_000_000
@@ -75,8 +77,6 @@ def read(path: Path) -> Header | str:
 
 
 def _read(path: Path) -> Header | str:
-    from PIL import Image, UnidentifiedImageError
-
     # Pillow's own, lower limit only warns and would refuse large panoramas; ours is checked below.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     with warnings.catch_warnings():
@@ -128,8 +128,6 @@ def _header(image: Any, path: Path, width: int, height: int) -> Header:
 
 def _exif(image: Any, path: Path) -> Any:
     """The EXIF block by which OpenCV turns the image: of a PNG its eXIf chunk, wherever that stands."""
-    from PIL import Image
-
     if image.format != "PNG":
         return image.getexif()
     # Pillow would decode all pixels to look behind them, and takes a text chunk for EXIF as well.

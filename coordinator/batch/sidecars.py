@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from coordinator.batch.crs import Projection
@@ -75,8 +76,6 @@ class BatchFile(_Config):
 
 def read_config(path: Path) -> BatchFile:
     """``batch.yaml``, or the defaults if there is none. Raises BatchError that says what is wrong, and where."""
-    import yaml
-
     if not path.is_file():
         return BatchFile()
     try:
@@ -96,8 +95,6 @@ def read_config(path: Path) -> BatchFile:
 
 def _refuse_bomb(path: Path, text: bytes) -> None:
     """A few lines of YAML, aliases of aliases or deep nesting, can stand for more than memory and time hold."""
-    import yaml
-
     depth = 0
     for event in yaml.parse(text):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

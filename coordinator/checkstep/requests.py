@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 from pydantic import Field, ValidationError
 
 from coordinator.batch.folder import open_batch
@@ -86,10 +88,6 @@ def question(batch: Path, *, request: str | None, item: str | None, params: str 
 
 def make_batch(folder: Path) -> None:
     """A batch of one small photograph that every user can read."""
-    # Loaded when it is needed: most of a command's time to start would be theirs.
-    import cv2
-    import numpy as np
-
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
     rows, columns = np.mgrid[0:_HEIGHT, 0:_WIDTH]

@@ -1,10 +1,11 @@
-"""Whether this machine can run pipelines: engine, GPUs, disk, limits, images, leftovers; and what to do.
+"""``doctor``: whether this machine can run pipelines: engine, GPUs, disk, limits, images, leftovers; and what to do.
 
 Nothing is changed. Every finding is a value; the functions that judge take plain facts.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import shutil
@@ -15,10 +16,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from coordinator.commands.arguments import add_pipeline
 from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory
 from coordinator.errors import CoordinatorError, EngineError, ExitCode
-from coordinator.pipeline import Pipeline, Rung
+from coordinator.pipeline import Pipeline, Rung, load_pipeline
 from coordinator.record.lock import owner
 from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine, ImageFacts
@@ -32,7 +34,20 @@ _FEW_FILES, _FEW_PROCESSES = 1024, 512
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
-class State(StrEnum):
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_pipeline(parser)
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where runs are to lie")
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    notes = []
+    for note in examine(load_pipeline(options.pipeline), options.out):
+        print("\n".join(note.lines()), flush=True)
+        notes.append(note)
+    return exit_code(notes)
+
+
+class Severity(StrEnum):
     """How something is."""
 
     OK = "OK"
@@ -44,32 +59,32 @@ class State(StrEnum):
 class Note:
     """One thing that was looked at: how it is, and what to do if it is not well."""
 
-    state: State
+    severity: Severity
     topic: str
     said: str
     todo: str = ""
 
     def lines(self) -> Iterator[str]:
-        yield f"{self.state:8} {self.topic:10} {self.said}"
+        yield f"{self.severity:8} {self.topic:10} {self.said}"
         if self.todo:
             yield f"{'':20}-> {self.todo}"
 
 
 def ok(topic: str, said: str) -> Note:
-    return Note(state=State.OK, topic=topic, said=said)
+    return Note(severity=Severity.OK, topic=topic, said=said)
 
 
 def warning(topic: str, said: str, todo: str) -> Note:
-    return Note(state=State.WARNING, topic=topic, said=said, todo=todo)
+    return Note(severity=Severity.WARNING, topic=topic, said=said, todo=todo)
 
 
 def problem(topic: str, said: str, todo: str) -> Note:
-    return Note(state=State.PROBLEM, topic=topic, said=said, todo=todo)
+    return Note(severity=Severity.PROBLEM, topic=topic, said=said, todo=todo)
 
 
 def exit_code(notes: list[Note]) -> ExitCode:
     """0 unless there is a problem."""
-    return ExitCode.SOME_FAILED if any(note.state is State.PROBLEM for note in notes) else ExitCode.DONE
+    return ExitCode.SOME_FAILED if any(note.severity is Severity.PROBLEM for note in notes) else ExitCode.DONE
 
 
 def examine(pipeline: Pipeline, out: Path) -> Iterator[Note]:

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from coordinator.batch.census import Census, census_for
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.contract import Json, Request
 from coordinator.core.paths import WORK_MOUNT, unit_folder
@@ -26,18 +27,18 @@ from coordinator.runners.engine import LABEL
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.workfolder import step_user
-from coordinator.session.job import Job, prepare
-from coordinator.session.preflight import Census, census_for, fitted
+from coordinator.session.options import RunOptions, prepare
+from coordinator.session.preflight import fitted
 
 _UNIT = "$unit"
 """Stands for the unit's folder name in a line inside a shell loop."""
 
 
-def script(job: Job) -> Iterator[str]:
+def script(options: RunOptions) -> Iterator[str]:
     """The script's lines. Raises CoordinatorError as the run itself would; the engine is not asked."""
-    prepared = prepare(job)
+    prepared = prepare(options)
     pipeline = fitted(prepared.pipeline, host_inventory())
-    folder = RunFolder(job.out.resolve())
+    folder = RunFolder(options.out.resolve())
     census = census_for(prepared.batch, pipeline, prepared.recordings())
     writer = _Script(folder.path, folder.files(prepared.batch.folder), census)
     yield f"# pipeline {pipeline.name!r} over {str(prepared.batch.folder)!r}; later steps need jq"

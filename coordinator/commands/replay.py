@@ -5,21 +5,23 @@ The journal, the results and the evidence stay as they are; what the step writes
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import secrets
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from coordinator.contract import Request, decode
+from coordinator.contract import Request, Success, decode
 from coordinator.core.paths import REPLAY, WORK_MOUNT
 from coordinator.core.resources import Ledger, fit, shortage
 from coordinator.core.tasks import StepTask
-from coordinator.errors import CoordinatorError, RunFolderError, UsageError
+from coordinator.errors import CoordinatorError, ExitCode, RunFolderError, UsageError
 from coordinator.pipeline import Pipeline, Step
 from coordinator.record.disk import remove_tree
 from coordinator.record.lock import locked
@@ -34,9 +36,34 @@ _NAMED = 20
 _FILES = "files"
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "exit codes: 0 a valid response, 1 none, 2 wrong usage, 130 interrupted"
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("task", metavar="TASK", help="as failures name it, for example detect/a.jpg")
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    failure = find(options.run, options.task)
+    with closing(Engine()) as engine:
+        verdict = replay(engine, failure, _pass_on)
+    sys.stdout.flush()
+    ended = f"exit code {verdict.exit_code}, {verdict.seconds:.1f} s"
+    if isinstance(verdict.result, Success):
+        print(f"coordinator: a valid response, {len(verdict.result.items)} items ({ended})", file=sys.stderr)
+        return ExitCode.DONE
+    print(f"coordinator: {verdict.result.kind}: {verdict.result.message} ({ended})", file=sys.stderr)
+    return ExitCode.SOME_FAILED
+
+
+def _pass_on(is_stderr: bool, data: bytes) -> None:
+    stream = (sys.stderr if is_stderr else sys.stdout).buffer
+    stream.write(data)
+    stream.flush()
+
+
 @dataclass(frozen=True, kw_only=True)
-class Failure:
-    """A failed task with all that is needed to run it again; ``image_ref`` may be an image's id."""
+class FailedAttempt:
+    """A task that failed, with all that is needed to run it again; ``image_ref`` may be an image's id."""
 
     folder: RunFolder
     batch: Path
@@ -45,7 +72,7 @@ class Failure:
     image_ref: str
 
 
-def find(run_folder: Path, task: str) -> Failure:
+def find(run_folder: Path, task: str) -> FailedAttempt:
     """The failed task ``task`` of a run. Raises CoordinatorError if there is none, or too little is known of it."""
     folder = RunFolder(run_folder.resolve())
     about = RunFolder(run_folder).read_about()
@@ -61,10 +88,11 @@ def find(run_folder: Path, task: str) -> Failure:
     step = steps[request.step]
     pinned = about["images"].get(step.name, {}).get("id")
     batch = Path(about["batch"]["folder"])
-    return Failure(folder=folder, batch=batch, request=request, step=step, image_ref=pinned or step.image_ref)
+    image_ref = pinned or step.image_ref
+    return FailedAttempt(folder=folder, batch=batch, request=request, step=step, image_ref=image_ref)
 
 
-def replay(engine: Engine, failure: Failure, live: Live) -> Verdict:
+def replay(engine: Engine, failure: FailedAttempt, live: Live) -> Verdict:
     """Runs it. Raises CoordinatorError if that cannot be done here."""
     inventory = host_inventory()
     step = failure.step.model_copy(update={"resources": fit(failure.step.resources, inventory)})
@@ -79,7 +107,7 @@ def replay(engine: Engine, failure: Failure, live: Live) -> Verdict:
         return run_once(engine, task, grant, failure.folder.files(failure.batch), owner=own, live=live)
 
 
-def _image(engine: Engine, failure: Failure) -> str:
+def _image(engine: Engine, failure: FailedAttempt) -> str:
     try:
         return engine.image(failure.image_ref).id
     except CoordinatorError as error:

@@ -1,7 +1,8 @@
-"""How well a run's objects agree with a truth: one-to-one matching within a radius, closest pairs first."""
+"""``score``: how well a run's objects agree with a truth: one-to-one matching within a radius, closest pairs first."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import statistics
@@ -11,9 +12,37 @@ from pathlib import Path
 
 from coordinator.batch.crs import Projection
 from coordinator.contract import Json
-from coordinator.errors import UsageError
+from coordinator.errors import ExitCode, UsageError
+from coordinator.record.results import OBJECTS_GEOJSON
 
 Position = tuple[float, float, float | None]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("truth", type=Path, metavar="TRUTH.geojson")
+    parser.add_argument(
+        "--radius", type=_metres, default=1.0, metavar="METRES", help="matching radius (default: 1)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def _metres(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length in metres")
+    return value
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    found, projection = read_placed(options.run / OBJECTS_GEOJSON)
+    true, _ = read_placed(options.truth, projection)
+    score = match(found, true, options.radius)
+    print(json.dumps(score.as_json(), indent=2) if options.json else "\n".join(_lines(score)))
+    return ExitCode.DONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,3 +171,23 @@ def _distance(a: Position, b: Position) -> float:
     if a[2] is None or b[2] is None:
         return math.dist(a[:2], b[:2])
     return math.dist((a[0], a[1], a[2]), (b[0], b[1], b[2]))
+
+
+def _lines(score: Score) -> list[str]:
+    return [
+        f"objects             {score.found} found, {score.true} true",
+        f"matched             {len(score.matches)} within {score.radius:g} m",
+        f"precision           {_ratio_text(score.precision)}",
+        f"recall              {_ratio_text(score.recall)}",
+        f"F1                  {_ratio_text(score.f1)}",
+        f"position error      mean {_metres_text(score.mean_error)}, median {_metres_text(score.median_error)}",
+        f"category accuracy   {_ratio_text(score.category_accuracy)}",
+    ]
+
+
+def _ratio_text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _metres_text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f} m"

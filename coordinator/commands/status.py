@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -10,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from coordinator.contract import Json
+from coordinator.errors import ExitCode
 from coordinator.record.facts import SessionState
 from coordinator.record.history import Attempts, History, Tally
 from coordinator.record.journal import BATCH, FailedTask, Status
@@ -22,7 +25,18 @@ _VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S+|\d+(\.\d+)?")
 _NOTHING = Tally(now=0, before=0)
 
 
-class State(StrEnum):
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    report = status(options.run)
+    print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(lines(report)))
+    return ExitCode.DONE
+
+
+class RunState(StrEnum):
     """What is going on in a run folder."""
 
     AT_WORK = "at work"
@@ -63,14 +77,14 @@ class Reason:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class RunStatus:
     """Everything ``status`` tells. ``last`` is when the last attempt ended; times are seconds since the epoch."""
 
     folder: Path
     run_id: str | None
     batch: str | None
     session: int
-    state: State
+    state: RunState
     owner: Owner | None
     started: float | None
     last: float | None
@@ -98,7 +112,7 @@ class Report:
         }
 
 
-def status(run_folder: Path) -> Report:
+def status(run_folder: Path) -> RunStatus:
     """Reads a run's status; nothing is changed. Raises RunFolderError for what is no run folder."""
     at_work = owner(run_folder)
     with History(RunFolder(run_folder).journal) as history:
@@ -106,7 +120,7 @@ def status(run_folder: Path) -> Report:
         facts = history.facts
         state = _state(at_work, facts.session_state)
         reasons = grouped(history.failures())
-        return Report(
+        return RunStatus(
             folder=run_folder,
             run_id=facts.run_id,
             batch=facts.batch,
@@ -138,13 +152,13 @@ def grouped(failures: Iterable[FailedTask]) -> tuple[Reason, ...]:
     return tuple(sorted(groups.values(), key=lambda reason: -reason.count))
 
 
-def _state(at_work: Owner | None, noted: SessionState | None) -> State:
+def _state(at_work: Owner | None, noted: SessionState | None) -> RunState:
     if at_work is not None:
-        return State.AT_WORK
+        return RunState.AT_WORK
     if noted is None:
-        return State.ENDED
-    return {SessionState.COMPLETE: State.COMPLETE, SessionState.INTERRUPTED: State.INTERRUPTED}.get(
-        noted, State.DIED
+        return RunState.ENDED
+    return {SessionState.COMPLETE: RunState.COMPLETE, SessionState.INTERRUPTED: RunState.INTERRUPTED}.get(
+        noted, RunState.DIED
     )
 
 
@@ -169,19 +183,19 @@ def _steps(history: History, attempts: dict[str, Attempts]) -> Iterator[StepStat
             )
 
 
-def _proceed(run_folder: Path, history: History, state: State, *, failed: bool) -> str | None:
-    if state is State.AT_WORK:
+def _proceed(run_folder: Path, history: History, state: RunState, *, failed: bool) -> str | None:
+    if state is RunState.AT_WORK:
         return None
     facts = history.facts
     if facts.covered:
-        is_left = failed or state is not State.COMPLETE
+        is_left = failed or state is not RunState.COMPLETE
         return f"python -m coordinator retry --failed {run_folder}" if is_left else None
     if facts.command and facts.directory:
         return f"(cd {facts.directory} && {facts.command})"
     return "the command that it was started with"
 
 
-def lines(report: Report) -> Iterator[str]:
+def lines(report: RunStatus) -> Iterator[str]:
     """The report for a reader."""
     yield f"run         {report.folder}  (id {report.run_id or '-'}, session {report.session})"
     yield f"batch       {report.batch or '-'}, {report.recordings} recordings taken in"
@@ -199,12 +213,12 @@ def lines(report: Report) -> Iterator[str]:
         yield f"continue    {report.proceed}"
 
 
-def _told(report: Report) -> str:
+def _told(report: RunStatus) -> str:
     began = f", begun {_clock(report.started)}" if report.started else ""
     last = f", last attempt ended {_clock(report.last)}" if report.last else ""
-    if report.state is State.AT_WORK:
+    if report.state is RunState.AT_WORK:
         return f"at work: {report.owner}{last}"
-    died = " before its end" if report.state is State.DIED else ""
+    died = " before its end" if report.state is RunState.DIED else ""
     return f"{report.state}{died}{began}{last}"
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from coordinator import __version__
 from coordinator.batch.imageheader import MAX_BYTES
 from coordinator.contract import ErrorKind, TaskError
-
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
 
 _FETCH_SILENCE, _FETCH_TIMEOUT = 60.0, 600.0
 """Seconds without a byte, and for a whole image."""
@@ -24,11 +24,6 @@ _CHUNK = 1024 * 1024
 
 def fetch(url: str, path: Path, cancelled: threading.Event) -> TaskError | None:
     """Brings the file behind ``url`` to ``path``, whole or not at all; says why if it could not."""
-    # Loaded for those batches only that name images by URL.
-    import http.client
-    import urllib.error
-    import urllib.request
-
     aside = path.with_name(f".{path.name}.part")
     request = urllib.request.Request(url, headers={"User-Agent": f"coordinator/{__version__}"})
     try:
@@ -54,7 +49,7 @@ def fetch(url: str, path: Path, cancelled: threading.Event) -> TaskError | None:
     return None
 
 
-def _copy(source: HTTPResponse, target: BinaryIO, cancelled: threading.Event) -> TaskError | None:
+def _copy(source: http.client.HTTPResponse, target: BinaryIO, cancelled: threading.Event) -> TaskError | None:
     """Copies what comes until it ends, is too much, takes too long or is wanted no more."""
     deadline = time.monotonic() + _FETCH_TIMEOUT
     while data := source.read1(_CHUNK):

@@ -9,6 +9,11 @@ from pathlib import Path
 
 from coordinator.core.resources import Gpu, Inventory
 
+try:
+    import pynvml
+except ImportError:  # the optional extra "gpu"
+    pynvml = None
+
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
@@ -92,9 +97,7 @@ def _words(path: Path) -> list[str]:
 
 def _gpus() -> tuple[Gpu, ...]:
     """The devices NVML lists; none where its Python package or driver is missing."""
-    try:
-        import pynvml
-    except ImportError:
+    if pynvml is None:
         return ()
     try:
         pynvml.nvmlInit()

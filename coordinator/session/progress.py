@@ -8,7 +8,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -100,7 +100,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
-            self._bars = _make_bars(self._out)
+            self._bars = _load_bars()(cast(IO[str], self._out))
             self._bars.start()
         for note in self._notes:
             self.note(note)
@@ -177,33 +177,8 @@ def _plain(step: str, tally: _Tally, total: int, elapsed: float) -> str:
     return text + (f", {tally.failed} failed" if tally.failed else "")
 
 
-def _make_bars(out: _Stderr) -> Bars:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
-    from rich.text import Text
+def _load_bars() -> Callable[[IO[str]], Bars]:
+    """Late, because rich takes a tenth of all the time to load, and only a terminal is drawn on."""
+    from coordinator.session.bars import make_bars
 
-    class Rate(ProgressColumn):
-        """Tasks a second."""
-
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
-
-    return Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("[red]{task.fields[failed]}"),
-        console=Console(file=cast(IO[str], out), force_terminal=True),
-    )
+    return make_bars

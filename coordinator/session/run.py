@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from coordinator import __version__
+from coordinator.batch.census import Census, census_for
 from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory
 from coordinator.errors import ExitCode, RunFolderError
@@ -31,16 +32,8 @@ from coordinator.runners.sweep import sweep_work
 from coordinator.schedule.plan import Plan
 from coordinator.schedule.scheduler import Scheduler
 from coordinator.session.interrupts import Interrupts
-from coordinator.session.job import Job, Prepared, prepare
-from coordinator.session.preflight import (
-    Census,
-    Checked,
-    Problems,
-    census_for,
-    check,
-    check_folder,
-    needs_engine,
-)
+from coordinator.session.options import Prepared, RunOptions, prepare
+from coordinator.session.preflight import Checked, Problems, check, check_folder, needs_engine
 from coordinator.session.progress import Progress, tell
 
 _NAMED_FAILURES = 20
@@ -78,13 +71,13 @@ class Summary:
         return ExitCode.SOME_FAILED if self.failed else ExitCode.DONE
 
 
-def run(job: Job, command: str) -> Summary:
-    """Runs the job to its end, or to the end of what was running when it was interrupted.
+def run(options: RunOptions, command: str) -> Summary:
+    """Runs what was asked for to its end, or to the end of what was running when it was interrupted.
 
     Raises CoordinatorError for everything that keeps it from starting.
     """
     started, since = time.time(), time.monotonic()
-    prepared = prepare(job)
+    prepared = prepare(options)
     with ExitStack() as stack:
         ready = _preflight(prepared, stack)
         folder = ready.folder
@@ -127,13 +120,13 @@ def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:
     with problems.collected():
         if needs_engine(prepared.pipeline):
             site = stack.enter_context(site.connected())
-    folder = RunFolder(prepared.job.out.resolve())
+    folder = RunFolder(prepared.options.out.resolve())
     with problems.collected():
         notes.append(check_folder(folder.path))
     with problems.collected():
         prepared.batch.check()
         census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
-    image_of = partial(site.image, pull=prepared.job.pull, tell=tell) if site.engine else None
+    image_of = partial(site.image, pull=prepared.options.pull, tell=tell) if site.engine else None
     checked = check(prepared.pipeline, image_of, site.inventory, problems)
     problems.tell()
     return Ready(
@@ -163,7 +156,7 @@ def _note_session(journal: Journal, ready: Ready, command: str, started: float) 
     """Notes what this session is, for ``status``; one that is for failures alone takes in nothing new."""
     prepared = ready.prepared
     journal.note(started=started, steps=tuple(step.name for step in prepared.pipeline.steps))
-    if prepared.job.failed_only is not None:
+    if prepared.options.failed_only is not None:
         # A run that was interrupted has regions that are not complete yet: all of it goes on.
         if journal.facts.covered:
             prepared = replace(prepared, known=journal.knows)
@@ -194,7 +187,7 @@ def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -
     """Runs the scheduler to its end; True if nothing is left to do."""
     prepared, checked, census = ready.prepared, ready.checked, ready.census
     steps, folder = checked.pipeline.steps, ready.folder
-    jobs = prepared.job.jobs or _concurrency(checked.pipeline, ready.site.inventory)
+    jobs = prepared.options.jobs or _concurrency(checked.pipeline, ready.site.inventory)
     plan = _plan(ready, journal)
     tasks_of_first = census.total if steps[0].per is Per.ITEM else None
     with (
@@ -220,7 +213,7 @@ def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -
 
 
 def _plan(ready: Ready, journal: Journal) -> Plan:
-    earlier, failed_only = _forms(journal, ready.checked), ready.prepared.job.failed_only
+    earlier, failed_only = _forms(journal, ready.checked), ready.prepared.options.failed_only
     return Plan(
         steps=ready.checked.pipeline.steps,
         image_ids=ready.checked.image_ids,
@@ -228,7 +221,7 @@ def _plan(ready: Ready, journal: Journal) -> Plan:
         census=ready.census.by_region,
         earlier=earlier if failed_only else {},
         only=failed_only.step if failed_only else None,
-        hash_inputs=ready.prepared.job.hash_inputs,
+        hash_inputs=ready.prepared.options.hash_inputs,
     )
 
 
@@ -298,7 +291,7 @@ def _about(ready: Ready, command: str) -> dict[str, object]:
         "versions": {"coordinator": __version__, "protocol": PROTOCOL, "python": platform.python_version()},
         **ready.site.describe(),
         "command": command,
-        "job": prepared.job.settings(),
+        "job": prepared.options.settings(),
         "process": os.getpid(),
     }
 

@@ -16,7 +16,7 @@ import yaml
 
 from coordinator.errors import EngineError
 from coordinator.runners.engine import FOLDER_LABEL, Engine
-from coordinator.session.job import Job
+from coordinator.session.options import RunOptions
 from coordinator.session.run import Summary, run
 from steps.build.builder import build_image, has_inputs
 from steps.build.context import read_context
@@ -153,8 +153,8 @@ class Workshop:
 
     def run(self, *steps: dict[str, Any], **options: Any) -> Summary:
         """Runs a pipeline of these steps over the batch."""
-        job = Job(batch=self.batch, out=self.out, pipeline=str(self.pipeline(*steps)), **options)
-        return run(job, "a test")
+        wanted = RunOptions(batch=self.batch, out=self.out, pipeline=str(self.pipeline(*steps)), **options)
+        return run(wanted, "a test")
 
     def items(self, step: str) -> list[dict[str, Any]]:
         """Every item a step's tasks gave."""

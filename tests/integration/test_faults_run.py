@@ -24,7 +24,7 @@ import yaml
 
 from coordinator.errors import ExitCode
 from coordinator.runners.engine import FOLDER_LABEL, Engine
-from coordinator.session.job import Job
+from coordinator.session.options import RunOptions
 from coordinator.session.run import run
 from tests.acceptance.conftest import ROOT, coordinator, start_coordinator
 from tests.integration.conftest import left_behind
@@ -53,8 +53,10 @@ class Site:
         """How the first step is to behave."""
         (self.folder / "batch" / "mood.json").write_text(json.dumps(how))
 
-    def job(self, **options: Any) -> Job:
-        return Job(batch=self.folder / "batch", out=self.run, pipeline=str(self.folder / "p.yaml"), **options)
+    def asked(self, **options: Any) -> RunOptions:
+        return RunOptions(
+            batch=self.folder / "batch", out=self.run, pipeline=str(self.folder / "p.yaml"), **options
+        )
 
     def goes_on(self) -> None:
         """The same command, with a step that behaves, comes to a good end and does nothing again."""
@@ -397,7 +399,7 @@ class TestJournal:
         started = real()
         monkeypatch.setattr(time, "time", lambda: 2 * started - real() - 3600)
         site.mood(pause=0.1)
-        assert run(site.job(jobs=1), "a test").exit_code is ExitCode.DONE
+        assert run(site.asked(jobs=1), "a test").exit_code is ExitCode.DONE
         monkeypatch.undo()
         assert all(0.1 < ended - submitted < 60 for _, _, submitted, ended in site.attempts())
         told = json.loads((site.run / "run.json").read_text())

@@ -12,7 +12,7 @@ import pytest
 
 from coordinator.pipeline import Rung
 from coordinator.record.journal import Status
-from coordinator.session.job import Job
+from coordinator.session.options import RunOptions
 from coordinator.session.run import run
 from steps.build.images import ensure_base, ensure_step
 from tests.integration.conftest import Workshop
@@ -36,7 +36,9 @@ def test_the_documents_pipeline_gives_on_every_rung_what_opencv_gives(
     assert found is not None
     pipeline = workshop.folder / "quarters.yaml"
     pipeline.write_text(found[1])
-    summary = run(Job(batch=workshop.batch, out=workshop.out, pipeline=str(pipeline), rung=rung), "a test")
+    summary = run(
+        RunOptions(batch=workshop.batch, out=workshop.out, pipeline=str(pipeline), rung=rung), "a test"
+    )
     assert summary.counts == {
         ("resize", Status.SUCCEEDED): 1,
         ("split", Status.SUCCEEDED): 1,

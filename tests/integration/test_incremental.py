@@ -17,7 +17,7 @@ import yaml
 from coordinator.batch.regions import Grid
 from coordinator.errors import ExitCode
 from coordinator.pipeline import Rung
-from coordinator.session.job import Job
+from coordinator.session.options import RunOptions
 from coordinator.session.run import run
 from tests.integration.conftest import STEPS
 
@@ -63,14 +63,14 @@ class Town:
         ]
         pipeline = self.folder / "pipeline.yaml"
         pipeline.write_text(yaml.safe_dump({"name": "survey", "steps": steps}))
-        job = Job(
+        options = RunOptions(
             batch=self.batch,
             out=self.folder / "run",
             pipeline=str(pipeline),
             rung=rung,
             hash_inputs=hash_inputs,
         )
-        assert run(job, "a test").exit_code is ExitCode.DONE
+        assert run(options, "a test").exit_code is ExitCode.DONE
 
     def attempted(self) -> dict[str, list[str]]:
         """The units that the last session attempted, by step."""

@@ -13,6 +13,7 @@ from tests.architecture import (
     arrows,
     circles,
     imported,
+    late,
     module,
     modules,
     nodes,
@@ -35,6 +36,12 @@ _IO = {
 _ALLOWED_IO = {"pipeline.py": {"pathlib"}, "paths.py": {"pathlib", "urllib"}}
 """Loading a pipeline reads its file; paths are taken apart and quoted as text."""
 _MAY_PRINT = ("coordinator.cli", "coordinator.commands", "coordinator.bench")
+LATE = {
+    ("coordinator/batch/crs.py", "_load_pyproj", "pyproj"),
+    ("coordinator/session/progress.py", "_load_bars", "coordinator.session.bars"),
+    ("coordinator/commands/serve.py", "_load_service", "coordinator.service.command"),
+}
+"""The imports inside of functions, for which docs/contributing.md has the reasons."""
 PURE_FILES = sorted(path for name in PURE for path in (ROOT / "coordinator").glob(f"{name}.py"))
 
 
@@ -55,6 +62,21 @@ def test_there_is_no_circle_between_rooms() -> None:
 
 def test_there_is_no_circle_between_modules() -> None:
     assert not circles(modules(sources("coordinator")))
+
+
+def test_commands_are_loaded_by_name_and_that_is_seen() -> None:
+    assert GRAPH["coordinator.cli"] >= {
+        f"coordinator.commands.{name}" for name in ("run", "check_step", "serve")
+    }
+
+
+def test_imports_stand_at_the_top_of_files() -> None:
+    assert {(str(path.relative_to(ROOT)), *found) for path in COORDINATOR for found in late(path)} == LATE
+
+
+def test_only_the_list_of_commands_loads_by_name() -> None:
+    loaders = [module(path) for path in COORDINATOR if "importlib.import_module" in imported(path)]
+    assert loaders == ["coordinator.cli"]
 
 
 @pytest.mark.parametrize("path", PURE_FILES, ids=lambda path: str(path.relative_to(ROOT)))

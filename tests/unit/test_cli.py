@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from coordinator import __version__
-from coordinator.arguments import RUNGS, parser
-from coordinator.cli import COMMANDS, main
-from coordinator.contract import schema
+from coordinator import __version__, contract
+from coordinator.cli import COMMANDS, Command, main, parser
+from coordinator.commands import (
+    bench,
+    check_step,
+    clean,
+    doctor,
+    replay,
+    retry,
+    schema,
+    score,
+    serve,
+    status,
+    validate,
+)
+from coordinator.commands import run as run_command
 from coordinator.errors import (
     BatchError,
     CoordinatorError,
@@ -27,6 +41,10 @@ from tests.unit.builders import collection, feature, write_png
 
 Said = Callable[[], tuple[str, str]]
 
+MODULES: list[Command] = [
+    run_command, validate, schema, score, bench, check_step, doctor, status, retry, clean, replay, serve,
+]  # fmt: skip
+"""As :data:`COMMANDS` lists them; that each of them is a command, mypy sees here."""
 ONE_STEP = "name: p\nsteps: [{name: detect, image_ref: example/detect}]\n"
 
 
@@ -87,12 +105,35 @@ class TestUsage:
         assert said()[0] == f"coordinator {__version__}\n"
 
     def test_every_command_that_may_be_typed_is_there(self) -> None:
-        told = parser().format_help()
+        told = parser([]).format_help()
         known = told[told.index("COMMAND\n") :]
         assert {line.split()[0] for line in known.splitlines() if re.match(r"    \S", line)} == set(COMMANDS)
 
     def test_the_rungs_of_the_command_line_are_the_pipelines(self) -> None:
-        assert set(RUNGS) == set(Rung)
+        def parsed(rung: str) -> object:
+            return parser(["run"]).parse_args(["run", "b", "--rung", rung]).rung
+
+        assert [parsed(rung) for rung in Rung] == list(Rung)
+        assert run("run", "b", "--rung", "fly") == 2
+
+    def test_every_module_of_a_command_is_in_the_list(self) -> None:
+        assert [entry.load() for entry in COMMANDS.values()] == MODULES
+
+    @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["fly"], []])
+    def test_nothing_is_loaded_before_a_command_is_typed(self, arguments: list[str]) -> None:
+        program = (
+            "import sys; from coordinator.cli import main\n"
+            f"try: main({arguments!r})\n"
+            "except SystemExit: pass\n"
+            "print(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
+        )
+        told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        loaded = told.stderr.splitlines()
+        assert {name for name in loaded if name.startswith("coordinator")} == {
+            "coordinator", "coordinator.cli", "coordinator.commands", "coordinator.commands.streams",
+            "coordinator.errors",
+        }  # fmt: skip
+        assert not {"pydantic", "docker", "yaml", "numpy", "PIL", "rich", "fastapi"} & set(loaded)
 
     @pytest.mark.parametrize("error", [UsageError, BatchError, PipelineError, EngineError, RunFolderError])
     def test_every_refusal_has_an_exit_code(self, error: type[CoordinatorError]) -> None:
@@ -179,7 +220,7 @@ class TestRun:
 
 def test_schema_prints_the_contract(said: Said) -> None:
     assert run("schema") == 0
-    assert json.loads(said()[0]) == schema()
+    assert json.loads(said()[0]) == contract.schema()
 
 
 class TestScore:

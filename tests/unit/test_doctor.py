@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coordinator.commands import doctor
-from coordinator.commands.doctor import Note, State
+from coordinator.commands.doctor import Note, Severity
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import ExitCode
 from coordinator.pipeline import Pipeline, Rung, Step
@@ -34,8 +34,8 @@ INFO: dict[str, Any] = {
 MACHINE = Inventory(cpus=2, memory=8 * GIB)
 
 
-def states(notes: list[Note]) -> list[State]:
-    return [note.state for note in notes]
+def severities(notes: list[Note]) -> list[Severity]:
+    return [note.severity for note in notes]
 
 
 def engine(**changed: Any) -> list[Note]:
@@ -45,13 +45,13 @@ def engine(**changed: Any) -> list[Note]:
 class TestEngine:
     def test_a_good_one(self) -> None:
         notes = engine()
-        assert states(notes) == [State.OK, State.OK]
+        assert severities(notes) == [Severity.OK, Severity.OK]
         assert notes[0].said == "Docker 28.2, API 1.50, 2 CPUs, 8.0 GiB of memory"
         assert notes[1].said == "cgroup v2, driver systemd; memory, swap, CPU and process limits are kept"
 
     def test_limits_that_it_has_not(self) -> None:
         notes = engine(SwapLimit=False, Warnings=["WARNING: No swap limit support"])
-        assert states(notes) == [State.OK, State.WARNING]
+        assert severities(notes) == [Severity.OK, Severity.WARNING]
         assert "no swap limits" in notes[1].said
         assert "swapaccount=1" in notes[1].todo
 
@@ -60,61 +60,62 @@ class TestEngine:
         assert "API is accessible" in notes[-1].said
 
     def test_no_limits_at_all_and_other_containers_are_problems(self) -> None:
-        assert State.PROBLEM in states(engine(CgroupDriver="none"))
-        assert State.PROBLEM in states(engine(OSType="windows"))
+        assert Severity.PROBLEM in severities(engine(CgroupDriver="none"))
+        assert Severity.PROBLEM in severities(engine(OSType="windows"))
 
 
 class TestGpus:
     def test_none(self) -> None:
-        assert states(list(doctor.gpu_notes(MACHINE, INFO, has_driver=False))) == [State.OK]
+        assert severities(list(doctor.gpu_notes(MACHINE, INFO, has_driver=False))) == [Severity.OK]
 
     def test_a_driver_that_nobody_asks(self) -> None:
         (note,) = doctor.gpu_notes(MACHINE, INFO, has_driver=True)
-        assert (note.state, ".[gpu]" in note.todo) == (State.WARNING, True)
+        assert (note.severity, ".[gpu]" in note.todo) == (Severity.WARNING, True)
 
     def test_an_engine_that_cannot_hand_them_out(self) -> None:
         machine = Inventory(cpus=2, memory=GIB, gpus=(Gpu(uuid="GPU-1", memory=16 * GIB),))
         notes = list(doctor.gpu_notes(machine, INFO, has_driver=True))
-        assert states(notes) == [State.OK, State.WARNING]
+        assert severities(notes) == [Severity.OK, Severity.WARNING]
         assert notes[0].said == "GPU-1 (16.0 GiB)"
         able = {**INFO, "Runtimes": {"nvidia": {}}}
-        assert states(list(doctor.gpu_notes(machine, able, has_driver=True))) == [State.OK]
+        assert severities(list(doctor.gpu_notes(machine, able, has_driver=True))) == [Severity.OK]
 
 
 @pytest.mark.parametrize(
-    ("free", "inodes", "state"),
+    ("free", "inodes", "severity"),
     [
-        (50 * GIB, 10**6, State.OK),
-        (50 * GIB, None, State.OK),
-        (50 * GIB, 10, State.WARNING),
-        (5 * GIB, 10**6, State.WARNING),
-        (GIB // 2, 10**6, State.PROBLEM),
+        (50 * GIB, 10**6, Severity.OK),
+        (50 * GIB, None, Severity.OK),
+        (50 * GIB, 10, Severity.WARNING),
+        (5 * GIB, 10**6, Severity.WARNING),
+        (GIB // 2, 10**6, Severity.PROBLEM),
     ],
 )
-def test_disk(free: int, inodes: int | None, state: State) -> None:
-    assert doctor.disk_note("here", free, inodes).state is state
+def test_disk(free: int, inodes: int | None, severity: Severity) -> None:
+    assert doctor.disk_note("here", free, inodes).severity is severity
 
 
 @pytest.mark.parametrize(
-    ("value", "state"), [(256, State.WARNING), (1024, State.OK), (resource.RLIM_INFINITY, State.OK)]
+    ("value", "severity"),
+    [(256, Severity.WARNING), (1024, Severity.OK), (resource.RLIM_INFINITY, Severity.OK)],
 )
-def test_limits(value: int, state: State) -> None:
-    assert doctor.limit_note("open files", value, 1024, "ulimit -n 4096").state is state
+def test_limits(value: int, severity: Severity) -> None:
+    assert doctor.limit_note("open files", value, 1024, "ulimit -n 4096").severity is severity
 
 
 @pytest.mark.parametrize(
-    ("labels", "rung", "state"),
+    ("labels", "rung", "severity"),
     [
-        ({"coordinator.protocol": "1"}, Rung.FRESH, State.OK),
-        ({"coordinator.protocol": "1", "coordinator.loop": "true"}, Rung.RESIDENT, State.OK),
-        ({}, Rung.FRESH, State.WARNING),
-        ({"coordinator.protocol": "2"}, Rung.FRESH, State.PROBLEM),
-        ({"coordinator.protocol": "1"}, Rung.RESIDENT, State.PROBLEM),
+        ({"coordinator.protocol": "1"}, Rung.FRESH, Severity.OK),
+        ({"coordinator.protocol": "1", "coordinator.loop": "true"}, Rung.RESIDENT, Severity.OK),
+        ({}, Rung.FRESH, Severity.WARNING),
+        ({"coordinator.protocol": "2"}, Rung.FRESH, Severity.PROBLEM),
+        ({"coordinator.protocol": "1"}, Rung.RESIDENT, Severity.PROBLEM),
     ],
 )
-def test_images(labels: dict[str, str], rung: Rung, state: State) -> None:
+def test_images(labels: dict[str, str], rung: Rung, severity: Severity) -> None:
     image = ImageFacts(image_ref="example", id="sha256:1", labels=labels, command=("/step",))
-    assert doctor.image_note("detect", image, rung=rung).state is state
+    assert doctor.image_note("detect", image, rung=rung).severity is severity
 
 
 class TestLeftovers:
@@ -125,17 +126,17 @@ class TestLeftovers:
         return doctor.leftover_note(containers, set(live), host="here")
 
     def test_none_and_those_of_runs_at_work(self) -> None:
-        assert self.note({}).state is State.OK
-        assert self.note(self.containers(a="/run"), "/run").state is State.OK
+        assert self.note({}).severity is Severity.OK
+        assert self.note(self.containers(a="/run"), "/run").severity is Severity.OK
 
     def test_those_of_a_dead_run_are_named(self) -> None:
         note = self.note(self.containers(a="/live", b="/dead"), "/live")
-        assert note.state is State.WARNING
+        assert note.severity is Severity.WARNING
         assert note.said == "1 containers of runs that nobody is at work on: /dead"
 
     def test_another_hosts_are_its_own_affair(self) -> None:
         containers = {"a": {FOLDER_LABEL: "/dead", HOST_LABEL: "there"}, "b": {FOLDER_LABEL: "/dead"}}
-        assert self.note(containers).state is State.OK
+        assert self.note(containers).severity is Severity.OK
 
 
 def test_the_exit_code_tells_of_problems_only() -> None:
@@ -150,7 +151,7 @@ def test_without_an_engine_the_machine_is_examined_all_the_same(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     pipeline = Pipeline(name="p", steps=(Step(name="a", image_ref="example"),))
     notes = list(doctor.examine(pipeline, tmp_path / "not" / "yet"))
-    assert (notes[0].state, notes[0].topic) == (State.PROBLEM, "engine")
+    assert (notes[0].severity, notes[0].topic) == (Severity.PROBLEM, "engine")
     assert "make engine" in notes[0].todo
     assert {"GPU", "disk", "limits", "machine"} <= {note.topic for note in notes}
 

@@ -11,7 +11,7 @@ import pytest
 
 from coordinator.commands.dryrun import script
 from coordinator.errors import CoordinatorError
-from coordinator.session.job import Job
+from coordinator.session.options import RunOptions
 
 PIPELINE = """\
 name: p
@@ -31,7 +31,9 @@ NAMES = [
 ]
 
 
-def job(tmp_path: Path, *, pipeline: str = PIPELINE, names: list[str] = NAMES, batch: str = "batch") -> Job:
+def options(
+    tmp_path: Path, *, pipeline: str = PIPELINE, names: list[str] = NAMES, batch: str = "batch"
+) -> RunOptions:
     folder = tmp_path / batch
     folder.mkdir()
     rows = [
@@ -41,20 +43,20 @@ def job(tmp_path: Path, *, pipeline: str = PIPELINE, names: list[str] = NAMES, b
     (folder / "recordings.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     (folder / "batch.yaml").write_text("crs: EPSG:28992\nregion: {size: 30, halo: 5}\n")
     (tmp_path / "pipeline.yaml").write_text(pipeline)
-    return Job(batch=folder, out=tmp_path / "run", pipeline=str(tmp_path / "pipeline.yaml"))
+    return RunOptions(batch=folder, out=tmp_path / "run", pipeline=str(tmp_path / "pipeline.yaml"))
 
 
-def text(wanted: Job) -> str:
+def text(wanted: RunOptions) -> str:
     return "\n".join(script(wanted)) + "\n"
 
 
 def test_it_is_a_valid_script(tmp_path: Path) -> None:
-    subprocess.run(["bash", "-n"], input=text(job(tmp_path)).encode(), check=True)
+    subprocess.run(["bash", "-n"], input=text(options(tmp_path)).encode(), check=True)
 
 
 def test_the_first_steps_requests_are_the_coordinators_own(tmp_path: Path) -> None:
     """Run with stand-ins for docker, chown and curl: what docker would read is one request line per recording."""
-    lines = text(job(tmp_path)).split("\n# position")[0] + "\n"
+    lines = text(options(tmp_path)).split("\n# position")[0] + "\n"
     stand_ins = 'docker() { cat >&3; }; chown() { :; }; exec 3>"$0"\n'
     seen = tmp_path / "seen"
     subprocess.run(["bash", "-c", stand_ins + lines, str(seen)], cwd=tmp_path, check=True)
@@ -65,14 +67,14 @@ def test_the_first_steps_requests_are_the_coordinators_own(tmp_path: Path) -> No
 
 
 def test_every_step_runs_isolated(tmp_path: Path) -> None:
-    runs = [line for line in text(job(tmp_path, names=["r1.jpg"])).splitlines() if "docker run" in line]
+    runs = [line for line in text(options(tmp_path, names=["r1.jpg"])).splitlines() if "docker run" in line]
     assert len(runs) >= 3
     for line in runs:
         assert "--network none --read-only --cap-drop ALL" in line
 
 
 def test_a_name_with_a_newline_stays_a_comment(tmp_path: Path) -> None:
-    wanted = job(
+    wanted = options(
         tmp_path,
         names=[],
         batch="a\ntouch HACKED\n",
@@ -83,14 +85,14 @@ def test_a_name_with_a_newline_stays_a_comment(tmp_path: Path) -> None:
 
 
 def test_bad_recordings_are_comments(tmp_path: Path) -> None:
-    wanted = job(tmp_path, names=["../a\nfalse.jpg"])
+    wanted = options(tmp_path, names=["../a\nfalse.jpg"])
     (comment,) = (line for line in text(wanted).splitlines() if "left out" in line)
     assert comment.startswith("# left out: '../a\\nfalse.jpg': ")
 
 
 def test_a_region_gathers_its_recordings_and_only_them(tmp_path: Path) -> None:
     # Squares of 30 m with a halo of 5 m; recordings at x = 0, 10, 20, 30.
-    lines = text(job(tmp_path, names=["a", "b", "c", "d"])).splitlines()
+    lines = text(options(tmp_path, names=["a", "b", "c", "d"])).splitlines()
     (west,) = (line for line in lines if '"task": "position/0_0"' in line)
     (east,) = (line for line in lines if '"task": "position/1_0"' in line)
     for line, roots in ((west, "abcd"), (east, "d")):
@@ -101,4 +103,4 @@ def test_a_region_gathers_its_recordings_and_only_them(tmp_path: Path) -> None:
 
 def test_what_keeps_a_run_from_starting_keeps_the_dry_run_too(tmp_path: Path) -> None:
     with pytest.raises(CoordinatorError):
-        text(job(tmp_path, pipeline="name: [", names=[]))
+        text(options(tmp_path, pipeline="name: [", names=[]))

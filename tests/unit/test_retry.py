@@ -1,4 +1,4 @@
-"""``retry``: which job it makes, and what runs again then."""
+"""``retry``: which options it takes, and what runs again then."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.commands.retry import retry_job
+from coordinator.commands.retry import retry_options
 from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError, UsageError
 from coordinator.pipeline import Per, Rung
 from coordinator.record.disk import write_json
 from coordinator.record.facts import SessionState
 from coordinator.record.journal import Journal, Status
-from coordinator.session.job import FailedOnly, Job
+from coordinator.session.options import FailedOnly, RunOptions
 from tests.unit.builders import error, recording, step
 from tests.unit.fakes import Run
 from tests.unit.test_scheduler import failing
@@ -23,15 +23,15 @@ DETECT, POSITION = step("detect"), step("position", Per.REGION)
 RECORDINGS = [recording("r1"), recording("r2"), recording("r3")]
 
 
-class TestJob:
+class TestOptions:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         folder = tmp_path / "run"
         folder.mkdir()
-        job = Job(
+        options = RunOptions(
             batch=tmp_path / "batch", out=folder, pipeline="p.yaml", jobs=3, limit=7, rung=Rung.RESIDENT
         )
-        write_json(folder / "run.json", {"job": job.settings()})
+        write_json(folder / "run.json", {"job": options.settings()})
         with Journal(folder / "journal.db") as journal:
             journal.begin_session()
             journal.note(steps=("detect", "position"))
@@ -45,29 +45,29 @@ class TestJob:
     ) -> None:
         here = Path.cwd()
         monkeypatch.chdir(folder)
-        job = retry_job(folder, None)
-        assert job is not None
-        assert (job.batch, job.pipeline) == (folder.parent / "batch", str(here / "p.yaml"))
-        assert (job.jobs, job.limit, job.rung, job.first) == (3, 7, Rung.RESIDENT, None)
-        assert (job.out, job.failed_only) == (folder, FailedOnly(None))
+        options = retry_options(folder, None)
+        assert options is not None
+        assert (options.batch, options.pipeline) == (folder.parent / "batch", str(here / "p.yaml"))
+        assert (options.jobs, options.limit, options.rung, options.first) == (3, 7, Rung.RESIDENT, None)
+        assert (options.out, options.failed_only) == (folder, FailedOnly(None))
 
     def test_a_built_in_pipeline_stays_a_name(self, tmp_path: Path) -> None:
-        job = Job(batch=tmp_path, out=tmp_path, pipeline="traffic-signs", first="position")
-        assert Job.from_settings(json.loads(json.dumps(job.settings())), tmp_path) == job
+        options = RunOptions(batch=tmp_path, out=tmp_path, pipeline="traffic-signs", first="position")
+        assert RunOptions.from_settings(json.loads(json.dumps(options.settings())), tmp_path) == options
 
     def test_nothing_failed_at_that_step(self, folder: Path) -> None:
-        assert retry_job(folder, "position") is None
-        assert retry_job(folder, "detect") is not None
+        assert retry_options(folder, "position") is None
+        assert retry_options(folder, "detect") is not None
 
     def test_no_such_step(self, folder: Path) -> None:
         with pytest.raises(UsageError, match="has no step 'paint'; its steps are detect, position"):
-            retry_job(folder, "paint")
+            retry_options(folder, "paint")
 
     def test_a_failure_of_a_complete_run_that_was_not_come_to_again_is_none(self, folder: Path) -> None:
         with Journal(folder / "journal.db") as journal:
             journal.begin_session()
             journal.note(session_state=SessionState.COMPLETE)
-        assert retry_job(folder, None) is None
+        assert retry_options(folder, None) is None
 
     @pytest.mark.parametrize("state", [SessionState.BEGUN, SessionState.INTERRUPTED])
     def test_a_retry_that_did_not_complete_goes_on(self, folder: Path, state: SessionState) -> None:
@@ -75,7 +75,7 @@ class TestJob:
             journal.begin_session()
             journal.note(session_state=state)
             journal.succeeded("detect/a", "detect", "a", "key", [])
-        assert retry_job(folder, None) is not None
+        assert retry_options(folder, None) is not None
 
     def test_an_interrupted_run_without_failures_is_not_for_it(self, folder: Path) -> None:
         with Journal(folder / "journal.db") as journal:
@@ -83,12 +83,12 @@ class TestJob:
             journal.note(session_state=SessionState.INTERRUPTED)
             journal.note(covered=False)
             journal.succeeded("detect/a", "detect", "a", "key", [])
-        assert retry_job(folder, None) is None
+        assert retry_options(folder, None) is None
 
     def test_settings_that_were_not_kept(self, folder: Path) -> None:
         write_json(folder / "run.json", {"command": "x"})
         with pytest.raises(RunFolderError, match="does not tell with which settings"):
-            retry_job(folder, None)
+            retry_options(folder, None)
 
 
 class TestWhatRuns:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.commands.status import State, grouped, lines, status
+from coordinator.commands.status import RunState, grouped, lines, status
 from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import SessionState
@@ -41,7 +41,7 @@ class TestState:
     def test_while_the_lock_is_held_a_coordinator_is_at_work(self, folder: RunFolder) -> None:
         with locked(folder.path):
             report = status(folder.path)
-        assert (report.state, report.proceed) == (State.AT_WORK, None)
+        assert (report.state, report.proceed) == (RunState.AT_WORK, None)
         told = report.as_json()["owner"]
         assert (told["process"], told["host"]) == (os.getpid(), socket.gethostname())
         assert f"at work: process {os.getpid()} on " in "\n".join(lines(report))
@@ -50,27 +50,27 @@ class TestState:
         with locked(folder.path):
             pass
         report = status(folder.path)
-        assert (report.state, report.owner) == (State.DIED, None)
+        assert (report.state, report.owner) == (RunState.DIED, None)
         assert report.proceed == "(cd /here && python -m coordinator run b)"
 
     def test_a_journal_of_a_version_that_did_not_note_it(self, tmp_path: Path) -> None:
         with Journal(tmp_path / "journal.db") as journal:
             journal.begin_session()
             journal._db.execute("DELETE FROM facts WHERE name = 'session_state'")
-        assert status(tmp_path).state is State.ENDED
+        assert status(tmp_path).state is RunState.ENDED
 
     def test_an_interrupted_run_goes_on_by_its_own_command(self, folder: RunFolder) -> None:
         note(folder, session_state=SessionState.INTERRUPTED)
         report = status(folder.path)
         assert (report.state, report.proceed) == (
-            State.INTERRUPTED,
+            RunState.INTERRUPTED,
             "(cd /here && python -m coordinator run b)",
         )
 
     def test_a_complete_run_with_failures_goes_on_by_trying_them_again(self, folder: RunFolder) -> None:
         note(folder, session_state=SessionState.COMPLETE, covered="yes")
         report = status(folder.path)
-        assert report.state is State.COMPLETE
+        assert report.state is RunState.COMPLETE
         assert report.proceed == f"python -m coordinator retry --failed {folder.path}"
 
     def test_failures_of_an_interrupted_session_that_was_not_come_to_are_told(

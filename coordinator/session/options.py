@@ -23,7 +23,7 @@ class FailedOnly:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class RunOptions:
     """What the user asked for. ``rung`` and ``prestart`` override what the pipeline says of its steps.
 
     ``hash_inputs`` tells image files apart by their content instead of size and time; ``pull`` brings images that
@@ -50,8 +50,8 @@ class Job:
         return {**kept, "batch": str(self.batch.resolve()), "pipeline": name}
 
     @classmethod
-    def from_settings(cls, settings: Json, out: Path) -> Job:
-        """The job that :meth:`settings` tells of, for the run folder ``out``."""
+    def from_settings(cls, settings: Json, out: Path) -> RunOptions:
+        """The options that :meth:`settings` tells of, for the run folder ``out``."""
         rung = settings["rung"]
         typed = {"batch": Path(settings["batch"]), "rung": Rung(rung) if rung else None}
         return cls(**{**settings, **typed}, out=out)
@@ -59,9 +59,9 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """The job with its batch opened and its pipeline cut to the steps that are to run."""
+    """The options with the batch opened and the pipeline cut to the steps that are to run."""
 
-    job: Job
+    options: RunOptions
     batch: Batch
     pipeline: Pipeline
     starts_later: bool
@@ -71,29 +71,29 @@ class Prepared:
     """Whether a recording takes part; without it, all of them do."""
 
     def recordings(self) -> Iterator[Recording | BadRecording]:
-        """The batch's recordings up to the job's limit. Raises BatchError for what cannot be read."""
+        """The batch's recordings up to the options' limit. Raises BatchError for what cannot be read."""
         found = self.batch.recordings(with_detections=self.starts_later)
         if self.known is not None:
             known = self.known
             found = (recording for recording in found if known(recording.id))
         try:
-            yield from itertools.islice(found, self.job.limit)
+            yield from itertools.islice(found, self.options.limit)
         except OSError as error:
             raise BatchError(f"batch {str(self.batch.folder)!r} cannot be read: {error}") from error
 
 
-def prepare(job: Job) -> Prepared:
+def prepare(options: RunOptions) -> Prepared:
     """Opens the batch and the pipeline. Raises CoordinatorError for what is wrong with either, or with both."""
     problems = Problems()
     with problems.collected():
-        whole = load_pipeline(job.pipeline).on(rung=job.rung, prestart=job.prestart)
-        pipeline = whole.between(job.first, job.last)
+        whole = load_pipeline(options.pipeline).on(rung=options.rung, prestart=options.prestart)
+        pipeline = whole.between(options.first, options.last)
     with problems.collected():
-        batch = open_batch(job.batch)
+        batch = open_batch(options.batch)
     problems.tell()
-    if job.out.resolve().is_relative_to(batch.folder):
+    if options.out.resolve().is_relative_to(batch.folder):
         raise RunFolderError(
-            f"run folder {str(job.out)!r} lies inside the batch, which a run never changes; use --out"
+            f"run folder {str(options.out)!r} lies inside the batch, which a run never changes; use --out"
         )
     starts_later = pipeline.steps[0].name != whole.steps[0].name
     if starts_later and batch.detections is None:
@@ -101,4 +101,4 @@ def prepare(job: Job) -> Prepared:
             f"--from {pipeline.steps[0].name} needs detections made elsewhere: "
             f"there is no {batch.folder / 'detections.json'}"
         )
-    return Prepared(job=job, batch=batch, pipeline=pipeline, starts_later=starts_later)
+    return Prepared(options=options, batch=batch, pipeline=pipeline, starts_later=starts_later)

@@ -1,0 +1,45 @@
+"""What several commands have on their command lines."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from coordinator.session.options import RunOptions
+
+
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """What to run: the same for every command that takes a batch."""
+    parser.add_argument("batch", type=Path, metavar="BATCH_DIR", help="the folder that holds the images")
+    add_pipeline(parser)
+    parser.add_argument(
+        "--from", dest="first", metavar="STEP", help="start at STEP, with the batch's detections.json"
+    )
+    parser.add_argument("--until", dest="last", metavar="STEP", help="end with STEP")
+    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N recordings")
+
+
+def add_pipeline(parser: argparse.ArgumentParser) -> None:
+    """Which pipeline: a built-in one, or a file."""
+    parser.add_argument(
+        "--pipeline", default="traffic-signs", metavar="NAME|FILE", help="default: traffic-signs"
+    )
+
+
+def what(options: argparse.Namespace) -> RunOptions:
+    """A run of what :func:`add_what` has taken, in the folder that a run has if none is named."""
+    return RunOptions(
+        batch=options.batch,
+        out=Path("runs") / (options.batch.resolve().name or "batch"),
+        pipeline=options.pipeline,
+        first=options.first,
+        last=options.last,
+        limit=options.limit,
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)

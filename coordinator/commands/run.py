@@ -1,0 +1,65 @@
+"""``run``: a pipeline over a batch, from the start or from where an earlier session of the run has ended."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from coordinator.commands.arguments import add_what, positive, what
+from coordinator.commands.dryrun import script
+from coordinator.commands.running import run_and_tell
+from coordinator.errors import EXIT_CODES, ExitCode
+from coordinator.pipeline import Rung
+from coordinator.session.options import RunOptions
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXIT_CODES
+    add_what(parser)
+    parser.add_argument("--out", type=Path, metavar="RUN_DIR", help="the run folder (default: runs/<batch>)")
+    parser.add_argument(
+        "--jobs", type=positive, metavar="N", help="at most N tasks at a time (default: what fits)"
+    )
+    parser.add_argument(
+        "--rung",
+        choices=[rung.value for rung in Rung],
+        help="how tasks run (default: as the pipeline says, else fresh)",
+    )
+    parser.add_argument(
+        "--reuse", dest="rung", action="store_const", const="resident", help="short for --rung resident"
+    )
+    parser.add_argument(
+        "--prestart", type=positive, metavar="N", help="start N containers of each step ahead"
+    )
+    parser.add_argument(
+        "--hash-inputs",
+        action="store_true",
+        help="tell image files apart by content instead of size and time",
+    )
+    parser.add_argument("--pull", action="store_true", help="pull images that the engine has not got")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the docker run lines as a shell script instead"
+    )
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    asked = _run_options(options)
+    if not options.dry_run:
+        return run_and_tell(asked)
+    for line in script(asked):
+        print(line)
+    return ExitCode.DONE
+
+
+def _run_options(options: argparse.Namespace) -> RunOptions:
+    asked = what(options)
+    return replace(
+        asked,
+        out=options.out or asked.out,
+        jobs=options.jobs,
+        rung=Rung(options.rung) if options.rung else None,
+        prestart=options.prestart,
+        hash_inputs=options.hash_inputs,
+        pull=options.pull,
+    )
