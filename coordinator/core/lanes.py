@@ -107,9 +107,11 @@ class Seating:
 
     def _join(self, step: Step) -> Seat | None:
         """A seat on a busy kept lane of ``step`` that has room for one more task."""
-        busy = ((lane.in_flight, number) for number, lane in self._of(step) if lane.in_flight)
-        least, number = min(busy, default=(0, None))
-        return self._sit(number) if number is not None and least < self._depth(step) else None
+        least, found = self._depth(step), None
+        for number, lane in self._of(step):
+            if 0 < lane.in_flight < least:
+                least, found = lane.in_flight, number
+        return self._sit(found) if found is not None else None
 
     def _sit(self, number: int) -> Seat:
         lane = self._lanes[number]

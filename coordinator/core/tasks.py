@@ -97,9 +97,9 @@ def task_key(
     ``stamps`` tell the content of the image files that the items name, in the items' order; ``lost`` is how
     many of a region's items are missing, which its objects tell.
     """
-    digest = hashlib.sha256()
     head = [PROTOCOL, image_id, step.params, region.model_dump() if region else None, lost]
-    for part in (head, *items, *stamps):
-        digest.update(json.dumps(part, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
-        digest.update(b"\n")
-    return digest.hexdigest()
+    parts = "\n".join(map(_encode, (head, *items, *stamps)))
+    return hashlib.sha256(f"{parts}\n".encode()).hexdigest()
+
+
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode

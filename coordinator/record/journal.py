@@ -22,52 +22,11 @@ from coordinator.contract import ErrorKind, Json, TaskError
 from coordinator.core.retries import DEADLY
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import Facts, SessionState
+from coordinator.record.schema import KILLS, PUT_ATTEMPT, PUT_TASK, SCHEMA
 
 BATCH = "batch"
 """Under this name the journal keeps what is wrong with the batch itself."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS recordings (id TEXT PRIMARY KEY, session INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tasks (
-    id TEXT PRIMARY KEY,
-    step TEXT NOT NULL,
-    unit TEXT NOT NULL,
-    status TEXT NOT NULL,
-    session INTEGER NOT NULL,
-    key TEXT,
-    items TEXT,
-    error_kind TEXT,
-    error_message TEXT
-);
-CREATE INDEX IF NOT EXISTS tasks_by_step ON tasks (step, status);
-CREATE TABLE IF NOT EXISTS attempts (
-    task TEXT NOT NULL,
-    session INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    container TEXT,
-    submitted REAL NOT NULL,
-    ended REAL NOT NULL,
-    error_kind TEXT,
-    error_message TEXT,
-    metrics TEXT NOT NULL,
-    PRIMARY KEY (task, session, number)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gathered (
-    step INTEGER NOT NULL,
-    region TEXT NOT NULL,
-    item_id TEXT NOT NULL,
-    item TEXT NOT NULL,
-    PRIMARY KEY (step, region, item_id)
-) WITHOUT ROWID;
-"""
-
-_KILLS = (
-    "(SELECT COUNT(*) FROM attempts WHERE attempts.task = tasks.id "
-    f"AND attempts.error_kind IN ({', '.join(repr(str(kind)) for kind in sorted(DEADLY))}))"
-)
-_PUT_TASK = "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_ATTEMPT = "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -144,7 +103,7 @@ class Journal:
             self._db = sqlite3.connect(path, isolation_level="DEFERRED")
             self._db.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
             self.facts = Facts.load(dict(self._db.execute("SELECT name, value FROM facts")))
         except sqlite3.Error as error:
             raise RunFolderError(
@@ -200,10 +159,10 @@ class Journal:
     def _flush(self) -> None:
         """Writes the rows that were put aside."""
         if self._tasks:
-            self._db.executemany(_PUT_TASK, self._tasks.values())
+            self._db.executemany(PUT_TASK, self._tasks.values())
             self._tasks.clear()
         if self._attempts:
-            self._db.executemany(_PUT_ATTEMPT, self._attempts)
+            self._db.executemany(PUT_ATTEMPT, self._attempts)
             self._attempts.clear()
 
     # -- recordings -----------------------------------------------------------------------------------
@@ -306,7 +265,7 @@ class Journal:
         """This session's failed tasks, by id."""
         self._flush()
         query = (
-            f"SELECT id, step, unit, error_kind, error_message, {_KILLS} FROM tasks "
+            f"SELECT id, step, unit, error_kind, error_message, {KILLS} FROM tasks "
             "WHERE status = ? AND session = ? ORDER BY id"
         )
         for task, step, unit, kind, message, kills in self._db.execute(query, (Status.FAILED, self.session)):
