@@ -21,6 +21,7 @@ from tests.architecture import (
     sources,
     upwards,
 )
+from tests.house import PICTURE, picture
 
 COORDINATOR = [path for path in sources("coordinator") if module(path) != "coordinator"]
 GRAPH = modules(sources("coordinator"))
@@ -115,3 +116,7 @@ def test_only_the_commands_and_the_progress_print() -> None:
             continue
         for node in nodes(path):
             assert not (isinstance(node, ast.Name) and node.id == "print"), f"{path}:{node.lineno}"
+
+
+def test_the_picture_of_the_house_is_true() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(), "draw it anew: python -m tests.house"
