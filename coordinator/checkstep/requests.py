@@ -47,7 +47,7 @@ class Question:
 
     def without_images(self) -> Question | None:
         """The same with every image's path leading nowhere; None if it names no image."""
-        if next(image_paths(self.items), None) is None:
+        if not image_paths(self.items):
             return None
         return Question(params=self.params, items=_with_images(self.items, ABSENT), region=self.region)
 

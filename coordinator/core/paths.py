@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -34,15 +33,26 @@ def task_mount(step: str, unit: str, work: PurePosixPath = WORK_MOUNT) -> str:
     return f"{work}/{step}/{unit_folder(unit)}"
 
 
-def image_paths(value: Any) -> Iterator[str]:
-    """Every path that stands under an ``image`` key anywhere in an item."""
-    if isinstance(value, dict):
+def image_paths(value: Any) -> list[str]:
+    """Every path that stands under an ``image`` key anywhere in an item, in the item's order."""
+    found: list[str] = []
+    _collect(value, found)
+    return found
+
+
+def _collect(value: Any, found: list[str]) -> None:
+    # By exact types, which JSON has: this is asked of every item that comes and goes.
+    kind = type(value)
+    if kind is dict:
         for name, part in value.items():
-            if name == "image" and isinstance(part, str):
-                yield part
-            elif isinstance(part, dict | list):
-                yield from image_paths(part)
-    elif isinstance(value, list):
+            if name == "image" and type(part) is str:
+                found.append(part)
+            elif type(part) in _HOLDERS:
+                _collect(part, found)
+    elif kind is list:
         for part in value:
-            if isinstance(part, dict | list):
-                yield from image_paths(part)
+            if type(part) in _HOLDERS:
+                _collect(part, found)
+
+
+_HOLDERS = (dict, list)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 
 from coordinator.contract import PROTOCOL, Json, RegionMessage, Request, Success, TaskError
 from coordinator.pipeline import Step
@@ -84,22 +85,22 @@ class Outcome:
     times: Times = NO_TIMES
 
 
+def key_head(step: Step, image_id: str) -> str:
+    """How the keys of all tasks of a step begin, as long as it runs with these parameters in that image."""
+    return _encode([PROTOCOL, image_id, step.params]).removesuffix("]")
+
+
 def task_key(
-    step: Step,
-    image_id: str,
-    items: Iterable[Json],
-    region: RegionMessage | None,
-    stamps: Iterable[str],
-    lost: int = 0,
+    head: str, items: Iterable[Json], region: RegionMessage | None, stamps: Iterable[str], lost: int = 0
 ) -> str:
     """What a task's result depends on, as a digest: equal keys, equal results.
 
-    ``stamps`` tell the content of the image files that the items name, in the items' order; ``lost`` is how
-    many of a region's items are missing, which its objects tell.
+    ``head`` is the step's :func:`key_head`; ``stamps`` tell the content of the image files that the items name, in the
+    items' order; ``lost`` is how many of a region's items are missing, which its objects tell.
     """
-    head = [PROTOCOL, image_id, step.params, region.model_dump() if region else None, lost]
-    parts = "\n".join(map(_encode, (head, *items, *stamps)))
-    return hashlib.sha256(f"{parts}\n".encode()).hexdigest()
+    where = _encode(region.model_dump()) if region else "null"
+    parts = (f"{head},{where},{lost}]", *map(_encode, items), *map(encode_basestring, stamps), "")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode

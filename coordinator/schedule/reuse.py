@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from coordinator.contract import Json, RegionMessage
 from coordinator.core.dataflow import Unit
 from coordinator.core.paths import image_paths
-from coordinator.core.tasks import task_key
+from coordinator.core.tasks import key_head, task_key
 from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
 from coordinator.record.journal import Journal, Kept, Status
@@ -40,13 +40,12 @@ class Reuse:
         self._journal = journal
         self._files = files
         self._stamp = files.content_stamp if plan.hash_inputs else files.stamp
+        self._heads = [list(_heads(plan, step)) for step in plan.steps]
 
     def keys(self, unit: Unit, items: Sequence[Json], region: RegionMessage | None) -> list[str]:
         """The key of the unit's result, and those under which an earlier form of the step would have kept it."""
-        step = self._plan.steps[unit.step]
         stamps = [self._stamp(path) for item in items for path in image_paths(item)]
-        forms = ((step, self._plan.image_ids[step.name]), *self._plan.earlier.get(step.name, ()))
-        return [task_key(form, image_id, items, region, stamps, unit.lost) for form, image_id in forms]
+        return [task_key(head, items, region, stamps, unit.lost) for head in self._heads[unit.step]]
 
     def find(self, unit: Unit, task_id: str, keys: Sequence[str]) -> Found:
         """What is known of the unit's task; what serves again counts as this session's from now on."""
@@ -104,3 +103,10 @@ class Reuse:
         own = self._files.task_folder(step.name, unit.id) + "/"
         paths = (path for item in items for path in image_paths(item) if path.startswith(own))
         return not step.writes or all(self._files.holds(path) for path in paths)
+
+
+def _heads(plan: Plan, step: Step) -> Iterator[str]:
+    """The head of a step's keys, and those that its earlier forms had."""
+    yield key_head(step, plan.image_ids[step.name])
+    for form, image_id in plan.earlier.get(step.name, ()):
+        yield key_head(form, image_id)

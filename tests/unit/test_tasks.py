@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from coordinator.contract import Json, RegionMessage
 from coordinator.core.paths import image_paths
-from coordinator.core.tasks import FetchTask, StepTask, task_key
+from coordinator.core.tasks import FetchTask, StepTask, key_head, task_key
 from coordinator.pipeline import Step
 from tests.unit.builders import item, request, resources, square, step, task
 
@@ -27,7 +27,8 @@ def key(**changed: Any) -> str:
         "region": REGION,
         "stamps": STAMPS,
     }
-    return task_key(**{**given, **changed})
+    given |= changed
+    return task_key(key_head(given.pop("step"), given.pop("image_id")), **given)
 
 
 class TestKey:
@@ -70,6 +71,20 @@ class TestKey:
     )
     def test_it_stays_with_what_makes_no_difference(self, other: Step) -> None:
         assert key(step=other) == key()
+
+    @pytest.mark.parametrize(
+        ("region", "lost", "digest"),
+        [
+            (REGION, 3, "44c7f6ace3ef9585c7d0896aecf141af2c10301c0a473fdb8dcf96553600e27f"),
+            (None, 0, "434149bcc04199538aec6bfa9b2e5b5048be27088328dcd4811f99c025d47463"),
+        ],
+    )
+    def test_it_is_what_it_was_in_the_versions_before(
+        self, region: RegionMessage | None, lost: int, digest: str
+    ) -> None:
+        """Else a run folder that is continued with this version would do everything again."""
+        items = [item("r1", image="/batch/straße.jpg", width=8)]
+        assert key(items=items, stamps=["/batch/straße.jpg 10 20"], region=region, lost=lost) == digest
 
     def test_the_order_of_an_items_keys_makes_no_difference(self) -> None:
         assert key(items=[dict(reversed(ITEMS[0].items()))]) == key()
