@@ -18,9 +18,9 @@ from types import TracebackType
 from coordinator.contract import Json
 from coordinator.errors import EngineError
 from coordinator.runners.api import ApiError
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
 from coordinator.runners.received import Response
+from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.stream import Streams
 
 _CHUNK = 256 * 1024

@@ -17,8 +17,8 @@ from coordinator.batch.folder import unit_folder
 from coordinator.errors import EngineError, RunFolderError, UsageError
 from coordinator.record.history import History
 from coordinator.record.runfolder import REPLAY, Owner, RunFolder, owner, remove_tree
-from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine
+from coordinator.runners.spec import HOST_LABEL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from coordinator.batch.folder import MOUNT, WORK_MOUNT
 from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.tasks import StepTask, image_paths
 from coordinator.record.runfolder import RunFolder, remove_tree
-from coordinator.runners.container import MAX_WRITTEN
+from coordinator.runners.spec import MAX_WRITTEN
 
 _NOBODY = 65534
 _MOUNTS = (f"{MOUNT}/", f"{WORK_MOUNT}/")
