@@ -25,9 +25,9 @@ from coordinator.core.resources import Grant
 from coordinator.pipeline import Step
 from coordinator.record.lock import locked
 from coordinator.record.runfolder import RunFolder
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
+from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.stream import exchange
 
 _TIMEOUT = 60.0

@@ -12,8 +12,8 @@ from coordinator.bench.figures import Spread, spread, turns
 from coordinator.bench.machine import wait_until_quiet
 from coordinator.bench.workloads import Workload, requests, step_of
 from coordinator.contract import Json, Request
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
+from coordinator.runners.spec import ContainerSpec
 
 FLAGS: dict[str, tuple[str, ...]] = {
     "--read-only": ("ReadonlyRootfs",),

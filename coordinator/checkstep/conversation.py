@@ -7,8 +7,6 @@ flag of their isolation can be left out to find the one that a program cannot do
 
 from __future__ import annotations
 
-import selectors
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +16,12 @@ from types import TracebackType
 from coordinator.contract import Json
 from coordinator.errors import EngineError
 from coordinator.runners.api import ApiError
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine
+from coordinator.runners.pump import Pump
 from coordinator.runners.received import Response
+from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.stream import Streams
 
-_CHUNK = 256 * 1024
 _LINES = 100
 """Lines that stdout is taken apart into; no check asks for more than three answers."""
 
@@ -98,15 +96,14 @@ class Conversation:
         self._response = Response(None)
         self._begun = b""
         """The first byte of the line that has not ended yet."""
-        self._outgoing = bytearray()
-        self._input_ends = self._half_closed = self._ended = False
+        self._ended = False
         self._first_line: float | None = None
         self._documents = 0
         self._id = engine.create(spec)
         try:
             self._connection, received = engine.attach(self._id)
             self._hear(received)
-            self._connection.setblocking(False)
+            self._pump = Pump(self._connection)
             engine.start(self._id)
         except BaseException as error:
             engine.remove(self._id)
@@ -127,11 +124,11 @@ class Conversation:
 
     def say(self, data: bytes) -> None:
         """Writes; the bytes leave while something is waited for."""
-        self._outgoing += data
+        self._pump.send(data)
 
     def end_input(self) -> None:
         """Ends the program's input behind what has been said."""
-        self._input_ends = True
+        self._pump.end_output()
 
     def signal(self, name: str) -> None:
         """Sends a signal to the container's first process; nothing happens if it has gone."""
@@ -142,12 +139,12 @@ class Conversation:
 
         False if the program ended or time was up before.
         """
-        self._pump(lambda: self._documents >= count, seconds)
+        self._listen(lambda: self._documents >= count, seconds)
         return self._documents >= count
 
     def hears_end(self, seconds: float) -> bool:
         """Waits until the program's output has ended; False if time was up, or there was too much, before."""
-        self._pump(lambda: False, seconds)
+        self._listen(lambda: False, seconds)
         return self._ended and not self._response.is_too_large
 
     def finish(self, patience: float) -> Heard:
@@ -176,44 +173,19 @@ class Conversation:
         except EngineError:
             return None
 
-    def _pump(self, is_enough: Callable[[], bool], seconds: float) -> None:
+    def _listen(self, is_enough: Callable[[], bool], seconds: float) -> None:
         """Writes and reads until it is enough, the output has ended or time is up."""
         deadline = time.monotonic() + seconds
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._connection, selectors.EVENT_READ)
-            while not (is_enough() or self._ended):
-                self._write()
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    return
-                writing = selectors.EVENT_WRITE if self._outgoing else 0
-                selector.modify(self._connection, selectors.EVENT_READ | writing)
-                for _, events in selector.select(remaining):
-                    if events & selectors.EVENT_READ:
-                        self._read()
-
-    def _write(self) -> None:
-        try:
-            while self._outgoing:
-                sent = self._connection.send(memoryview(self._outgoing)[:_CHUNK])
-                del self._outgoing[:sent]
-            if self._input_ends and not self._half_closed:
-                self._half_closed = True
-                self._connection.shutdown(socket.SHUT_WR)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._outgoing.clear()  # the program has gone; reading tells how
-
-    def _read(self) -> None:
-        try:
-            data = self._connection.recv(_CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        self._hear(data)
-        self._ended = not data or self._response.is_too_large
+        while not (is_enough() or self._ended):
+            try:
+                data = self._pump.turn(deadline)
+            except OSError:
+                data = b""
+            if data is not None:
+                self._hear(data)
+                self._ended = not data or self._response.is_too_large
+            if time.monotonic() >= deadline:
+                return
 
     def _hear(self, data: bytes) -> None:
         for piece in self._streams.feed(data):

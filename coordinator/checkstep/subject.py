@@ -17,9 +17,9 @@ from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Step
 from coordinator.record.files import Files
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.isolation import container_labels, container_spec
+from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.workfolder import discard, prepare
 
 CHECK = "check"

@@ -22,9 +22,9 @@ from coordinator.core.resources import Inventory
 from coordinator.errors import CoordinatorError, EngineError, ExitCode
 from coordinator.pipeline import Pipeline, Rung, load_pipeline
 from coordinator.record.lock import owner
-from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine, ImageFacts
 from coordinator.runners.inventory import host_inventory
+from coordinator.runners.spec import HOST_LABEL
 from coordinator.session.preflight import fitted, shortages
 
 _GIB = 1024**3

@@ -10,11 +10,11 @@ from pathlib import Path
 from coordinator.contract import Success, TaskError
 from coordinator.core.tasks import Evidence, Outcome, StepTask
 from coordinator.errors import EngineError
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.received import as_evidence
+from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.stream import Exchange, Live, exchange
 from coordinator.runners.verdict import CANCELLED, engine_failed, judge
 from coordinator.runners.workfolder import hand_over, prepare

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 from coordinator.errors import EngineError
 from coordinator.runners.api import ApiError, has_ended
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.engine import Engine, NameTaken
+from coordinator.runners.spec import ContainerSpec
 
 _CHUNK = 64 * 1024
 _NAMES = 5

@@ -19,8 +19,8 @@ from docker.utils import kwargs_from_env, parse_host
 
 from coordinator.errors import EngineError
 from coordinator.runners.api import Api, ApiError
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.patience import Patience
+from coordinator.runners.spec import ContainerSpec
 
 LABEL = "coordinator.run"
 """Every container the coordinator makes carries this label; its value is the run's id."""

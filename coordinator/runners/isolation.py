@@ -18,9 +18,9 @@ from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.pipeline import Step
 from coordinator.record.files import Files
-from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.containers import Containers, Started
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
+from coordinator.runners.spec import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.workfolder import step_user
 
 ROLE = "coordinator.role"

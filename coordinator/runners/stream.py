@@ -7,7 +7,6 @@ as a big-endian integer), then the body.
 
 from __future__ import annotations
 
-import selectors
 import socket
 import struct
 import time
@@ -19,11 +18,11 @@ from pathlib import Path
 
 from coordinator.contract import MAX_RESPONSE_BYTES
 from coordinator.errors import EngineError
+from coordinator.runners.pump import Pump
 from coordinator.runners.received import HeadAndTail, Response
 
 _HEADER = struct.Struct(">BxxxL")
 _STDOUT, _STDERR = 1, 2
-_CHUNK = 256 * 1024
 
 
 class Cut(StrEnum):
@@ -88,27 +87,22 @@ def _converse(
     streams: Streams,
     response: Response,
 ) -> Cut | None:
-    """Writes and reads at the same time; why that ended early, if it did."""
+    """Writes and reads to the end; why that was given up, if it was. Raises EngineError if it broke."""
     cut = _take_in(received, streams, response)
-    outgoing = memoryview(request)
-    connection.setblocking(False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+    with Pump(connection) as pump:
+        pump.send(request)
+        pump.end_output()
         while cut is None:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+            if time.monotonic() >= deadline:
                 return Cut.TIME
-            for _, events in selector.select(remaining):
-                if events & selectors.EVENT_READ:
-                    data = _read(connection)
-                    if data == b"":
-                        streams.end()
-                        return None
-                    cut = _take_in(data or b"", streams, response)
-                if events & selectors.EVENT_WRITE:
-                    outgoing = _write(connection, outgoing)
-                    if not outgoing:
-                        selector.modify(connection, selectors.EVENT_READ)
+            try:
+                data = pump.turn(deadline)
+            except OSError as error:
+                raise EngineError(f"the connection to the engine broke: {error}") from error
+            if data == b"":
+                streams.end()
+                return None
+            cut = _take_in(data or b"", streams, response)
     return cut
 
 
@@ -118,36 +112,6 @@ def _take_in(data: bytes, streams: Streams, response: Response) -> Cut | None:
     if response.is_too_large:
         return Cut.SIZE
     return Cut.JUNK if response.is_junk else None
-
-
-def _read(connection: socket.socket) -> bytes | None:
-    """What there is to read, nothing at the end of the stream; None if there is none yet."""
-    try:
-        return connection.recv(_CHUNK)
-    except BlockingIOError:
-        return None
-    except OSError as error:
-        raise EngineError(f"the connection to the engine broke: {error}") from error
-
-
-def _write(connection: socket.socket, outgoing: memoryview) -> memoryview:
-    """Writes once, and half-closes behind the last byte; returns what is left."""
-    try:
-        sent = connection.send(outgoing[:_CHUNK])
-    except BlockingIOError:
-        return outgoing
-    except OSError:
-        return outgoing[:0]
-    if sent == len(outgoing):
-        _half_close(connection)
-    return outgoing[sent:]
-
-
-def _half_close(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_WR)
-    except OSError:
-        return  # the step has ended without reading: not our failure
 
 
 class Streams:

@@ -19,8 +19,8 @@ from coordinator.record.disk import remove_tree
 from coordinator.record.history import History
 from coordinator.record.lock import Owner, locked, owner
 from coordinator.record.runfolder import RunFolder
-from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine
+from coordinator.runners.spec import HOST_LABEL
 
 
 @dataclass(frozen=True, kw_only=True)

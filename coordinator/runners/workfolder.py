@@ -11,7 +11,7 @@ from coordinator.core.paths import MOUNT, WORK_MOUNT, image_paths
 from coordinator.core.tasks import StepTask
 from coordinator.record.disk import remove_tree
 from coordinator.record.files import Files
-from coordinator.runners.container import MAX_WRITTEN
+from coordinator.runners.spec import MAX_WRITTEN
 
 _NOBODY = 65534
 _MOUNTS = (f"{MOUNT}/", f"{WORK_MOUNT}/")

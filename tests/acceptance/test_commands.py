@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from coordinator.record.journal import Journal
-from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, Engine
+from coordinator.runners.spec import HOST_LABEL
 from tests.acceptance.conftest import coordinator, start_coordinator
 
 PHOTOGRAPHS = ("a.jpg", "b.jpg", "c.jpg")

@@ -38,7 +38,7 @@ from coordinator.bench.scale import windows
 from coordinator.bench.variants import AIMS, BASELINES, RUNGS, shell_command, tasks_of
 from coordinator.bench.workloads import requests, step_of, trivial
 from coordinator.errors import UsageError
-from coordinator.runners.container import ContainerSpec
+from coordinator.runners.spec import ContainerSpec
 
 SPLIT = Split(queue=0.001, start=0.2, compute=0.0, transfer=0.05)
 

@@ -14,8 +14,8 @@ from coordinator.errors import EngineError, UsageError
 from coordinator.record.journal import Journal
 from coordinator.record.lock import locked
 from coordinator.record.runfolder import RunFolder
-from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
+from coordinator.runners.spec import HOST_LABEL
 from coordinator.runners.sweep import Cleaned, clean, sweep, sweep_work
 
 HERE = socket.gethostname()

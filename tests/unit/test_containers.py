@@ -12,10 +12,10 @@ import pytest
 from coordinator.contract import ErrorKind
 from coordinator.errors import EngineError
 from coordinator.runners.api import ApiError
-from coordinator.runners.container import ContainerSpec
 from coordinator.runners.containers import Containers
 from coordinator.runners.engine import Engine, NameTaken
 from coordinator.runners.patience import EngineGone
+from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.verdict import engine_failed
 
 SPEC = ContainerSpec(image_ref="i", name="name", user="1:1", cpus=1, memory=1)

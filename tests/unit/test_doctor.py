@@ -13,8 +13,8 @@ from coordinator.commands.doctor import Note, Severity
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import ExitCode
 from coordinator.pipeline import Pipeline, Rung, Step
-from coordinator.runners.container import HOST_LABEL
 from coordinator.runners.engine import FOLDER_LABEL, ImageFacts
+from coordinator.runners.spec import HOST_LABEL
 
 GIB = 1024**3
 FACTS = {"platform": "Docker", "version": "28.2", "api": "1.50"}

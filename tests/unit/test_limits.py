@@ -9,7 +9,7 @@ import pytest
 from coordinator import contract as messages
 from coordinator.batch import imageheader, sidecars, table
 from coordinator.pipeline import Step
-from coordinator.runners import container, fetch, received
+from coordinator.runners import fetch, received, spec
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = Step(name="any", image_ref="any")
@@ -35,12 +35,12 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
             f"| stdout of a failed task | the first and the last {received._KEPT_RESPONSE // KIB} kB are kept |",
         ),
         ("steps", f"| memory | the step's `memory`, by default {STEP.resources.memory // GIB} GiB,"),
-        ("steps", f"| processes and threads | {container.PIDS_LIMIT} |"),
-        ("steps", f"| `/tmp` | {container.TMPFS.rpartition('size=')[2].removesuffix('m')} MB,"),
-        ("steps", f"| one file | {container.MAX_WRITTEN // GIB} GiB |"),
+        ("steps", f"| processes and threads | {spec.PIDS_LIMIT} |"),
+        ("steps", f"| `/tmp` | {spec.TMPFS.rpartition('size=')[2].removesuffix('m')} MB,"),
+        ("steps", f"| one file | {spec.MAX_WRITTEN // GIB} GiB |"),
         (
             "steps",
-            f"| all that a task leaves in `work_dir` | {container.MAX_WRITTEN // GIB} GiB on the disk (",
+            f"| all that a task leaves in `work_dir` | {spec.MAX_WRITTEN // GIB} GiB on the disk (",
         ),
         ("running", f"| pixels of an image | {imageheader.MAX_PIXELS:,}, told by its header |"),
         ("running", f"| an image file | {imageheader.MAX_BYTES // GIB} GiB,"),

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from coordinator.core.resources import Grant
 from coordinator.record.files import Files
-from coordinator.runners.container import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.isolation import container_spec
+from coordinator.runners.spec import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.stream import Cut, Exchange
 from coordinator.runners.verdict import judge
 from tests.unit.builders import PROPERTY, step, task
