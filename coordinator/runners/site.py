@@ -11,10 +11,10 @@ from pathlib import Path
 from coordinator.contract import Json
 from coordinator.core.resources import Inventory, Ledger
 from coordinator.record.files import Files
-from coordinator.runners import Rungs
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.local import LocalExecutor
+from coordinator.runners.rungs import Rungs
 from coordinator.runners.sweep import sweep
 
 _MIN_STARTS = 2

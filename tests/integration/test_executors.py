@@ -21,10 +21,10 @@ from coordinator.core.resources import Grant, Inventory, Ledger
 from coordinator.core.tasks import FetchTask, Outcome, StepTask
 from coordinator.pipeline import Resources, Rung, Step
 from coordinator.record.files import Files
-from coordinator.runners import Rungs
 from coordinator.runners.lane import Lane
 from coordinator.runners.local import LocalExecutor
 from coordinator.runners.process import open_process
+from coordinator.runners.rungs import Rungs
 from coordinator.schedule.executor import Executor
 from coordinator.service.pool import JobExecutor, Pool
 
