@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from coordinator.errors import ExitCode
-from coordinator.schedule import executor
+from coordinator.runners import fetch
 from coordinator.session.run import Summary
 from tests.integration.conftest import Workshop
 from tests.integration.ran import attempts
@@ -88,8 +88,8 @@ def fetched(
     rows = (json.dumps({"id": path, "image": f"{server}/{path}"}) for path in PATHS)
     (workshop.batch / "recordings.jsonl").write_text("\n".join(rows))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(executor, "MAX_BYTES", 1_000_000)
-        patch.setattr(executor, "_FETCH_TIMEOUT", 1.0)
+        patch.setattr(fetch, "MAX_BYTES", 1_000_000)
+        patch.setattr(fetch, "_FETCH_TIMEOUT", 1.0)
         return workshop, workshop.run({"name": "echo", "image_ref": echo_image})
 
 
