@@ -17,7 +17,8 @@ import numpy as np
 from images.batchfiles import Pose, Recording, TrueObject, write_recordings, write_settings, write_truth
 from images.render.camera import effects
 from images.render.camera.lens import photograph
-from images.render.camera.raster import Bodies, Image, Quad, View, paint
+from images.render.camera.raster import Bodies, Quad, View, paint
+from images.render.camera.texture import Image
 from images.render.looks.wardrobe import Wardrobe
 from images.render.scene import light
 from images.render.scene.bodies import embody, survey_roof
@@ -25,8 +26,8 @@ from images.render.scene.ground import Ground
 from images.render.scene.sky import Sky
 from images.render.signs import faces
 from images.render.town import furniture, layout, streets
-from images.render.town.layout import Municipality
 from images.render.town.sight import Survey
+from images.render.town.things import Municipality
 
 CRS = "EPSG:28992"
 ORIGIN = (121000.0, 487000.0, 1.2)

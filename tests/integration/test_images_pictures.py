@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from images.pictures import command, findings, overlay, plan
+from images.pictures import command, figures, findings, overlay, plan
 from images.pictures.placing import Box, place
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -128,15 +128,15 @@ def test_without_truth_there_are_no_rings(run: Path, batch: Path) -> None:
 
 @pytest.mark.parametrize(("heading", "ahead"), [(0, (0, -1)), (90, (1, 0)), (180, (0, 1)), (270, (-1, 0))])
 def test_an_arrow_points_along_its_heading(heading: float, ahead: tuple[float, float]) -> None:
-    tip, left, _, right = plan.arrow((100.0, 50.0), heading, 10.0)
+    tip, left, _, right = figures.arrow((100.0, 50.0), heading, 10.0)
     tail = ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2)
     assert np.subtract(tip, tail) == pytest.approx(np.multiply(ahead, 10.0))
 
 
 def test_the_axes_of_an_ellipse() -> None:
-    assert plan.ellipse_axes([[9.0, 0.0], [0.0, 4.0]]) == pytest.approx((3.0, 2.0, 90.0))
-    assert plan.ellipse_axes([[4.0, 0.0], [0.0, 9.0]])[:2] == pytest.approx((3.0, 2.0))
-    assert plan.ellipse_axes([[5.0, 4.0], [4.0, 5.0]]) == pytest.approx((3.0, 1.0, 45.0)), "north-east"
+    assert figures.ellipse_axes([[9.0, 0.0], [0.0, 4.0]]) == pytest.approx((3.0, 2.0, 90.0))
+    assert figures.ellipse_axes([[4.0, 0.0], [0.0, 9.0]])[:2] == pytest.approx((3.0, 2.0))
+    assert figures.ellipse_axes([[5.0, 4.0], [4.0, 5.0]]) == pytest.approx((3.0, 1.0, 45.0)), "north-east"
 
 
 def test_ellipses_are_drawn_to_the_scale_that_is_said(run: Path, batch: Path) -> None:

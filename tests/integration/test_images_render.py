@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from images.batchfiles import Pose
 from images.render import municipality
 from images.render.camera.lens import photograph
-from images.render.camera.raster import Bodies, Image, View, paint
+from images.render.camera.raster import Bodies, View, paint
+from images.render.camera.texture import Image
 from images.render.looks import facades
 from images.render.looks.wardrobe import Wardrobe
 from images.render.scene import light
 from images.render.scene.bodies import sign_quad
 from images.render.signs import faces
-from images.render.town.layout import Sign
 from images.render.town.sight import LEAST_RECORDINGS, Box, Survey
+from images.render.town.things import Sign
 from steps.stepkit import camera as geometry
 
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ from images.render.signs import faces
 from steps.detect import boxes, settings, verify
 from steps.detect.detection import Detection
 from steps.detect.labels import LABELS
-from steps.training.detect import evaluate, train
+from steps.training.detect import evaluate, samples, scenes, train
 
 
 def test_matches_misses_and_false_positives_are_told_apart() -> None:
@@ -49,8 +49,8 @@ def test_a_folder_is_measured(tmp_path: Path) -> None:
 
 def test_laid_out_scenes_are_repeatable_and_their_boxes_hold_signs() -> None:
     background = np.full((600, 800, 3), 120, np.uint8)
-    first, laid = train.scene(background, np.random.default_rng(4))
-    again, laid_again = train.scene(background, np.random.default_rng(4))
+    first, laid = scenes.scene(background, np.random.default_rng(4))
+    again, laid_again = scenes.scene(background, np.random.default_rng(4))
     assert np.array_equal(first, again)
     assert laid == laid_again
     assert laid
@@ -63,15 +63,15 @@ def test_laid_out_scenes_are_repeatable_and_their_boxes_hold_signs() -> None:
 
 
 def test_every_category_has_a_label() -> None:
-    assert set(train.LABEL_OF_CATEGORY) == set(range(len(faces.CATEGORIES)))
-    assert set(train.LABEL_OF_CATEGORY.values()) == set(LABELS)
+    assert set(samples.LABEL_OF_CATEGORY) == set(range(len(faces.CATEGORIES)))
+    assert set(samples.LABEL_OF_CATEGORY.values()) == set(LABELS)
 
 
 def test_the_fit_separates_what_can_be_separated() -> None:
     rng = np.random.default_rng(1)
     classes = rng.integers(len(LABELS) + 1, size=400)
     descriptors = np.eye(len(LABELS) + 1, dtype=np.float32)[classes] + rng.normal(0, 0.05, (400, 8))
-    verifier = train.fit(train.Samples(descriptors.astype(np.float32), classes), rounds=100)
+    verifier = train.fit(samples.Samples(descriptors.astype(np.float32), classes), rounds=100)
     probabilities = verifier.probabilities(descriptors.astype(np.float32))
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     is_sign = classes < len(LABELS)
@@ -89,7 +89,7 @@ def test_true_signs_of_a_drawn_batch_are_no_background() -> None:
     true = [((0.0, 0.0, 10.0, 10.0), 14)]
     unsure: list[boxes.Box] = [(45.0, 45.0, 30.0, 30.0)]
     octagon = LABELS.index("red-octagon")
-    assert train._classes(found, true, unsure, 0.68).tolist() == [octagon, -1, octagon]
+    assert samples._classes(found, true, unsure, 0.68).tolist() == [octagon, -1, octagon]
 
 
 @pytest.mark.skipif("COORDINATOR_REALDATA" not in os.environ, reason="COORDINATOR_REALDATA is not set")

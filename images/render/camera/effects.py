@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images.render.camera.raster import Image
+from images.render.camera.texture import Image
 
 _NOISE_SEED = 20240513
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from images.batchfiles import Pose
-from images.render.camera.raster import Image, View
+from images.render.camera.raster import View
+from images.render.camera.texture import Image
 from steps.stepkit import camera as geometry
 
 Array = NDArray[np.float64]

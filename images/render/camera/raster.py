@@ -11,55 +11,21 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from images.render.camera.texture import Image, Texture
+
 Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 Depths = NDArray[np.float32]
 Shade = tuple[float, float, float]
 """Factors on blue, green and red."""
-
 NEAR = 0.08
 _SMALLEST_PIXELS = 0.35
-
-
-class Texture:
-    """A picture with premultiplied alpha, shape (height, width, 4), and its averaged-down versions."""
-
-    def __init__(self, picture: Image | Callable[[], Image]) -> None:
-        """``picture``, or what makes it once it is looked at, is BGR (opaque) or BGRA with straight alpha."""
-        self._picture = picture
-        self._levels: dict[tuple[int, int], Image] = {}
-
-    @functools.cached_property
-    def _base(self) -> Image:
-        return _premultiplied(self._picture() if callable(self._picture) else self._picture)
-
-    @functools.cached_property
-    def opaque(self) -> bool:
-        """Whether nothing behind the picture shows."""
-        return bool((self._base[..., 3] == 255).all())
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in texels."""
-        return self._base.shape[1], self._base.shape[0]
-
-    def level(self, across: float, down: float) -> Image:
-        """The version for a view that shows ``across`` x ``down`` texels a pixel, at most 1.4 texels a pixel."""
-        key = (_octave(across, self._base.shape[1]), _octave(down, self._base.shape[0]))
-        if key not in self._levels:
-            size = (max(1, self._base.shape[1] >> key[0]), max(1, self._base.shape[0] >> key[1]))
-            small = (
-                self._base if key == (0, 0) else cv2.resize(self._base, size, interpolation=cv2.INTER_AREA)
-            )
-            self._levels[key] = np.asarray(small, dtype=np.uint8)
-        return self._levels[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,16 +255,3 @@ def _sphere(thing: Quad | Billboard) -> tuple[float, float, float, float]:
     centre = thing.corner + (thing.across + thing.down) / 2
     half = max(np.linalg.norm(thing.across + thing.down), np.linalg.norm(thing.across - thing.down)) / 2
     return (*centre.tolist(), float(half))
-
-
-def _octave(texels_per_pixel: float, texels: int) -> int:
-    wanted = round(math.log2(max(texels_per_pixel, 1.0)))
-    return min(wanted, max(0, texels.bit_length() - 1))
-
-
-def _premultiplied(bgra: Image) -> Image:
-    if bgra.shape[2] == 3:
-        return np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGR2BGRA), dtype=np.uint8)
-    alpha = bgra[..., 3:].astype(np.uint16)
-    colour = (bgra[..., :3] * alpha + 127) // 255
-    return np.ascontiguousarray(np.dstack([colour.astype(np.uint8), bgra[..., 3]]))

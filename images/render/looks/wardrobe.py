@@ -11,7 +11,7 @@ import functools
 import cv2
 import numpy as np
 
-from images.render.camera.raster import Texture
+from images.render.camera.texture import Texture
 from images.render.looks import facades, textures, vehicles
 from images.render.looks.brush import Colour
 from images.render.looks.noise import speckled

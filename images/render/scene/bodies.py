@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from images.batchfiles import Pose
-from images.render.camera.raster import Billboard, Quad, Shade, Texture
+from images.render.camera.raster import Billboard, Quad, Shade
+from images.render.camera.texture import Texture
 from images.render.looks.wardrobe import Wardrobe
 from images.render.scene.light import Sun
-from images.render.town.layout import Car, House, Lamp, Municipality, Pole, Poster, Sign, Tree
+from images.render.town.things import Car, House, Lamp, Municipality, Pole, Poster, Sign, Tree
 
 Array = NDArray[np.float64]
 Thing = Quad | Billboard

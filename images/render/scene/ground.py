@@ -13,12 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images.render.camera.raster import Depths, Image, View
+from images.render.camera.raster import Depths, View
+from images.render.camera.texture import Image
 from images.render.looks.noise import cloudy
 from images.render.scene.light import Sun
-from images.render.town.layout import Municipality, clear_of_streets
+from images.render.town.layout import clear_of_streets
 from images.render.town.sight import Box
 from images.render.town.streets import Street
+from images.render.town.things import Municipality
 
 Array = NDArray[np.float64]
 

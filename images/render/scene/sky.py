@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images.render.camera.raster import Image, Quad, Texture, View, paint
+from images.render.camera.raster import Quad, View, paint
+from images.render.camera.texture import Image, Texture
 from images.render.looks.noise import cloudy
 from images.render.scene.light import Sun
 

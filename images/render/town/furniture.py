@@ -11,20 +11,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from images.render.town.layout import (
-    Car,
-    House,
-    Lamp,
-    Municipality,
-    Pole,
-    Poster,
-    Sign,
-    Tree,
-    clear_of_streets,
-    overlap,
-)
+from images.render.town.layout import clear_of_streets, overlap
 from images.render.town.sight import REACH, Box, Survey
 from images.render.town.streets import Street
+from images.render.town.things import Car, House, Lamp, Municipality, Pole, Poster, Sign, Tree
 
 Array = NDArray[np.float64]
 
