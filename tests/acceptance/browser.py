@@ -15,7 +15,11 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-PATIENCE_S = 60
+from tests.waiting import PATIENCE
+
+PATIENCE_S = PATIENCE
+OVER_THE_NETWORK = {"http", "https", "ws", "wss", "ftp"}
+"""The schemes of addresses that a host is asked for; browsers have others for what they hold themselves."""
 
 
 def is_there() -> bool:
@@ -130,6 +134,11 @@ class Page:
     @property
     def fragment(self) -> str:
         return self.driver.current_url.partition("#")[2]
+
+
+def name_of(element: WebElement) -> str:
+    """Its name as a screen reader says it: how a browser keeps the blanks around and in it is no part of that."""
+    return " ".join(element.accessible_name.split())
 
 
 def requested(driver: Chrome) -> list[str]:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import docker
 import pytest
+from docker.errors import APIError
 
 from coordinator.service.container.answers import main as answers
 from tests.acceptance.conftest import ROOT, as_from_a_terminal
 
 PORT = 8080
+WORKERS = 2
+"""Of a deployment, whatever number of CPUs the machine has."""
+SIGNALLED = """
+import json, os, signal, sys
+from contextlib import suppress
+from pathlib import Path
+workers = []
+for path in Path("/proc").glob("[0-9]*/cmdline"):
+    with suppress(OSError):  # it has just ended
+        if path.read_bytes().endswith(b"\\0steps.imaging\\0"):
+            workers.append(int(path.parent.name))
+for process in sorted(workers)[int(sys.argv[2]):]:
+    os.kill(process, getattr(signal, sys.argv[1]))
+print(json.dumps(workers))
+"""
+"""Sends a signal to the service's workers, some of which may be spared."""
 GENERATIONS: tuple[Sequence[str], ...] = (("docker", "compose"), ("docker-compose",))
 
 
@@ -39,7 +57,12 @@ class Composed:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "COMPOSE_"))
         }
-        return {**kept, "COMPOSE_PROJECT_NAME": self.project, "COORDINATOR_PORT": str(self.port)}
+        return {
+            **kept,
+            "COMPOSE_PROJECT_NAME": self.project,
+            "COORDINATOR_PORT": str(self.port),
+            "COORDINATOR_WORKERS": str(WORKERS),
+        }
 
     def make(self, target: str) -> str:
         """Runs a target of the Makefile to its end; returns what it said."""
@@ -90,6 +113,20 @@ class Composed:
             all=True, filters={"label": f"com.docker.compose.project={self.project}"}
         )
         return {str(one.labels["com.docker.compose.service"]): one.attrs for one in found}
+
+    @contextmanager
+    def standing_still(self, client: docker.DockerClient, *, spared: int = 0) -> Iterator[None]:
+        """The workers but for those spared stop where they are: what they have does not end before this does."""
+        service = client.containers.get(self.containers(client)["service"]["Id"])
+        stopped, said = service.exec_run(["python3", "-c", SIGNALLED, "SIGSTOP", str(spared)])
+        assert stopped == 0, said
+        assert isinstance(said, bytes)
+        assert len(json.loads(said)) == WORKERS
+        try:
+            yield
+        finally:
+            with suppress(APIError):  # a service that has been killed meanwhile
+                service.exec_run(["python3", "-c", SIGNALLED, "SIGCONT", str(spared)])
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import pytest
 from tests.acceptance.composed import GENERATIONS, Composed, composed, generations
 from tests.acceptance.conftest import ROOT
 from tests.integration.conftest import client, engine
+from tests.waiting import PATIENCE
 
 __all__ = ["client", "engine"]
 
@@ -61,7 +62,7 @@ async def post(address: str, actions: str, *files: tuple[str, bytes], **headers:
 
 def get(deployment: Composed, path: str) -> tuple[http.client.HTTPResponse, bytes]:
     """An answer to exactly this path: nothing is tidied up before it is sent."""
-    connection = http.client.HTTPConnection("localhost", deployment.port, timeout=30)
+    connection = http.client.HTTPConnection("localhost", deployment.port, timeout=PATIENCE)
     connection.request("GET", path)
     answer = connection.getresponse()
     return answer, answer.read()
@@ -115,24 +116,24 @@ def test_a_client_s_name_is_data(deployment: Composed, photograph: bytes) -> Non
     assert get(deployment, result)[0].status == 200
 
 
-def test_events_come_while_the_job_is_running(deployment: Composed) -> None:
-    big = ("big.jpg", encoded(".jpg", 1500, 1000))
-    job = started(deployment, [["blur", "bilateral"]] * 8, *[big] * 4)
-    connection = http.client.HTTPConnection("localhost", deployment.port, timeout=60)
-    connection.request("GET", job["links"]["events"])
-    events = connection.getresponse()
-    assert events.readline() == b"event: progress\n"
-    _, now = get(deployment, job["links"]["self"])
-    assert json.loads(now)["finished"] is None
-    connection.close()
-    connection = http.client.HTTPConnection("localhost", deployment.port, timeout=60)
-    connection.request("DELETE", job["links"]["self"])
+def test_events_come_while_the_job_is_running(deployment: Composed, client: docker.DockerClient) -> None:
+    with deployment.standing_still(client):
+        job = started(deployment, [["blur", "median"]], *[("a.jpg", encoded(".jpg"))] * 4)
+        connection = http.client.HTTPConnection("localhost", deployment.port, timeout=PATIENCE)
+        connection.request("GET", job["links"]["events"])
+        events = connection.getresponse()
+        assert events.readline() == b"event: progress\n"
+        _, now = get(deployment, job["links"]["self"])
+        assert json.loads(now)["finished"] is None
+        connection.close()
+        connection = http.client.HTTPConnection("localhost", deployment.port, timeout=PATIENCE)
+        connection.request("DELETE", job["links"]["self"])
     assert connection.getresponse().status == 204
     assert get(deployment, job["links"]["self"])[0].status == 404
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(deployment: Composed) -> None:
-    connection = http.client.HTTPConnection("localhost", deployment.port, timeout=30)
+    connection = http.client.HTTPConnection("localhost", deployment.port, timeout=PATIENCE)
     connection.putrequest("POST", "/process")
     connection.putheader("Content-Type", "multipart/form-data; boundary=b")
     connection.putheader("Content-Length", str(513 * 1024**2))

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cv2
 import docker
@@ -17,7 +18,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from coordinator.service.orders import parse_order
 from coordinator.service.refusal import Refused
 from tests.acceptance import browser
-from tests.acceptance.browser import Page
+from tests.acceptance.browser import Page, name_of
 from tests.acceptance.composed import Composed, composed
 from tests.integration.conftest import client, engine
 
@@ -51,7 +52,9 @@ def page(driver: Chrome, address: str) -> Iterator[Page]:
     """The page, fresh. Whatever a test does, nothing is asked of any other host."""
     yield Page(driver, address)
     assert {
-        url for url in browser.requested(driver) if not url.startswith((address, "data:", "about:"))
+        url
+        for url in browser.requested(driver)
+        if urlsplit(url).scheme in browser.OVER_THE_NETWORK and not url.startswith(address)
     } == set()
 
 
@@ -80,7 +83,7 @@ def speck(tmp_path: Path) -> Path:
 
 
 def focused(page: Page) -> str:
-    return page.driver.switch_to.active_element.accessible_name
+    return name_of(page.driver.switch_to.active_element)
 
 
 def test_an_order_becomes_a_job_with_results(page: Page, photo: Path, drawing: Path, speck: Path) -> None:
@@ -110,15 +113,17 @@ def check_results(page: Page) -> None:
     assert "split" in page.find(failed).text
 
 
-def test_a_running_job_shows_its_progress_and_can_be_cancelled(page: Page, tmp_path: Path) -> None:
-    page.choose(*(write_image(tmp_path / f"{number}.jpg", 2000, 1500) for number in range(6)))
-    for _ in range(2):
-        page.add("blur", "bilateral")
-    page.start()
-    page.wait_for_state("Working")
-    WebDriverWait(page.driver, browser.PATIENCE_S).until(lambda _: page.progress("value") > 0)
-    assert page.find("#job-delete").text == "Cancel"
-    page.find("#job-delete").click()
+def test_a_running_job_shows_its_progress_and_can_be_cancelled(
+    page: Page, deployment: Composed, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    page.choose(*(write_image(tmp_path / f"{number}.jpg") for number in range(6)))
+    page.add("blur", "median")
+    with deployment.standing_still(client, spared=1):
+        page.start()
+        page.wait_for_state("Working")
+        WebDriverWait(page.driver, browser.PATIENCE_S).until(lambda _: page.progress("value") > 0)
+        assert page.find("#job-delete").text == "Cancel"
+        page.find("#job-delete").click()
     WebDriverWait(page.driver, browser.PATIENCE_S).until(lambda _: not page.find("#job").is_displayed())
     assert page.fragment == ""
 
@@ -149,14 +154,13 @@ def test_a_job_is_shown_again_by_its_address_until_it_is_deleted(
 def test_a_job_is_followed_to_its_end_though_the_service_dies(
     page: Page, deployment: Composed, client: docker.DockerClient, tmp_path: Path
 ) -> None:
-    page.choose(*(write_image(tmp_path / f"{number}.jpg", 2000, 1500) for number in range(8)))
-    for _ in range(3):
-        page.add("blur", "bilateral")
-    page.start()
-    page.wait_for_state("Working")
-    # By the engine itself: compose takes its time.
-    client.containers.get(deployment.containers(client)["service"]["Id"]).kill()
+    page.choose(*(write_image(tmp_path / f"{number}.jpg") for number in range(8)))
+    page.add("blur", "median")
     try:
+        with deployment.standing_still(client):
+            page.start()
+            page.wait_for_state("Working")
+            client.containers.get(deployment.containers(client)["service"]["Id"]).kill()
         page.wait_for_state("the service is not running")
     finally:
         deployment.compose("up", "--detach", "--no-build")
@@ -235,7 +239,7 @@ def test_every_control_has_a_name_and_its_turn(page: Page, photo: Path) -> None:
     page.add("resize", "50%")
     controls = [one for one in page.find_all("button, input, select, a") if one.is_displayed()]
     assert len(controls) > 8
-    assert [one.get_attribute("outerHTML") for one in controls if not one.accessible_name] == []
+    assert [one.get_attribute("outerHTML") for one in controls if not name_of(one)] == []
     page.driver.execute_script("document.getElementById('choose').focus()")
     seen: list[str] = []
     while focused(page) != "Start" and len(seen) < 20:

@@ -7,15 +7,21 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
+import docker
 import httpx
 import numpy as np
+from docker.errors import APIError
 from numpy.typing import NDArray
+
+from coordinator.runners.engine import FOLDER_LABEL
+from coordinator.runners.isolation import LANE, ROLE
+from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[2]
 Image = NDArray[Any]
@@ -41,13 +47,15 @@ class Served:
         command = [sys.executable, "-m", "coordinator", "serve", "--port", "0", "--data", str(self.data)]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen([*command, *self._options], cwd=ROOT, stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
-        while not (found := re.search(r"running on (http://\S+)", self.log)):
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.02)
-        self.url = found[1]
-        self.client = httpx.Client(base_url=self.url, timeout=60)
+        eventually(lambda: self._address() or self.process.poll() is not None)
+        self.url = self._address()
+        assert self.url, self.log
+        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE)
+
+    def _address(self) -> str:
+        """Where it takes requests, once it says so."""
+        found = re.search(r"running on (http://\S+)", self.log)
+        return found[1] if found else ""
 
     @property
     def log(self) -> str:
@@ -57,19 +65,19 @@ class Served:
         """Ends it as an operator does; its exit code."""
         self.client.close()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
         """Ends it as a crash does."""
         self.client.close()
         self.process.kill()
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
 
     def end(self) -> None:
         """Ends it whatever has become of it."""
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(60)
+            self.process.wait(PATIENCE)
 
     def peak_memory(self) -> int:
         """Bytes of memory that the service's own process had at most."""
@@ -86,11 +94,47 @@ class Served:
 
     def wait_for(self, job_id: str) -> dict[str, Any]:
         """The job once it has ended."""
-        deadline = time.monotonic() + 60
-        while (job := self.client.get(f"/jobs/{job_id}").json())["state"] in ("queued", "running"):
-            assert time.monotonic() < deadline, job
-            time.sleep(0.05)
-        return dict(job)
+        eventually(lambda: self.job(job_id)["state"] not in ("queued", "running"))
+        return self.job(job_id)
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """The job as it is now."""
+        return dict(self.client.get(f"/jobs/{job_id}").json())
+
+    def jobs(self) -> set[str]:
+        """The ids of all jobs that have begun, ended or not."""
+        return {path.name for path in (self.data / "runs").iterdir()}
+
+    def tasks_at_workers(self, job_id: str) -> int:
+        """The tasks of a job that workers have: each of those has a folder to write to."""
+        return len(list((self.data / "work" / job_id).glob("*/*")))
+
+    def tasks_waiting(self) -> int:
+        """The tasks of all jobs that no worker has yet."""
+        found = re.search(r"^coordinator_tasks_waiting (\S+)", self.client.get("/metrics").text, re.MULTILINE)
+        assert found is not None
+        return int(float(found[1]))
+
+    def workers(self, client: docker.DockerClient) -> list[Any]:
+        """The containers of its workers."""
+        labels = [f"{FOLDER_LABEL}={self.data}", f"{ROLE}={LANE}"]
+        return list(client.containers.list(filters={"label": labels}))
+
+    @contextmanager
+    def standing_still(self, client: docker.DockerClient) -> Iterator[list[Any]]:
+        """Its workers stop where they are: what they have does not end before this does, on however quick a machine.
+
+        Gives their containers.
+        """
+        workers = self.workers(client)
+        for worker in workers:
+            worker.kill("SIGSTOP")
+        try:
+            yield workers
+        finally:
+            for worker in workers:
+                with suppress(APIError):  # one that has been killed meanwhile
+                    worker.kill("SIGCONT")
 
     def images(self, file: dict[str, Any]) -> list[Image]:
         """The results of one file of a job, as clients fetch them."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,22 +13,23 @@ import docker
 import httpx
 import pytest
 
-from coordinator.runners.engine import FOLDER_LABEL, Engine
+from coordinator.runners.engine import Engine
 from steps.build.images import ensure_base, ensure_step
 from tests.integration.conftest import left_behind
 from tests.integration.serving import CHAIN, Served, decoded, directly, encoded, noise, same
+from tests.waiting import PATIENCE, eventually
 
 REQUESTS, CLIENTS = 200, 32
 KILLED_AFTER = 16
 """So many jobs are accepted when the service is killed."""
 MEMORY = 250 << 20
 """Bytes that the service's process may take, whatever it is sent: about three times what it does."""
-SLOW = [["blur", "bilateral"]]
-"""What keeps a worker busy for a good while on :data:`LARGE`."""
+SPLIT = [["split", True]]
 
 
-def large() -> bytes:
-    return encoded(noise(0, 1400, 1200), ".jpg")
+def files(count: int) -> list[tuple[str, bytes]]:
+    """So many images."""
+    return [(f"{number}.png", encoded(noise(number))) for number in range(count)]
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +104,7 @@ def test_many_clients_at_once_get_each_their_own(service: Served) -> None:
 
 class TestJobs:
     def test_a_job_is_followed_to_its_end(self, service: Served) -> None:
-        accepted = service.post("/jobs", [("split", True), *SLOW], [("a.jpg", large())])
+        accepted = service.post("/jobs", [*SPLIT, ("blur", "bilateral")], files(1))
         assert accepted.status_code == 202
         events = []
         with service.client.stream("GET", accepted.json()["links"]["events"]) as stream:
@@ -118,54 +118,77 @@ class TestJobs:
         assert events[-1][1] == service.client.get(accepted.headers["location"]).json()
         assert events[-1][1]["state"] == "done"
 
-    def test_a_running_job_is_cancelled_and_nothing_of_it_is_left(self, service: Served) -> None:
-        job = service.post("/jobs", SLOW, [(f"{n}.jpg", large()) for n in range(4)]).json()
-        assert service.client.delete(f"/jobs/{job['id']}").status_code == 204
-        assert service.client.get(f"/jobs/{job['id']}").status_code == 404
-        left = [path for path in service.data.rglob(f"*{job['id']}*") if path.exists()]
+    def test_a_running_job_is_cancelled_and_nothing_of_it_is_left(
+        self, service: Served, client: docker.DockerClient
+    ) -> None:
+        with ThreadPoolExecutor(1) as clients:
+            with service.standing_still(client) as workers:
+                keep_a_worker_busy(service)
+                count = 2 * len(workers)
+                job_id = service.post("/jobs", SPLIT, files(count)).json()["id"]
+                fills_the_workers(service, job_id, count)
+                deleted = clients.submit(service.client.delete, f"/jobs/{job_id}")
+                is_being_cancelled(service)
+                assert not deleted.done()  # what workers have comes to its end
+            assert deleted.result(PATIENCE).status_code == 204
+        assert service.client.get(f"/jobs/{job_id}").status_code == 404
+        left = [path for path in service.data.rglob(f"*{job_id}*") if path.exists()]
         assert not left
-        assert service.post("/process", [("split", True)], [("a.png", encoded(noise(6)))]).status_code == 200
+        assert service.post("/process", SPLIT, files(1)).status_code == 200
 
-    def test_who_waits_for_a_cancelled_job_is_told(self, service: Served) -> None:
-        answers = []
-
-        def wait() -> None:
-            answers.append(service.post("/process", SLOW, [(f"{n}.jpg", large()) for n in range(4)]))
-
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        deadline = time.monotonic() + 30
-        while not (
-            running := [path.name for path in (service.data / "runs").iterdir() if is_live(service, path)]
-        ):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        for job_id in running:
-            service.client.delete(f"/jobs/{job_id}")
-        waiting.join()
-        assert answers[0].status_code == 409
-        assert "was cancelled" in answers[0].json()["error"]["message"]
-
-
-def is_live(service: Served, run: Path) -> bool:
-    return bool(service.client.get(f"/jobs/{run.name}").json().get("state") == "running")
+    def test_who_waits_for_a_cancelled_job_is_told(
+        self, service: Served, client: docker.DockerClient
+    ) -> None:
+        with ThreadPoolExecutor(2) as clients:
+            with service.standing_still(client) as workers:
+                keep_a_worker_busy(service)
+                count, before = 2 * len(workers), service.jobs()
+                asked = clients.submit(service.post, "/process", SPLIT, files(count))
+                eventually(lambda: service.jobs() - before)
+                (job_id,) = service.jobs() - before
+                fills_the_workers(service, job_id, count)
+                deleted = clients.submit(service.client.delete, f"/jobs/{job_id}")
+                is_being_cancelled(service)
+                assert not asked.done()
+            assert deleted.result(PATIENCE).status_code == 204
+            answer = asked.result(PATIENCE)
+        assert answer.status_code == 409
+        assert "was cancelled" in answer.json()["error"]["message"]
 
 
-def test_a_killed_worker_is_replaced(service: Served, engine: Engine) -> None:
-    workers = [
-        container
-        for container, labels in engine.containers().items()
-        if labels[FOLDER_LABEL] == str(service.data) and labels["coordinator.role"] == "lane"
-    ]
-    job = service.post("/jobs", SLOW, [(f"{n}.jpg", large()) for n in range(3)]).json()
-    engine.kill(workers[0])
-    assert service.wait_for(job["id"])["state"] == "done"
+def keep_a_worker_busy(service: Served) -> None:
+    """Gives workers that stand still a first task: of a job that has one for each of the places, one must wait then."""
+    job_id = service.post("/jobs", SPLIT, files(1)).json()["id"]
+    eventually(lambda: service.tasks_at_workers(job_id))
+
+
+def fills_the_workers(service: Served, job_id: str, tasks: int) -> None:
+    """Waits until workers that stand still have all of a job's tasks but one."""
+    eventually(lambda: service.tasks_at_workers(job_id) == tasks - 1 and service.tasks_waiting() == 1)
+    assert service.job(job_id)["state"] == "running"
+
+
+def is_being_cancelled(service: Served) -> None:
+    """Waits until the service has heard that the job is to be cancelled: it withdraws what no worker has."""
+    eventually(lambda: service.tasks_waiting() == 0)
+
+
+def test_a_killed_worker_is_replaced(service: Served, client: docker.DockerClient) -> None:
+    with service.standing_still(client) as workers:
+        count = 2 * len(workers)
+        job_id = service.post("/jobs", SPLIT, files(count)).json()["id"]
+        eventually(lambda: service.tasks_at_workers(job_id) == count)
+        workers[0].kill()
+        known = {worker.id for worker in workers}
+        eventually(lambda: {worker.id for worker in service.workers(client)} - known)
+    assert service.wait_for(job_id)["state"] == "done"
 
 
 class TestRestart:
     def test_accepted_jobs_end_though_the_service_is_killed_in_mid_load(
-        self, engine: Engine, imaging: str, tmp_path: Path
+        self, engine: Engine, client: docker.DockerClient, imaging: str, tmp_path: Path
     ) -> None:
+        """Some have ended by then, some are at work, and more are being sent."""
         operations = [("split", True), ("blur", "bilateral"), ("resize", "40x30")]
         served = Served(tmp_path / "data")
         accepted: dict[str, int] = {}
@@ -179,14 +202,18 @@ class TestRestart:
                 crash.set()
 
         try:
-            with ThreadPoolExecutor(8) as clients:
-                for number in range(3 * KILLED_AFTER):
+            ask(0)
+            for job_id in accepted:
+                served.wait_for(job_id)
+            with served.standing_still(client) as workers, ThreadPoolExecutor(8) as clients:
+                for number in range(1, 3 * KILLED_AFTER):
                     clients.submit(ask, number)
-                assert crash.wait(60)
+                assert crash.wait(PATIENCE)
                 served.kill()
             served.start()
             assert "is resumed" in served.log
-            assert "removed 3 containers that an earlier process left behind" in served.log
+            # The workers and the holder of their network.
+            assert f"removed {len(workers) + 1} containers that an earlier process left behind" in served.log
             for job_id, number in accepted.items():
                 job = served.wait_for(job_id)
                 assert job["state"] == "done"
@@ -197,22 +224,23 @@ class TestRestart:
             served.end()
 
     def test_a_full_service_refuses_and_a_stopped_one_goes_on_later(
-        self, engine: Engine, imaging: str, tmp_path: Path
+        self, engine: Engine, client: docker.DockerClient, imaging: str, tmp_path: Path
     ) -> None:
         served = Served(
             tmp_path / "data", "--running", "1", "--waiting", "2", "--grace", "0.2", "--workers", "1"
         )
         try:
-            answers = [served.post("/jobs", SLOW, [("a.jpg", large())] * 2) for _ in range(4)]
-            assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-            assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
-            assert answers[-1].json()["error"]["field"] == "service"
-            assert served.stop() == 0, served.log
+            with served.standing_still(client):
+                answers = [served.post("/jobs", SPLIT, files(2)) for _ in range(4)]
+                assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+                assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+                assert answers[-1].json()["error"]["field"] == "service"
+                assert served.stop() == 0, served.log
             assert not left_behind(engine, tmp_path)
             served.start()
             for answer in answers[:3]:
                 job = served.wait_for(answer.json()["id"])
-                assert (job["state"], [len(file["results"]) for file in job["files"]]) == ("done", [1, 1])
+                assert (job["state"], [len(file["results"]) for file in job["files"]]) == ("done", [4, 4])
             assert served.stop() == 0
         finally:
             served.end()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from coordinator.session.interrupts import Interrupts
+from tests.waiting import PATIENCE
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,7 +46,7 @@ def test_the_first_drains_and_the_second_cancels(target: Target, number: int) ->
         assert target.said == ["drain", "interrupted"]
         assert not target.cancelled.is_set()
         _send(signal.SIGTERM)
-        assert target.cancelled.wait(5)
+        assert target.cancelled.wait(PATIENCE)
 
 
 def test_one_that_comes_before_there_are_tasks_drains_as_soon_as_there_are(target: Target) -> None:
@@ -97,4 +98,4 @@ def test_cancelling_never_waits_in_the_handler() -> None:
         with lock:
             _send(signal.SIGTERM)
             _send(signal.SIGTERM)
-        assert done.wait(5)
+        assert done.wait(PATIENCE)

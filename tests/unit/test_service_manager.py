@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
 from coordinator.service.store import Store
 from tests.unit.builders import error, write_png
+from tests.waiting import PATIENCE, eventually
 
-WAIT = 20
 Answer = Callable[[StepTask], Success | TaskError]
 
 
@@ -40,7 +39,7 @@ class ThreadWorker:
         threading.Thread(target=self._work, args=(task,), daemon=True).start()
 
     def _work(self, task: StepTask) -> None:
-        self._shop.gate.wait(WAIT)
+        self._shop.gate.wait(PATIENCE)
         cancelled = error(ErrorKind.CANCELLED)
         self._sink([Outcome(task=task.id, result=cancelled if self._cancelled else self._shop.answer(task))])
 
@@ -127,7 +126,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def test_a_job_runs_and_only_what_is_published_is_left(shop: Shop) -> None:
-    job = shop.accept(shop.open(), 1, files=2).ended.result(WAIT)
+    job = shop.accept(shop.open(), 1, files=2).ended.result(PATIENCE)
     assert (job.state, [file.results for file in job.files]) == (State.DONE, [1, 1])
     assert sorted(shop.left()) == ["runs/0000000000000001", "static/0000000000000001"]
     published = shop.store.static / job.id
@@ -144,8 +143,8 @@ def test_beyond_what_may_wait_nobody_is_let_in_until_one_has_ended(shop: Shop) -
     assert refused.value.status == 429
     assert refused.value.retry_after
     shop.gate.set()
-    assert [live.ended.result(WAIT).state for live in (first, second)] == [State.DONE, State.DONE]
-    assert shop.accept(manager, 3).ended.result(WAIT).state is State.DONE
+    assert [live.ended.result(PATIENCE).state for live in (first, second)] == [State.DONE, State.DONE]
+    assert shop.accept(manager, 3).ended.result(PATIENCE).state is State.DONE
 
 
 def test_a_request_that_is_refused_after_all_gives_its_place_back(shop: Shop) -> None:
@@ -153,7 +152,7 @@ def test_a_request_that_is_refused_after_all_gives_its_place_back(shop: Shop) ->
     for _ in range(5):
         with pytest.raises(Refused), manager.admission():
             raise Refused("actions", "is wrong")
-    assert shop.accept(manager, 1).ended.result(WAIT).state is State.DONE
+    assert shop.accept(manager, 1).ended.result(PATIENCE).state is State.DONE
 
 
 def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(shop: Shop) -> None:
@@ -162,7 +161,7 @@ def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(
         return error(ErrorKind.BAD_INPUT, broken) if task.id.endswith("-1") else shop.write(task)
 
     shop.answer = answer
-    job = shop.accept(shop.open(), 1, files=3).ended.result(WAIT)
+    job = shop.accept(shop.open(), 1, files=3).ended.result(PATIENCE)
     assert job.state is State.FAILED
     assert [(file.results, file.error and file.error.message) for file in job.files] == [
         (1, None),
@@ -181,7 +180,7 @@ def test_a_result_that_is_no_file_is_not_published(shop: Shop) -> None:
         return made
 
     shop.answer = answer
-    job = shop.accept(shop.open(), 1).ended.result(WAIT)
+    job = shop.accept(shop.open(), 1).ended.result(PATIENCE)
     assert (job.state, job.files[0].error and job.files[0].error.kind) == (State.FAILED, ErrorKind.INTERNAL)
     assert not (shop.store.static / job.id).exists()
 
@@ -197,23 +196,24 @@ class TestCancelling:
         assert manager.cancel(waiting.job.id) is None
         assert not [name for name in shop.left() if waiting.job.id in name]
         shop.gate.set()
-        assert running.ended.result(WAIT).state is State.DONE
+        assert running.ended.result(PATIENCE).state is State.DONE
 
     def test_a_running_job_goes_when_its_task_has_ended(self, shop: Shop) -> None:
         manager = shop.open()
         shop.gate.clear()
         live = shop.accept(manager, 1, files=9)
+        eventually(lambda: shop.pool.idle == 0)
         removed = manager.cancel(live.job.id)
         shop.gate.set()
         assert removed is not None
-        assert removed.result(WAIT).state is State.CANCELLED
+        assert removed.result(PATIENCE).state is State.CANCELLED
         assert len(shop.ran) < 9
         assert not shop.left()
         assert shop.registry.get(live.job.id) is None
 
     def test_a_job_that_has_ended_is_removed(self, shop: Shop) -> None:
         manager = shop.open()
-        job = shop.accept(manager, 1).ended.result(WAIT)
+        job = shop.accept(manager, 1).ended.result(PATIENCE)
         assert manager.cancel(job.id) is not None
         assert not shop.left()
 
@@ -225,7 +225,7 @@ def test_a_job_that_loses_its_workers_goes_on_when_they_are_back(
     broken_off = iter([None, error(ErrorKind.CANCELLED)])
     shop.answer = lambda task: next(broken_off, None) or shop.write(task)
     live = shop.accept(shop.open(), 1, files=3)
-    job = live.ended.result(WAIT)
+    job = live.ended.result(PATIENCE)
     assert (job.state, [file.results for file in job.files]) == (State.DONE, [1, 1, 1])
     assert live.as_json()["progress"] == {"done": 3, "expected": 3}
     assert len(shop.ran) == 3  # what was done is not done again
@@ -235,13 +235,13 @@ def test_a_job_is_removed_when_it_has_been_kept_long_enough(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coordinator.service.manager._SWEEP_SECONDS", 0.01)
-    manager = shop.open(keep=0.2)
-    job = shop.accept(manager, 1).ended.result(WAIT)
+    manager = shop.open(keep=3600.0)
+    job = shop.accept(manager, 1).ended.result(PATIENCE)
     assert manager.kept(job.id) == job
-    deadline = time.monotonic() + WAIT
-    while shop.left() or manager.kept(job.id):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    manager.close()
+    assert shop.left()
+    later = shop.open(keep=0.01)
+    eventually(lambda: not shop.left() and later.kept(job.id) is None)
 
 
 class TestRestart:
@@ -259,7 +259,7 @@ class TestRestart:
         again = shop.open()
         for number in (1, 2, 3):
             if live := again.live(f"{number:016x}"):
-                live.ended.result(WAIT)
+                live.ended.result(PATIENCE)
             job = again.kept(f"{number:016x}")
             assert job is not None
             assert job.state is State.DONE
@@ -284,7 +284,7 @@ class TestRestart:
         shop.registry.put(shop.job(1))
         shop.registry.close()
         live = shop.open().live("0000000000000001")
-        assert live is None or live.ended.result(WAIT).state is State.DONE
+        assert live is None or live.ended.result(PATIENCE).state is State.DONE
         job = shop.registry.get("0000000000000001")
         assert job is not None
         assert job.state is State.DONE
@@ -295,7 +295,7 @@ class TestRestart:
         run = shop.store.run("0000000000000001")
         run.path.mkdir()
         run.journal.write_text("no journal at all" * 500)
-        job = shop.accept(manager, 1).ended.result(WAIT)
+        job = shop.accept(manager, 1).ended.result(PATIENCE)
         assert (job.state, job.files[0].error and job.files[0].error.kind) == (
             State.FAILED,
             ErrorKind.INTERNAL,

@@ -25,6 +25,7 @@ from coordinator.contract import Success, parse_response
 from steps.stepkit import BadInput, Json, Task, camera, imagefile, photograph
 from steps.stepkit.loop import answer
 from tests.unit.builders import PROPERTY, item, request, write_png
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = request(items=[item("r1")], params={"k": 1}).line()
@@ -121,7 +122,7 @@ class TestLoop:
             step.stdin.flush()
             assert step.stdout.readline()
             step.terminate()
-            assert step.wait(10) == 143  # by its own handler: without one it would be a signal's death
+            assert step.wait(PATIENCE) == 143  # by its own handler: without one it would be a signal's death
 
 
 PINHOLE = {"model": "pinhole", "fx": 900.0, "fy": 950.0, "cx": 640.0, "cy": 360.0}
