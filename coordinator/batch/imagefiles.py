@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import posixpath
 import stat
 from collections.abc import Iterator
 from functools import lru_cache
@@ -59,7 +58,7 @@ def refusal(image: str, batch: Path) -> str | None:
         mode = os.lstat(f"{batch}/{image}").st_mode  # a path object would cost as much as the look
     except OSError as error:
         return None if error.errno in (errno.ENOENT, errno.ENOTDIR) else f"cannot be read: {error.strerror}"
-    if not _folder_stays_within(posixpath.dirname(image), batch) or (
+    if not _folder_stays_within(image.rpartition("/")[0], batch) or (
         stat.S_ISLNK(mode) and not _stays_within(batch / image, batch)
     ):
         return f"is {_LINK}"

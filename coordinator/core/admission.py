@@ -44,4 +44,6 @@ class ReadyQueue(Generic[T]):
     def _order(self) -> Sequence[int]:
         """Steps with ready units: who was passed over too often first, then the later steps first."""
         ready = [step for step in reversed(range(len(self._lines))) if self._lines[step]]
+        if len(ready) < 2:
+            return ready
         return sorted(ready, key=lambda step: self._passed[step] < _PATIENCE)

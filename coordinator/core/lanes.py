@@ -48,6 +48,7 @@ class Seating:
         self._jobs = jobs
         self._lanes: dict[int, _Kept] = {}
         self._seconds: dict[str, float] = {}
+        self._depths: dict[str, int] = {}
         self._next = 0
         self._closed: list[int] = []
         self.busy = 0
@@ -78,8 +79,7 @@ class Seating:
             self._ledger.release(seat.grant)
             self.busy -= 1
             return
-        mean = self._seconds.get(seat.step.name)
-        self._seconds[seat.step.name] = mean + _WEIGHT * (seconds - mean) if mean else seconds
+        self._note_seconds(seat.step, seconds)
         lane.in_flight -= 1
         if lane.in_flight == 0:
             self.busy -= 1
@@ -146,11 +146,18 @@ class Seating:
         self._lanes[number] = _Kept(step=step, kept=kept, active=active)
         return number
 
-    def _depth(self, step: Step) -> int:
-        if step.rung is Rung.EXEC:
-            return 1
+    def _note_seconds(self, step: Step, seconds: float) -> None:
+        """Learns from a task's seconds how many tasks keep a lane of its step busy."""
         mean = self._seconds.get(step.name)
-        return min(_MAX_DEPTH, max(_MIN_DEPTH, int(_BUSY_SECONDS / mean))) if mean else _MIN_DEPTH
+        mean = mean + _WEIGHT * (seconds - mean) if mean else seconds
+        self._seconds[step.name] = mean
+        if mean and step.rung is not Rung.EXEC:
+            self._depths[step.name] = min(_MAX_DEPTH, max(_MIN_DEPTH, int(_BUSY_SECONDS / mean)))
+
+    def _depth(self, step: Step) -> int:
+        """How many tasks a lane of the step takes at once."""
+        found = self._depths.get(step.name)
+        return found or (1 if step.rung is Rung.EXEC else _MIN_DEPTH)
 
     def _with_room(self, step: Step, resources: Resources) -> Grant | None:
         """A grant for which idle lanes of other steps are closed if need be."""

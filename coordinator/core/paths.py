@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +17,14 @@ FETCH = "fetch"
 REPLAY = "replay"
 """Below the work folder, the folders of tasks that are run again by hand, each with a lock of its own."""
 _MAX_NAME = 120
+_PLAIN = re.compile(r"(?=.*[^.])[A-Za-z0-9_.~-]{1,120}")
+"""Ids that are folder names as they are, which most are."""
 
 
 def unit_folder(unit_id: str) -> str:
     """A folder name for any id: unique, at most 120 characters, safe in a path and on a command line."""
+    if _PLAIN.fullmatch(unit_id):
+        return unit_id
     name = quote(unit_id, safe="")
     if set(name) == {"."}:
         name = name.replace(".", "%2E")

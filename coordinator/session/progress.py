@@ -117,7 +117,8 @@ class Progress:
 
     def expect(self, step: str, tasks: int) -> None:
         self._tally(step).expected += tasks
-        self._show(step)
+        if self._bars is not None:
+            self._update_bar(step)
 
     def ended(self, step: str, status: Status, *, reused: bool = False) -> None:
         tally = self._tally(step)
@@ -142,7 +143,10 @@ class Progress:
             self._out.write(f"{text}\n")
 
     def _tally(self, step: str) -> _Tally:
-        return self._tallies.setdefault(step, _Tally())
+        tally = self._tallies.get(step)
+        if tally is None:
+            tally = self._tallies[step] = _Tally()
+        return tally
 
     def _show(self, step: str) -> None:
         if self._bars is not None:
