@@ -31,7 +31,10 @@ _MIRRORED |= {same: same for same in (11, 12, 13, 15, 17, 18, 22, 26, 30, 35)}
 
 
 def drawn_view(rng: Generator, face: U8, category: int, behind: Image) -> Sample:
-    """A drawn face, shape (N, N, 4) BGRA, put up before a background and photographed from some side."""
+    """A drawn face, shape (N, N, 4) BGRA, put up before a background and photographed from some side.
+
+    ``behind`` is BGR, at least (CANVAS, CANVAS, 3), of which the sample shows that much.
+    """
     scene = behind[:CANVAS, :CANVAS].astype(np.float32)
     side = rng.uniform(0.45, 0.62) * CANVAS
     turn = _projection(rng, face.shape[0], side)
