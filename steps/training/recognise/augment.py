@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from steps.detect.boxes import Box
 from steps.stepkit.arrays import F32, F64, U8, Floats, Image
 from steps.training.recognise import clutter
-from steps.training.recognise.sample import Box, Sample
+from steps.training.recognise.sample import Sample
 
 Behind = Callable[[Generator], Image]
 """Draws a square background, at least CANVAS pixels wide."""

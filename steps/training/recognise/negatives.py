@@ -10,10 +10,11 @@ import numpy as np
 from numpy.random import Generator
 
 from steps.detect import classical
+from steps.detect.boxes import Box
 from steps.stepkit import photograph
 from steps.stepkit.arrays import Image
 from steps.training.recognise.augment import CANVAS
-from steps.training.recognise.sample import Box, Sample
+from steps.training.recognise.sample import Sample
 from steps.training.recognise.scenes import Scene, apart
 
 _SMALLEST, _LARGEST = 14.0, 400.0
