@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.batchfiles import (
     Pose,
@@ -33,8 +32,7 @@ from images.batchfiles import (
     write_settings,
     write_truth,
 )
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64
 
 CRS = "EPSG:25832"
 _ORIGIN = np.array([456000.0, 5428000.0, 115.0])
@@ -48,7 +46,7 @@ _LENSES = {
 }
 
 
-def angles(turn: Array) -> tuple[float, float, float]:
+def angles(turn: F64) -> tuple[float, float, float]:
     """Heading, pitch and roll in degrees of a camera-to-world rotation, shape (3, 3).
 
     The exact inverse of :func:`steps.stepkit.camera.rotation`; heading is in [0, 360). Looking straight up
@@ -60,7 +58,7 @@ def angles(turn: Array) -> tuple[float, float, float]:
     return float(heading), float(pitch), float(roll)
 
 
-def camera_to_world(matrix: Array) -> tuple[Array, Array]:
+def camera_to_world(matrix: F64) -> tuple[F64, F64]:
     """The batch's rotation (3, 3) and camera position (3,) in metres from a KITTI pose, shape (3, 4).
 
     KITTI prints seven digits, so its matrices are rotations only to about 1e-6: the nearest rotation is
@@ -82,7 +80,7 @@ def convert(source: Path, out: Path, sequence: str) -> None:
     write_settings(out, f"kitti-{sequence}", CRS, region_size=100, halo=60)
 
 
-def read_poses(path: Path) -> Array:
+def read_poses(path: Path) -> F64:
     """Camera-to-world matrices of KITTI's odometry format, shape (frames, 3, 4)."""
     with gzip.open(path, "rt", encoding="ascii") as file:
         return np.loadtxt(file, dtype=np.float64).reshape(-1, 3, 4)
@@ -97,7 +95,7 @@ def _image(sequence: str, frame: int) -> str:
     return f"{sequence}/{frame:06d}.png"
 
 
-def _recording(sequence: str, frame: int, matrix: Array) -> Recording:
+def _recording(sequence: str, frame: int, matrix: F64) -> Recording:
     turn, position = camera_to_world(matrix)
     heading, pitch, roll = angles(turn)
     x, y, z = (float(value) for value in position)
@@ -132,9 +130,9 @@ def _bbox(row: dict[str, str]) -> list[float]:
     return [x0, y0, x1 - x0 + 1, y1 - y0 + 1]
 
 
-def _truth(rows: Iterator[dict[str, str]], poses: Array, sequence: str) -> list[TrueObject]:
+def _truth(rows: Iterator[dict[str, str]], poses: F64, sequence: str) -> list[TrueObject]:
     """Every measured sign once: the mean of its measurements from several frames."""
-    seen: dict[int, list[Array]] = defaultdict(list)
+    seen: dict[int, list[F64]] = defaultdict(list)
     for row in rows:
         turn, position = camera_to_world(poses[int(row["frame"])])
         in_camera = np.array([float(row[name]) for name in ("x", "y", "z")])

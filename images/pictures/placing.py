@@ -11,10 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
-"""Shape (n, 2)."""
+from steps.stepkit.arrays import F64
 
 _DISTANCES = (6.0, 14.0, 26.0, 42.0, 60.0, 84.0, 112.0, 150.0, 200.0, 260.0)
 _DIRECTIONS = 24
@@ -71,7 +69,7 @@ def place(
     *,
     bounds: Box,
     taken: Sequence[Box],
-    avoided: Points,
+    avoided: F64,
     reach: float = _DISTANCES[-1],
 ) -> Box | None:
     """The best free box of ``size`` (width, height) near ``anchor``, or None if there is none within ``bounds``.
@@ -126,7 +124,7 @@ def _crossed(anchor: Box, label: Box, taken: Sequence[Box]) -> int:
     return sum(_inside(other, points) for other in taken)
 
 
-def _inside(box: Box, points: Points) -> int:
+def _inside(box: Box, points: F64) -> int:
     x, y = points[:, 0], points[:, 1]
     return int(
         np.count_nonzero((x >= box.x) & (x <= box.x + box.width) & (y >= box.y) & (y <= box.y + box.height))

@@ -10,10 +10,11 @@ import numpy as np
 from images.pictures.figures import css, disc, width_of
 from images.pictures.findings import Colour, Findings, label
 from images.pictures.marks import TRUTH_GAP
-from images.pictures.placing import Box, Points, place
+from images.pictures.placing import Box, place
 from images.pictures.sheet import Group, Sheet, ray_step
 from images.pictures.svg import Point, element, text
 from images.pictures.terrain import core_name
+from steps.stepkit.arrays import F64
 
 _TEXT = 12.0
 _LINE = 16.0
@@ -56,7 +57,7 @@ def _around(group: Group) -> Box:
     return Box(group.middle[0] - radius, group.middle[1] - radius, 2 * radius, 2 * radius)
 
 
-def _avoided(sheet: Sheet, findings: Findings) -> Points:
+def _avoided(sheet: Sheet, findings: Findings) -> F64:
     """Points that labels should leave free: the recordings, and a point every few pixels of the rays."""
     places = {capture.id: sheet.at(capture.place) for capture in findings.captures}
     points = [np.repeat(np.array(list(places.values())), _FREE, axis=0)]

@@ -18,7 +18,6 @@ from images.batchfiles import Pose, Recording, TrueObject, write_recordings, wri
 from images.render.camera import effects
 from images.render.camera.lens import photograph
 from images.render.camera.raster import Bodies, Quad, View, paint
-from images.render.camera.texture import Image
 from images.render.looks.wardrobe import Wardrobe
 from images.render.scene import light
 from images.render.scene.bodies import embody, survey_roof
@@ -28,6 +27,7 @@ from images.render.signs import faces
 from images.render.town import furniture, layout, streets
 from images.render.town.sight import Survey
 from images.render.town.things import Municipality
+from steps.stepkit.arrays import U8
 
 CRS = "EPSG:28992"
 ORIGIN = (121000.0, 487000.0, 1.2)
@@ -79,14 +79,14 @@ class Scene:
         self._ground = Ground(town, sun, random, finest=_GROUND_DETAIL * detail)
         self._sky = Sky(random, sun, texels=round(_SKY_DETAIL * detail))
 
-    def photograph(self, recording: Recording) -> Image:
+    def photograph(self, recording: Recording) -> U8:
         """What the recording's camera sees, shape (height, width, 3), before it adds blur and noise."""
         panorama = recording.camera["model"] == "equirectangular"
         own = [survey_roof(recording.pose, self._wardrobe)] if panorama else []
         draw = functools.partial(self._draw, own=own)
         return photograph(draw, recording.camera, recording.width, recording.height, recording.pose)
 
-    def _draw(self, view: View, own: list[Quad]) -> Image:
+    def _draw(self, view: View, own: list[Quad]) -> U8:
         image = np.empty((view.height, view.width, 3), np.uint8)
         inverse_depth = np.zeros((view.height, view.width), np.float32)
         self._sky.fill(view, image)

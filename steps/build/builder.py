@@ -29,7 +29,7 @@ def has_inputs(client: DockerClient, image_ref: str, inputs: str) -> bool:
 def build_image(
     client: DockerClient, image_ref: str, context: Context, *, inputs: str, arguments: Mapping[str, str]
 ) -> None:
-    """Build `image_ref`. A failure is told with the end of the builder's log."""
+    """Build `image_ref`. Raises SetupError, with the end of the builder's log, if that fails."""
     log: list[str] = []
     try:
         events = client.api.build(

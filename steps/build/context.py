@@ -55,7 +55,10 @@ DOCKERFILE_NAME = ".Dockerfile"
 
 
 def read_context(root: Path, dockerfile: Path) -> Context:
-    """The inputs of `dockerfile`, whose copies are relative to `root` and obey its .dockerignore."""
+    """The inputs of `dockerfile`, whose copies are relative to `root` and obey its .dockerignore.
+
+    Raises SetupError for a copy of what is not there.
+    """
     text = dockerfile.read_text(encoding="utf-8")
     known = {PurePosixPath(Path(name).as_posix()) for name in _not_ignored(root) if (root / name).is_file()}
     files: dict[str, Path] = {}

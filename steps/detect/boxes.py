@@ -37,13 +37,13 @@ def areas(boxes: ArrayLike) -> F64:
 
 
 def iou(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
-    """Intersection over union, 0..1, broadcast as in :func:`intersection`."""
+    """Intersection over union, 0..1, of boxes of shape (..., 4), broadcast as in :func:`intersection`."""
     both = intersection(a, b, turn)
     return np.asarray(both / (areas(a) + areas(b) - both))
 
 
 def inside(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
-    """The intersection as a share of the smaller box, 0..1, broadcast as in :func:`intersection`."""
+    """The intersection as a share of the smaller of boxes of shape (..., 4), 0..1, as :func:`intersection`."""
     return np.asarray(intersection(a, b, turn) / np.minimum(areas(a), areas(b)))
 
 

@@ -21,7 +21,10 @@ _LEAST_HALVED = 36
 
 
 def find(image: Image, settings: Settings) -> list[Detection]:
-    """Signs of a BGR image: candidates of every colour, verified, doubles merged into one."""
+    """Signs of a perspective image, BGR, shape (height, width, 3): candidates, verified, doubles merged.
+
+    Boxes are COCO edges in the image's pixels.
+    """
     found = propose(image, settings.min_size, settings.max_size)
     descriptors = verify.describe(pyramid.build(image, settings.max_size), found)
     probabilities = verify.load().probabilities(descriptors)
@@ -50,7 +53,7 @@ def _with_rim(box: Box, label: str) -> Box:
 
 
 def propose(image: Image, min_size: float, max_size: float) -> list[Candidate]:
-    """Everything in a BGR image that has a sign's colour and shape, found at full and at half resolution.
+    """Everything in a BGR image, shape (height, width, 3), that has a sign's colour and outline, at full and half size.
 
     At half resolution small gaps and bars across a large sign close, and noise goes.
     """
@@ -68,7 +71,7 @@ def _of_all_colours(image: Image, min_size: float, max_size: float, scale: int) 
 
 
 def merge(found: list[Box], scores: F32, max_iou: float) -> list[tuple[int, Box]]:
-    """Each sign once: the index of its best box, and the mean of all its boxes weighted by score.
+    """Each sign once: the index of its best box, and the mean of all its boxes weighted by score; ``scores`` are (n,).
 
     The mean ("box voting", Gidaris and Komodakis 2015) is steadier than any one level's outline.
     """

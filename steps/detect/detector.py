@@ -11,7 +11,7 @@ from steps.stepkit.loop import BadInput, Json
 
 
 def detect(image: Image, camera: Json | None, settings: Settings) -> list[Detection]:
-    """The signs in a BGR image, best first.
+    """The signs in a BGR image, shape (height, width, 3), best first; boxes are COCO edges in its pixels.
 
     ``camera`` is the item's: an equirectangular image is looked at through perspective tiles, with
     0 <= x < width and x + width beyond the image's where a sign crosses the seam. Any other image is taken as

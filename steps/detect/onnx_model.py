@@ -84,7 +84,10 @@ def _find(net: Any, image: Image, settings: Settings) -> list[Detection]:
 
 
 def letterbox(image: Image, size: int) -> tuple[F32, float, tuple[int, int]]:
-    """The network's input 1 x 3 x size x size, the scale applied, and the padding at left and top."""
+    """The network's input, shape (1, 3, size, size), the scale applied, and the padding at left and top.
+
+    RGB, 0..1; scale and padding in the input's pixels. ``image`` is BGR, shape (height, width, 3).
+    """
     height, width = image.shape[:2]
     scale = min(size / width, size / height)
     inner = max(1, round(width * scale)), max(1, round(height * scale))

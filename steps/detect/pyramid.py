@@ -15,14 +15,17 @@ _SMALLEST = 64
 
 
 def halved(image: Image) -> Image:
-    """The image at half its size by means of 2 x 2 pixels; edges at x lie at x / 2. An odd last line goes."""
+    """The image, shape (height, width, ...), at half its size by means of 2 x 2 pixels; edges at x lie at x / 2.
+
+    An odd last line goes.
+    """
     height, width = image.shape[0] // 2, image.shape[1] // 2
     whole = image[: 2 * height, : 2 * width]
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def build(image: Image, largest: float) -> Sequence[Image]:
-    """The image and as many halvings as regions of ``largest`` pixels can need."""
+    """The image, shape (height, width, 3), and as many halvings as regions of ``largest`` pixels can need."""
     levels = [image]
     while largest > _SMALLEST and min(levels[-1].shape[:2]) > _SMALLEST:
         levels.append(halved(levels[-1]))

@@ -107,7 +107,7 @@ Cell = tuple[int, ...]
 def candidates(
     colour: str, colourfulness: U8, min_size: float, max_size: float, scale: int = 1
 ) -> list[Candidate]:
-    """All candidates in one map, near-duplicates of neighbouring levels counted but not repeated.
+    """All candidates in one map, shape (height, width), near-duplicates of other levels counted but not repeated.
 
     Sizes and the candidates' boxes are those of an image ``scale`` times as large as the map.
     """

@@ -64,6 +64,7 @@ def tiles(
 ) -> Iterator[Tile]:
     """``count`` tiles around the horizon, each ``360 / count + overlap`` degrees wide.
 
+    ``panorama`` is BGR, shape (height, width, 3), and spans 360 x 180 degrees.
     ``elevation`` is the band, in degrees above the horizon, that each tile's middle column covers.
     """
     height, width = panorama.shape[:2]

@@ -32,7 +32,11 @@ _OUTLINE = 5 + len(shape.LEVELS)
 
 
 def describe(halvings: Sequence[Image], candidates: Sequence[Candidate]) -> F32:
-    """Descriptors, shape (n, d), of n candidates in an image; ``halvings`` from :mod:`pyramid`."""
+    """Descriptors, shape (n, d), of n candidates in an image.
+
+    ``halvings`` are the image, BGR, shape (height, width, 3), and its halvings by :mod:`steps.detect.pyramid`; the
+    candidates' boxes are in pixels of the first.
+    """
     if not candidates:
         return np.zeros((0, int(_hog().getDescriptorSize()) + 4 * _GRID**2 + _OUTLINE), np.float32)
     patches = [_patch(halvings, candidate.box) for candidate in candidates]
@@ -109,7 +113,7 @@ class Verifier:
     bias: F32
 
     def probabilities(self, descriptors: F32) -> F32:
-        """Shape (n, labels + 1); rows add up to one."""
+        """Of each class, shape (n, labels + 1), for descriptors of shape (n, d); rows add up to one."""
         logits = descriptors @ self.weights + self.bias
         exp = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(exp / exp.sum(axis=1, keepdims=True), np.float32)
@@ -117,5 +121,6 @@ class Verifier:
 
 @lru_cache(maxsize=1)
 def load() -> Verifier:
+    """The trained weights. Raises OSError if they are not there."""
     with np.load(WEIGHTS) as stored:
         return Verifier(stored["weights"].astype(np.float32), stored["bias"].astype(np.float32))

@@ -26,17 +26,17 @@ def parse(value: object) -> Callable[[Pixels], Pixels]:
 
 
 def gaussian(image: Pixels) -> Pixels:
-    """5x5 pixels, with the standard deviation that OpenCV takes for that size."""
+    """5x5 pixels, with the standard deviation that OpenCV takes for that size; any shape of ``Pixels``, kept."""
     return cv2.GaussianBlur(image, (5, 5), 0)
 
 
 def updownsampling(image: Pixels) -> Pixels:
-    """Half the size (of odd sides the larger half) and back to the same size, by OpenCV's pyramids."""
+    """Half the size (of odd sides the larger half) and back to the same shape, by OpenCV's pyramids."""
     return cv2.pyrUp(cv2.pyrDown(image), dstsize=size_of(image))
 
 
 def bilateral(image: Pixels) -> Pixels:
-    """Diameter 9, sigma 75 in space (pixels) and in colour (steps of 8 bit).
+    """Diameter 9, sigma 75 in space (pixels) and in colour (steps of 8 bit); any shape of ``Pixels``, kept.
 
     OpenCV filters 8 bit or floats, one channel or three. So 16 bit is filtered as floats in steps of 8 bit, and alpha,
     which is no colour, stays as it is.
@@ -53,7 +53,7 @@ def bilateral(image: Pixels) -> Pixels:
 
 
 def median(image: Pixels) -> Pixels:
-    """5x5 pixels, every channel by itself."""
+    """5x5 pixels, every channel by itself; any shape of ``Pixels``, kept."""
     return cv2.medianBlur(image, 5)
 
 

@@ -12,12 +12,12 @@ ALPHA = 3
 
 
 def size_of(image: Pixels) -> tuple[int, int]:
-    """(width, height) in pixels."""
+    """(width, height) in pixels of an image of shape (height, width, ...)."""
     return image.shape[1], image.shape[0]
 
 
 def has_alpha(image: Pixels) -> bool:
-    """Whether there is a fourth channel."""
+    """Whether there is a fourth channel: shape (height, width, 4)."""
     return image.ndim == 3 and image.shape[2] > ALPHA
 
 

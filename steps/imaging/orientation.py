@@ -26,7 +26,10 @@ _TURNS: Mapping[int, Callable[[Pixels], Pixels]] = {
 
 
 def upright(image: Pixels, exif: bytes) -> Pixels:
-    """The image as it is to be seen, by its EXIF block; as it is where that tells no orientation or is broken."""
+    """The image as it is to be seen, by its EXIF block; as it is where that tells no orientation or is broken.
+
+    Shape (height, width, ...); four of the eight orientations change the sides.
+    """
     turn = _TURNS.get(_orientation(exif))
     return turn(image) if turn else image
 

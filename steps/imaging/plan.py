@@ -67,7 +67,7 @@ def parse(params: Json) -> Plan:
 
 
 def results(plan: Plan, image: Pixels, name: str, done: int = 0) -> Iterator[tuple[str, Pixels]]:
-    """What becomes of an image after the first ``done`` operations, each result with its name.
+    """What becomes of an image after the first ``done`` operations, each result, of any shape, with its name.
 
     Of several images that an operation makes, the n-th is called ``name-n``. One leads to its results before the next,
     and what an operation has taken in is let go, so that few images are in memory. Raises BadInput as :func:`parse`.

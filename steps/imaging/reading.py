@@ -16,7 +16,7 @@ _ARRAY_SUFFIX = ".npy"
 
 
 def read(path: str, size: tuple[int, int] | None = None) -> Pixels:
-    """The image at ``path``, upright, with the channels and the depth that it has there.
+    """The image at ``path``, upright, shape (height, width, ...), with the channels and the depth that it has there.
 
     ``size`` is the (width, height) that its item promises. Raises BadInput, with the reason, for a file that is
     missing, too large, truncated, neither JPEG nor PNG nor an array, or not of the promised size.

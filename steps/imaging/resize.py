@@ -29,7 +29,7 @@ def parse(value: object) -> Callable[[Pixels], Pixels]:
 
 
 def resize(image: Pixels, target: Target) -> Pixels:
-    """The image in another size. Raises BadInput if that is larger than an image may be."""
+    """An image, shape (height, width, ...), in another size. Raises BadInput if that is larger than an image may be."""
     width, height = target(*size_of(image))
     check_size("the result of resize", width, height)
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

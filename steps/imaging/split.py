@@ -18,7 +18,7 @@ def parse(value: object) -> Callable[[Pixels], tuple[Pixels, ...]]:
 
 
 def split(image: Pixels) -> tuple[Pixels, Pixels, Pixels, Pixels]:
-    """Left-top, right-top, left-bottom and right-bottom quarter, as views.
+    """Left-top, right-top, left-bottom and right-bottom quarter of shape (height, width, ...), as views.
 
     Cut at the integer half: of an odd side, right and bottom have the larger part. Raises BadInput if a side
     is shorter than two pixels.

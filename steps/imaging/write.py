@@ -28,19 +28,25 @@ def parse(value: object) -> Writer:
 
 
 def array(image: Pixels, stem: Path) -> Path:
-    """The pixels as they are in a .npy file, which takes no time to decode."""
+    """The pixels as they are, in depth and shape, in a .npy file, which takes no time to decode.
+
+    Raises OSError if it cannot be written.
+    """
     path = stem.with_suffix(".npy")
     np.save(path, np.ascontiguousarray(image), allow_pickle=False)
     return path
 
 
 def jpg(image: Pixels, stem: Path) -> Path:
-    """8 bit at OpenCV's default quality of 95, what is transparent laid over white."""
+    """8 bit at OpenCV's default quality of 95, what is transparent laid over white; any shape of ``Pixels``.
+
+    Raises OSError if it cannot be written.
+    """
     return _encoded(_without_alpha(_in_8_bit(image)), stem.with_suffix(".jpg"))
 
 
 def png(image: Pixels, stem: Path) -> Path:
-    """Every channel in its depth."""
+    """Every channel in its depth; any shape of ``Pixels``. Raises OSError if it cannot be written."""
     return _encoded(image, stem.with_suffix(".png"))
 
 

@@ -36,12 +36,12 @@ class Candidates:
         return len(self.point)
 
     def only(self, kept: I64) -> Candidates:
-        """The candidates with these indices."""
+        """The candidates with these indices, shape (K,)."""
         return Candidates(point=self.point[kept], log_size=self.log_size[kept])
 
 
 def propose(rays: Rays, params: Params) -> Candidates:
-    """Candidates from all pairs of rays of nearby recordings, the most certain one of each voxel."""
+    """Candidates from all pairs of rays of nearby recordings, the most certain of each voxel; world frame, metres."""
     parts = [_meet(rays, one, other, params) for one, other in _ray_pairs(rays, params)]
     point, log_size, variance, one, other = (np.concatenate(column) for column in zip(*parts, strict=True))
     in_order = np.lexsort([other, one])
@@ -50,7 +50,10 @@ def propose(rays: Rays, params: Params) -> Candidates:
 
 
 def thin(point: F64, cost: F64, voxel: float) -> I64:
-    """Indices, ascending, of the cheapest point in each voxel, the first of equals; voxels lie on the CRS's zero."""
+    """Indices, ascending, of the cheapest point in each voxel, the first of equals; voxels lie on the CRS's zero.
+
+    ``point`` (N, 3) and ``voxel``, a side, in metres; ``cost`` (N,).
+    """
     x, y, z = np.floor(point / voxel).astype(np.int64).T
     order = np.lexsort([cost, z, y, x])
     x, y, z = x[order], y[order], z[order]

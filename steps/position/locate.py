@@ -37,7 +37,7 @@ def locate(items: Iterable[Json], region: Json | None, params: Params) -> list[J
 
 
 def polish(candidates: Candidates, rays: Rays, params: Params) -> Candidates:
-    """Candidates moved to where all the rays that see them meet, the best one of each spot.
+    """Candidates moved to where all the rays that see them meet, the best one of each spot; world frame, metres.
 
     A point from two rays is a poor one when they are nearly parallel. One weighted least-squares step over the
     rays that see it is LO-RANSAC's local optimisation (Chum, Matas and Kittler, DAGM 2003).

@@ -15,7 +15,7 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 def chunks(rows: I64) -> list[I64]:
-    """Indices 0..N-1 in order, cut where the rows they stand for, (N,) of them each, reach a workable number."""
+    """Indices 0..N-1 in order, cut where the rows they stand for, shape (N,), reach a workable number."""
     cuts = np.flatnonzero(np.diff(np.cumsum(rows) // _ROWS_AT_ONCE)) + 1
     return np.split(np.arange(len(rows), dtype=np.int64), cuts)
 
@@ -43,7 +43,10 @@ class Grid:
         return cell[:, 0], cell[:, 1]
 
     def within(self, places: F64) -> Iterator[tuple[I64, I64]]:
-        """Pairs (place, point) no farther apart on the ground than the radius, in chunks of whole places."""
+        """Pairs (place, point) no farther apart on the ground than the radius, in chunks of whole places.
+
+        ``places`` (N, 2 or 3) in metres, of which x and y count; of each chunk two arrays of P indices.
+        """
         if not len(places):
             return
         column, row = self._cell(places)

@@ -44,7 +44,10 @@ class Fit:
 
 
 def fit(rays: Rays, owner: I64, ray: I64, params: Params) -> Fit:
-    """The robust fit of objects 0..K-1; observation m gives ``ray[m]`` to object ``owner[m]``, owners ascending."""
+    """The robust fit of objects 0..K-1; observation m gives ``ray[m]`` to object ``owner[m]``, owners ascending.
+
+    ``owner`` and ``ray`` are (M,); each object has a ray at least. World frame, metres.
+    """
     origin, direction = rays.origin[ray], rays.direction[ray]
     ones = np.ones(len(ray))
     crowd = _crowd(origin, owner, params.min_baseline_m)
@@ -111,6 +114,6 @@ def triangulate(origin: F64, direction: F64, weight: F64, owner: I64) -> tuple[F
 
 
 def mean(value: F64, weight: F64, owner: I64) -> F64:
-    """(K,) weighted mean of each owner's values."""
+    """(K,) weighted mean of each owner's values; all arrays are (M,), owners 0..K-1."""
     average: F64 = np.bincount(owner, weights=weight * value) / np.bincount(owner, weights=weight)
     return average

@@ -17,7 +17,7 @@ from steps.stepkit.arrays import F64, I64, Mask
 
 
 def score(sights: Sights, candidates: int) -> tuple[F64, I64]:
-    """(candidates,) summed weight and number of distinct recordings of each candidate's best sights."""
+    """Summed weight and number of distinct recordings of each candidate's best sights, shape (candidates,) both."""
     best = sights.best()
     total = np.bincount(best.candidate, weights=best.weight, minlength=candidates)
     views = np.bincount(best.candidate, minlength=candidates)

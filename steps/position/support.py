@@ -40,7 +40,7 @@ class Sights:
         return len(self.ray)
 
     def only(self, kept: I64 | Mask | slice) -> Sights:
-        """The sights with these indices, of this mask or in this slice."""
+        """The sights with these indices, of this mask of shape (S,) or in this slice."""
         return Sights(
             candidate=self.candidate[kept],
             ray=self.ray[kept],
@@ -66,7 +66,7 @@ def join(parts: Sequence[Sights]) -> Sights:
 
 
 def verify(candidates: Candidates, rays: Rays, params: Params) -> Sights:
-    """All sights of the candidates."""
+    """All sights of the candidates; both in the world frame, in metres."""
     nothing = np.empty(0, dtype=np.int64)
     parts = [_seen(candidates, rays, nothing, nothing, params)]
     for place, recording in Grid(rays.centre, params.max_range_m).within(candidates.point):

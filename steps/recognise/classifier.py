@@ -56,14 +56,17 @@ def load(path: Path = WEIGHTS) -> Classifier:
 
 
 def save(classifier: Classifier, path: Path) -> None:
-    """Write weights as float16, uncompressed: they are read anew for every object, and quickly."""
+    """Write weights as float16, uncompressed: they are read anew for every object, and quickly.
+
+    Raises OSError if they cannot be written.
+    """
     names, weights = np.array(classifier.categories), classifier.weights.astype(np.float16)
     with path.open("wb") as file:
         np.savez(file, categories=names, weights=weights, bias=classifier.bias)
 
 
 def log_softmax(scores: F64) -> F64:
-    """Logarithms of the softmax over the last axis."""
+    """Natural logarithms of the softmax over the last axis, in the shape (..., K) of the scores."""
     shifted: F64 = scores - scores.max(axis=-1, keepdims=True)
     normalised: F64 = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return normalised

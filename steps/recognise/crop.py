@@ -26,7 +26,7 @@ _MAX_OVERSAMPLING = 8
 
 
 def patch(image: Image, camera: dict[str, Any] | None, bbox: Sequence[float]) -> Image:
-    """The (SIDE, SIDE, 3) patch of ``image`` around ``bbox``, a COCO box in pixels.
+    """The (SIDE, SIDE, 3) patch of ``image``, BGR, shape (height, width, 3), around ``bbox``, a COCO box in pixels.
 
     ``camera`` is an observation's; None is a flat photograph. Large boxes are sampled several times denser
     and averaged, so that fine strokes do not alias. Positions outside the image repeat its border.

@@ -1,7 +1,7 @@
-"""The small kit Python steps share: the task loop, camera geometry and safe reading of photographs.
+"""The small kit Python steps share: the task loop, parameters, camera geometry and safe reading of photographs.
 
-It knows the step contract (docs/steps.md), never the coordinator. The loop alone needs no third-party
-package; ``camera`` needs numpy, ``photograph`` needs OpenCV.
+It knows the step contract (docs/steps.md), never the coordinator. ``loop`` and ``parameters``
+need no third-party package; ``arrays`` and ``camera`` need numpy, ``photograph`` needs OpenCV.
 """
 
 from steps.stepkit.loop import BadInput, Json, Task, serve

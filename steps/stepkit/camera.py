@@ -26,7 +26,7 @@ _LOOKING_NORTH: F64 = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.
 
 
 def rotation(heading: float, pitch: float = 0.0, roll: float = 0.0) -> F64:
-    """The 3x3 rotation from camera to world for a pose's angles in degrees."""
+    """The rotation from camera to world, shape (3, 3), for a pose's angles in degrees."""
     h, p, r = np.radians([heading, pitch, roll])
     about_up = np.array([[np.cos(h), np.sin(h), 0], [-np.sin(h), np.cos(h), 0], [0, 0, 1]])
     # Pitch and roll turn about the camera's own axes: right (x), then forward (z).

@@ -1,6 +1,6 @@
 """Reading a request's parameters into a step's own frozen values: one reader, and the checks that steps share.
 
-A check takes what a message calls the parameter, and the value; it gives back the value to keep or raises BadInput.
+A check takes what a message calls the parameter, and the value; it gives back the value to keep, or raises BadInput.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Reader(Generic[Made]):
 
 
 def number(low: float, high: float) -> Check:
-    """A number from ``low`` to ``high``; NaN and infinities lie outside."""
+    """A check for a number from ``low`` to ``high``; NaN and infinities lie outside."""
 
     def check(called: str, value: Any) -> float:
         if not _is_number(value) or not low <= value <= high:
@@ -50,7 +50,7 @@ def number(low: float, high: float) -> Check:
 
 
 def whole(low: int, high: int | None = None) -> Check:
-    """A whole number from ``low`` to ``high``, if that is given."""
+    """A check for a whole number from ``low`` to ``high``, if that is given."""
     allowed = f"of {low} or more" if high is None else f"from {low} to {high}"
 
     def check(called: str, value: Any) -> int:
@@ -62,28 +62,28 @@ def whole(low: int, high: int | None = None) -> Check:
 
 
 def positive(called: str, value: Any) -> Any:
-    """A finite number above 0, as it is given: messages about several parameters tell it so."""
+    """A finite number above 0, as it is given: messages about several parameters tell it so. Raises BadInput."""
     if not _is_number(value):
         raise BadInput(f"{called} must be a number, not {value!r}")
     return _above_zero(called, value)
 
 
 def positive_whole(called: str, value: Any) -> Any:
-    """A whole number above 0."""
+    """A whole number above 0. Raises BadInput."""
     if not _is_whole(value):
         raise BadInput(f"{called} must be a whole number, not {value!r}")
     return _above_zero(called, value)
 
 
 def flag(called: str, value: Any) -> bool:
-    """True or false."""
+    """True or false. Raises BadInput."""
     if not isinstance(value, bool):
         raise BadInput(f"{called} must be true or false, not {value!r}")
     return value
 
 
 def choice(*options: str) -> Check:
-    """One of the options."""
+    """A check for one of the options."""
 
     def check(called: str, value: Any) -> str:
         if value not in options:
@@ -94,7 +94,7 @@ def choice(*options: str) -> Check:
 
 
 def names(*options: str) -> Check:
-    """A list of names, not empty; of the options, if there are any."""
+    """A check for a list of names, not empty; of the options, if there are any."""
 
     def check(called: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):

@@ -21,7 +21,7 @@ MAX_BYTES = 1024**3
 
 
 def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
-    """The photograph at ``path``, 8 bit BGR, turned upright by its EXIF orientation.
+    """The photograph at ``path``, 8 bit BGR, shape (height, width, 3), turned upright by its EXIF orientation.
 
     16-bit, grey, alpha and CMYK files are converted; of several images in a file the first is taken. ``size`` is the
     (width, height) the batch promises. Raises BadInput, with the reason, for a file that is missing, empty, truncated,

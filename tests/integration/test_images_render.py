@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from images.batchfiles import Pose
 from images.render import municipality
 from images.render.camera.lens import photograph
 from images.render.camera.raster import Bodies, View, paint
-from images.render.camera.texture import Image
 from images.render.looks import facades
 from images.render.looks.wardrobe import Wardrobe
 from images.render.scene import light
@@ -23,8 +21,7 @@ from images.render.signs import faces
 from images.render.town.sight import LEAST_RECORDINGS, Box, Survey
 from images.render.town.things import Sign
 from steps.stepkit import camera as geometry
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64, U8
 
 _GREY = 96
 _NO_ENTRY = faces.CATEGORIES.index("do_not_enter")
@@ -32,17 +29,17 @@ _PANORAMA = ({"model": "equirectangular"}, 768, 384)
 _PINHOLE = ({"model": "pinhole", "fx": 620.0, "fy": 600.0, "cx": 410.0, "cy": 262.0}, 800, 500)
 
 
-def _sign_at(centre: Array, eye: Array) -> Sign:
+def _sign_at(centre: F64, eye: F64) -> Sign:
     """A round sign 20 degrees off the camera."""
     towards = np.arctan2(*(eye - centre)[:2]) + np.radians(20)
     return Sign(centre, np.array([np.sin(towards), np.cos(towards)]), _NO_ENTRY, 0.75)
 
 
-def _picture_of(sign: Sign, camera: dict[str, Any], width: int, height: int, pose: Pose) -> Image:
+def _picture_of(sign: Sign, camera: dict[str, Any], width: int, height: int, pose: Pose) -> U8:
     sun = light.Sun(np.array([0.0, 0.0, 1.0]))
     bodies = Bodies([sign_quad(sign, *Wardrobe(1).sign(sign.category), sun)])
 
-    def draw(view: View) -> Image:
+    def draw(view: View) -> U8:
         image = np.full((view.height, view.width, 3), _GREY, np.uint8)
         paint(view, bodies.seen_from(view, 100.0), image, np.zeros((view.height, view.width), np.float32))
         return image
@@ -50,7 +47,7 @@ def _picture_of(sign: Sign, camera: dict[str, Any], width: int, height: int, pos
     return photograph(draw, camera, width, height, pose)
 
 
-def _middle_of_colour(image: Image) -> Array:
+def _middle_of_colour(image: U8) -> F64:
     """The middle of the coloured pixels' extent; a sign across the seam is put together right of it."""
     rows, columns = np.nonzero(np.ptp(image.astype(int), axis=2) > 50)
     if columns.max() - columns.min() > image.shape[1] / 2:
@@ -68,7 +65,7 @@ def _middle_of_colour(image: Image) -> Array:
     ],
 )
 def test_a_sign_is_drawn_where_the_geometry_says(
-    camera: dict[str, Any], width: int, height: int, ahead: Array, turn: tuple[float, float, float]
+    camera: dict[str, Any], width: int, height: int, ahead: F64, turn: tuple[float, float, float]
 ) -> None:
     pose = Pose(x=3.0, y=-2.0, z=2.4, heading=turn[0], pitch=turn[1], roll=turn[2])
     eye = np.array([pose.x, pose.y, pose.z])

@@ -256,6 +256,9 @@ class TestProject:
     def test_scripts_parse_and_may_be_run(self, script: str) -> None:
         assert os.access(ROOT / script, os.X_OK)
         subprocess.run(["bash", "-n", str(ROOT / script)], check=True)
+        # What it runs beside itself is where it says.
+        beside = re.findall(r'"\$here/([\w./-]+\.sh)"', (ROOT / script).read_text(encoding="utf-8"))
+        assert all(os.access((ROOT / script).parent / name, os.X_OK) for name in beside)
 
 
 class TestEngineScript:

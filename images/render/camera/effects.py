@@ -7,14 +7,13 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from images.render.camera.texture import Image
+from steps.stepkit.arrays import F32, F64, U8
 
 _NOISE_SEED = 20240513
 
 
-def develop(image: Image, random: np.random.Generator, *, panorama: bool) -> Image:
+def develop(image: U8, random: np.random.Generator, *, panorama: bool) -> U8:
     """The picture as the camera would hand it over; geometry stays as it is.
 
     Motion blur is for the moving pinhole camera only: a survey's panoramas are exposed briefly.
@@ -34,13 +33,13 @@ def develop(image: Image, random: np.random.Generator, *, panorama: bool) -> Ima
     return _with_noise(np.asarray(toned, dtype=np.uint8), random, float(random.uniform(1.0, 3.6)))
 
 
-def encode(image: Image, quality: int) -> bytes:
+def encode(image: U8, quality: int) -> bytes:
     """The picture as a JPEG file's bytes."""
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return bytes(data)
 
 
-def _motion(length: float, angle: float) -> NDArray[np.float32]:
+def _motion(length: float, angle: float) -> F32:
     """A straight-line kernel through its centre, ``length`` pixels long, so that nothing shifts."""
     side = 2 * math.ceil(length / 2) + 3
     fine = np.zeros((side * 8, side * 8), np.float32)
@@ -53,7 +52,7 @@ def _motion(length: float, angle: float) -> NDArray[np.float32]:
     return np.asarray(symmetric / symmetric.sum(), dtype=np.float32)
 
 
-def _tone(gain: NDArray[np.float64]) -> Image:
+def _tone(gain: F64) -> U8:
     """A camera's curve for each channel: gain and a soft shoulder instead of a hard clip, shape (1, 256, 3)."""
     level = np.arange(256)[:, None] / 255 * gain
     soft = np.where(level < 0.8, level, 0.8 + 0.2 * np.tanh((level - 0.8) / 0.2))
@@ -61,14 +60,14 @@ def _tone(gain: NDArray[np.float64]) -> Image:
 
 
 @functools.lru_cache(maxsize=4)
-def _vignette(width: int, height: int) -> Image:
+def _vignette(width: int, height: int) -> U8:
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     light = 255 * (1 - 0.13 * (x * x + y * y * 0.5))
     return np.ascontiguousarray(np.repeat(np.asarray(light, dtype=np.uint8)[..., None], 3, axis=2))
 
 
 @functools.lru_cache(maxsize=4)
-def _grain(width: int, height: int) -> NDArray[np.float32]:
+def _grain(width: int, height: int) -> F32:
     """Sensor noise of unit strength with some room to shift, mostly grey, partly coloured, slightly soft."""
     random = np.random.default_rng(_NOISE_SEED)
     colour = random.standard_normal((height + 64, width + 64, 3), dtype=np.float32)
@@ -77,7 +76,7 @@ def _grain(width: int, height: int) -> NDArray[np.float32]:
     return np.asarray(mixed / mixed.std(), dtype=np.float32)
 
 
-def _with_noise(image: Image, random: np.random.Generator, strength: float) -> Image:
+def _with_noise(image: U8, random: np.random.Generator, strength: float) -> U8:
     height, width = image.shape[:2]
     dx, dy = (int(shift) for shift in random.integers(0, 64, 2))
     grain = _grain(width, height)[dy : dy + height, dx : dx + width]

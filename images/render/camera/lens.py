@@ -8,15 +8,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from images.batchfiles import Pose
 from images.render.camera.raster import View
-from images.render.camera.texture import Image
 from steps.stepkit import camera as geometry
+from steps.stepkit.arrays import F32, F64, U8
 
-Array = NDArray[np.float64]
-Draw = Callable[[View], Image]
+Draw = Callable[[View], U8]
 
 _FACE_MARGIN = 4
 _FACE_OVERSAMPLING = 1.2
@@ -31,7 +29,7 @@ _FACE_TURNS = (
 """Heading and pitch in degrees of a panorama's six faces in the panorama's own frame."""
 
 
-def photograph(draw: Draw, camera: dict[str, Any], width: int, height: int, pose: Pose) -> Image:
+def photograph(draw: Draw, camera: dict[str, Any], width: int, height: int, pose: Pose) -> U8:
     """The picture, shape (height, width, 3), that ``camera`` takes at ``pose`` of what ``draw`` draws.
 
     ``camera`` is an item's camera without distortion. Raises ValueError for an unknown camera model.
@@ -48,13 +46,13 @@ def photograph(draw: Draw, camera: dict[str, Any], width: int, height: int, pose
     raise ValueError(f"unknown camera model {camera['model']!r}; known are equirectangular and pinhole")
 
 
-def _face_views(eye: Array, turn: Array, width: int) -> list[View]:
+def _face_views(eye: F64, turn: F64, width: int) -> list[View]:
     focal, side = _face_size(width)
     centre = (side - 1) / 2
     return [View(eye, turn @ own, side, side, focal, focal, centre, centre) for own in _face_rotations()]
 
 
-def _face_rotations() -> list[Array]:
+def _face_rotations() -> list[F64]:
     """Rotations from each face's camera frame to the panorama's camera frame."""
     level = geometry.rotation(0.0)
     return [level.T @ geometry.rotation(heading, pitch) for heading, pitch in _FACE_TURNS]
@@ -67,7 +65,7 @@ def _face_size(width: int) -> tuple[float, int]:
 
 
 @functools.lru_cache(maxsize=4)
-def _atlas_map(width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _atlas_map(width: int, height: int) -> tuple[F32, F32]:
     """Where every panorama pixel lies in the six faces stacked one below the other."""
     u, v = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
     pixels = np.stack([u.ravel(), v.ravel()], axis=1)

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from images.render.camera.texture import Image, Texture
+from images.render.camera.texture import Texture
+from steps.stepkit.arrays import F32, F64, U8, Mask
 
-Array = NDArray[np.float64]
-Depths = NDArray[np.float32]
 Shade = tuple[float, float, float]
 """Factors on blue, green and red."""
 NEAR = 0.08
@@ -35,9 +33,9 @@ class Quad:
     World metres. ``back`` is what shows from behind, mirrored already; without it the quad is one-sided.
     """
 
-    corner: Array
-    across: Array
-    down: Array
+    corner: F64
+    across: F64
+    down: F64
     texture: Texture
     shade: Shade = (1.0, 1.0, 1.0)
     back: Texture | None = None
@@ -48,13 +46,13 @@ class Quad:
 class Billboard:
     """An upright picture that always turns to the camera: trees, poles, round lamps."""
 
-    foot: Array
+    foot: F64
     width: float
     height: float
     texture: Texture
     shade: Shade = (1.0, 1.0, 1.0)
 
-    def facing(self, eye: Array) -> Quad:
+    def facing(self, eye: F64) -> Quad:
         """The quad a camera at ``eye`` sees."""
         ahead = self.foot[:2] - eye[:2]
         ahead = ahead / (math.hypot(ahead[0], ahead[1]) or 1.0)
@@ -73,8 +71,8 @@ class Billboard:
 class View:
     """A distortion-free pinhole view: ``turn`` is the rotation from the camera's axes to the world's."""
 
-    eye: Array
-    turn: Array
+    eye: F64
+    turn: F64
     width: int
     height: int
     fx: float
@@ -83,10 +81,10 @@ class View:
     cy: float
 
     @functools.cached_property
-    def matrix(self) -> Array:
+    def matrix(self) -> F64:
         """World directions (from the eye) to homogeneous pixels, shape (3, 3)."""
         lens = np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
-        product: Array = lens @ self.turn.T
+        product: F64 = lens @ self.turn.T
         return product
 
 
@@ -113,7 +111,7 @@ class Bodies:
         return [thing.facing(view.eye) if isinstance(thing, Billboard) else thing for thing in things]
 
 
-def paint(view: View, quads: Sequence[Quad], image: Image, inverse_depth: Depths | None) -> None:
+def paint(view: View, quads: Sequence[Quad], image: U8, inverse_depth: F32 | None) -> None:
     """Paint ``quads`` in the order given onto ``image`` (height, width, 3) in place.
 
     ``inverse_depth``, shape (height, width), 1 / metres along the camera's axis and 0 where nothing is yet,
@@ -132,13 +130,13 @@ def paint(view: View, quads: Sequence[Quad], image: Image, inverse_depth: Depths
 
 def _paint_one(
     view: View,
-    corner: Array,
-    across: Array,
-    down: Array,
+    corner: F64,
+    across: F64,
+    down: F64,
     texture: Texture,
     shade: Shade,
-    image: Image,
-    inverse_depth: Depths | None,
+    image: U8,
+    inverse_depth: F32 | None,
 ) -> None:
     plane = view.matrix @ np.column_stack([across, down, corner - view.eye])  # (s, t, 1) -> homogeneous pixel
     window, texels = _window(view, plane, texture)
@@ -158,12 +156,12 @@ def _paint_one(
 
 
 def _blend(
-    target: Image,
-    patch: Image,
+    target: U8,
+    patch: U8,
     shade: Shade,
-    in_front: NDArray[np.bool_],
-    depths: Depths,
-    held: Depths | None,
+    in_front: Mask,
+    depths: F32,
+    held: F32 | None,
 ) -> None:
     if not in_front.all():
         patch = np.asarray(cv2.bitwise_and(patch, patch, mask=in_front.view(np.uint8)), dtype=np.uint8)
@@ -178,7 +176,7 @@ def _blend(
 
 
 def _window(
-    view: View, plane: Array, texture: Texture
+    view: View, plane: F64, texture: Texture
 ) -> tuple[tuple[int, int, int, int] | None, tuple[float, float]]:
     """The pixels a quad may cover (left, top, right, bottom), and texels a pixel across and down."""
     corners = plane @ _UNIT_CORNERS
@@ -202,12 +200,12 @@ def _window(
     )
 
 
-_UNIT_CORNERS: Array = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
+_UNIT_CORNERS: F64 = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
 
 
-def _in_front(corners: Array) -> Array:
+def _in_front(corners: F64) -> F64:
     """The part of a polygon (N, 3) at least NEAR in front of the camera (Sutherland and Hodgman, 1974)."""
-    result: list[Array] = []
+    result: list[F64] = []
     for i, point in enumerate(corners):
         before = corners[i - 1]
         if (point[2] >= NEAR) != (before[2] >= NEAR):
@@ -218,7 +216,7 @@ def _in_front(corners: Array) -> Array:
     return np.array(result).reshape(-1, 3)
 
 
-def _pixel_to_texel(plane: Array, width: int, height: int, opaque: bool, x0: int, y0: int) -> Array | None:
+def _pixel_to_texel(plane: F64, width: int, height: int, opaque: bool, x0: int, y0: int) -> F64 | None:
     """The homography from a window's pixels to texels; None for a quad seen edge-on.
 
     Texel centres are whole numbers. An opaque quad reaches half a texel further, so that walls that share
@@ -233,11 +231,11 @@ def _pixel_to_texel(plane: Array, width: int, height: int, opaque: bool, x0: int
     else:
         texels = np.array([[width, 0.0, -0.5], [0.0, height, -0.5], [0.0, 0.0, 1.0]])
     shift = np.array([[1.0, 0.0, x0], [0.0, 1.0, y0], [0.0, 0.0, 1.0]])
-    homography: Array = texels @ np.linalg.inv(plane) @ shift
+    homography: F64 = texels @ np.linalg.inv(plane) @ shift
     return homography
 
 
-def _plane_inverse_depths(plane: Array, x0: int, y0: int, width: int, height: int) -> Depths:
+def _plane_inverse_depths(plane: F64, x0: int, y0: int, width: int, height: int) -> F32:
     """1 / depth of the quad's plane at every pixel of a window: a linear function of the pixel.
 
     ``plane`` maps (s, t, 1) to depth times the pixel, so its inverse maps a pixel to (s, t, 1) / depth.

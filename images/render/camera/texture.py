@@ -8,21 +8,20 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from steps.stepkit.arrays import U8
 
 
 class Texture:
     """A picture with premultiplied alpha, shape (height, width, 4), and its averaged-down versions."""
 
-    def __init__(self, picture: Image | Callable[[], Image]) -> None:
+    def __init__(self, picture: U8 | Callable[[], U8]) -> None:
         """``picture``, or what makes it once it is looked at, is BGR (opaque) or BGRA with straight alpha."""
         self._picture = picture
-        self._levels: dict[tuple[int, int], Image] = {}
+        self._levels: dict[tuple[int, int], U8] = {}
 
     @functools.cached_property
-    def _base(self) -> Image:
+    def _base(self) -> U8:
         return _premultiplied(self._picture() if callable(self._picture) else self._picture)
 
     @functools.cached_property
@@ -35,7 +34,7 @@ class Texture:
         """Width and height in texels."""
         return self._base.shape[1], self._base.shape[0]
 
-    def level(self, across: float, down: float) -> Image:
+    def level(self, across: float, down: float) -> U8:
         """The version for a view that shows ``across`` x ``down`` texels a pixel, at most 1.4 texels a pixel."""
         key = (_octave(across, self._base.shape[1]), _octave(down, self._base.shape[0]))
         if key not in self._levels:
@@ -52,7 +51,7 @@ def _octave(texels_per_pixel: float, texels: int) -> int:
     return min(wanted, max(0, texels.bit_length() - 1))
 
 
-def _premultiplied(bgra: Image) -> Image:
+def _premultiplied(bgra: U8) -> U8:
     if bgra.shape[2] == 3:
         return np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGR2BGRA), dtype=np.uint8)
     alpha = bgra[..., 3:].astype(np.uint16)

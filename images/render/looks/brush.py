@@ -1,13 +1,12 @@
-"""Colours and the few drawing calls that all drawn textures share."""
+"""Colours and the few drawing calls that drawn textures share. A picture is (height, width, 3 or 4): BGR or BGRA."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-"""Shape (height, width, 3) BGR, or (height, width, 4) BGRA."""
+from steps.stepkit.arrays import U8
+
 Colour = tuple[int, int, int]
 """Blue, green, red."""
 
@@ -29,7 +28,7 @@ PAINT: tuple[Colour, ...] = (
 
 
 def rectangle(
-    picture: Image, x0: float, y0: float, x1: float, y1: float, colour: Colour, thickness: int = -1
+    picture: U8, x0: float, y0: float, x1: float, y1: float, colour: Colour, thickness: int = -1
 ) -> None:
     """Fill a rectangle between two corners in texels, or draw its line ``thickness`` wide."""
     cv2.rectangle(picture, (round(x0), round(y0)), (round(x1), round(y1)), colour, thickness)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from images.render.looks.brush import AWNINGS, Colour, Image, choice, rectangle, shaded
+from images.render.looks.brush import AWNINGS, Colour, choice, rectangle, shaded
 from images.render.looks.noise import cloudy, speckled
+from steps.stepkit.arrays import F32, U8
 
 FACADE_SCALE = 56
 """Texels a metre."""
@@ -58,7 +58,7 @@ def wall_style(random: np.random.Generator) -> WallStyle:
     return WallStyle(brick=False, colour=shaded(choice(random, _PLASTER), float(random.uniform(0.82, 1.05))))
 
 
-def facade(random: np.random.Generator, style: WallStyle, width: float, storeys: int) -> Image:
+def facade(random: np.random.Generator, style: WallStyle, width: float, storeys: int) -> U8:
     """A house front with windows, a door and perhaps a shop, ``width`` metres by the storeys' height."""
     scale = FACADE_SCALE
     columns, rows = round(width * scale), round((storeys * STOREY + ATTIC) * scale)
@@ -95,7 +95,7 @@ def facade(random: np.random.Generator, style: WallStyle, width: float, storeys:
     return speckled(np.asarray(np.clip(soiled, 0, 255), dtype=np.uint8), random, 3.0)
 
 
-def side_wall(random: np.random.Generator, style: WallStyle, width: float, storeys: int) -> Image:
+def side_wall(random: np.random.Generator, style: WallStyle, width: float, storeys: int) -> U8:
     """A house's side: blank, or with a window or two a storey."""
     columns, rows = round(width * FACADE_SCALE), round((storeys * STOREY + ATTIC) * FACADE_SCALE)
     wall = _wall(random, style, columns, rows)
@@ -108,13 +108,13 @@ def side_wall(random: np.random.Generator, style: WallStyle, width: float, store
     return speckled(wall, random, 3.0)
 
 
-def blank_wall(random: np.random.Generator, style: WallStyle, width: float, height: float) -> Image:
+def blank_wall(random: np.random.Generator, style: WallStyle, width: float, height: float) -> U8:
     """A wall without windows, metres."""
     wall = _wall(random, style, round(width * FACADE_SCALE), round(height * FACADE_SCALE))
     return speckled(wall, random, 3.0)
 
 
-def _wall(random: np.random.Generator, style: WallStyle, columns: int, rows: int) -> Image:
+def _wall(random: np.random.Generator, style: WallStyle, columns: int, rows: int) -> U8:
     stains = cloudy(random, columns, rows, 160)[..., None]
     if style.brick:
         wall = _bricks(random, style.colour, columns, rows, 4, 12) + stains * 4
@@ -125,7 +125,7 @@ def _wall(random: np.random.Generator, style: WallStyle, columns: int, rows: int
 
 def _bricks(
     random: np.random.Generator, colour: Colour, columns: int, rows: int, course: int, length: int
-) -> NDArray[np.float32]:
+) -> F32:
     """Courses of bricks with mortar; the brightness varies from brick to brick."""
     courses, bricks = rows // course + 1, columns // length + 2
     tints = 1 + 0.12 * random.standard_normal((courses, bricks), dtype=np.float32)
@@ -142,7 +142,7 @@ def _bricks(
 
 
 def _window(
-    wall: Image,
+    wall: U8,
     random: np.random.Generator,
     middle: float,
     bottom: float,
@@ -172,7 +172,7 @@ def _window(
     rectangle(wall, x0 - 6, y1 + 8, x1 + 6, y1 + 11, (70, 72, 76))
 
 
-def _door(wall: Image, random: np.random.Generator, middle: float, rows: int) -> None:
+def _door(wall: U8, random: np.random.Generator, middle: float, rows: int) -> None:
     scale = FACADE_SCALE
     colour = choice(random, _DOORS)
     x0, x1, y0 = middle - 0.55 * scale, middle + 0.55 * scale, rows - 2.3 * scale
@@ -183,7 +183,7 @@ def _door(wall: Image, random: np.random.Generator, middle: float, rows: int) ->
     cv2.circle(wall, (round(x1 - 9), round(rows - 1.05 * scale)), 3, (200, 210, 220), -1)
 
 
-def _shop(wall: Image, random: np.random.Generator, columns: int, rows: int) -> None:
+def _shop(wall: U8, random: np.random.Generator, columns: int, rows: int) -> None:
     """A shop window under a board with a name; the board's colours are those of signs."""
     scale = FACADE_SCALE
     board, lettering = choice(random, AWNINGS), (240, 240, 240)
@@ -201,7 +201,7 @@ def _shop(wall: Image, random: np.random.Generator, columns: int, rows: int) -> 
         cv2.putText(wall, word[0], initial, cv2.FONT_HERSHEY_DUPLEX, 0.7, board, 2, cv2.LINE_AA)
 
 
-def _shop_window(wall: Image, random: np.random.Generator, columns: int, rows: int) -> None:
+def _shop_window(wall: U8, random: np.random.Generator, columns: int, rows: int) -> None:
     """Panes in which goods show behind the sky's reflection."""
     scale = FACADE_SCALE
     left, right = 0.25 * scale, columns - 0.25 * scale
@@ -221,7 +221,7 @@ def _shop_window(wall: Image, random: np.random.Generator, columns: int, rows: i
         rectangle(wall, x - 3, above, x + 3, below, (170, 172, 176))
 
 
-def roof(random: np.random.Generator) -> Image:
+def roof(random: np.random.Generator) -> U8:
     """Tiles, 4 m x 4 m."""
     size = 128
     colour = np.array(choice(random, ((46, 58, 112), (60, 62, 70), (40, 44, 60), (58, 74, 140))), np.float32)

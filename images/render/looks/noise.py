@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+from steps.stepkit.arrays import F32, U8
 
 
-def cloudy(random: np.random.Generator, width: int, height: int, coarsest: float, octaves: int = 5) -> Field:
+def cloudy(random: np.random.Generator, width: int, height: int, coarsest: float, octaves: int = 5) -> F32:
     """Smooth noise of several octaves, shape (height, width), about 0 +- 1 (value noise, Perlin-like).
 
     ``coarsest`` is the size in pixels of the largest blobs.
@@ -28,9 +27,7 @@ def cloudy(random: np.random.Generator, width: int, height: int, coarsest: float
     return np.asarray((total - total.mean()) / (total.std() + 1e-6), dtype=np.float32)
 
 
-def speckled(
-    picture: NDArray[np.uint8], random: np.random.Generator, strength: float, grain: int = 1
-) -> NDArray[np.uint8]:
+def speckled(picture: U8, random: np.random.Generator, strength: float, grain: int = 1) -> U8:
     """A copy of a BGR picture with grey noise of ``strength`` levels added."""
     height, width = picture.shape[:2]
     shape = (height // grain + 1, width // grain + 1)

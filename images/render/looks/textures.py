@@ -5,11 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from images.render.looks.brush import AWNINGS, PAINT, Colour, Image, choice, rectangle, shaded
+from images.render.looks.brush import AWNINGS, PAINT, Colour, choice, rectangle, shaded
 from images.render.looks.noise import cloudy, speckled
+from steps.stepkit.arrays import U8
 
 
-def crown(random: np.random.Generator, *, bush: bool) -> Image:
+def crown(random: np.random.Generator, *, bush: bool) -> U8:
     """A crown of leaves as BGRA: ragged outline, light from above, holes near the rim."""
     size = 256
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
@@ -26,7 +27,7 @@ def crown(random: np.random.Generator, *, bush: bool) -> Image:
     return np.asarray(np.dstack([picture, alpha * 255]), dtype=np.uint8)
 
 
-def bark() -> Image:
+def bark() -> U8:
     """A trunk, lit from the left."""
     shade = np.sin(np.linspace(0.25, np.pi - 0.05, 48))[None, :, None]
     return np.asarray(
@@ -34,13 +35,13 @@ def bark() -> Image:
     )
 
 
-def tube(grey: int) -> Image:
+def tube(grey: int) -> U8:
     """A metal pole's round shading."""
     shade = np.sin(np.linspace(0.3, np.pi - 0.1, 48))[None, :, None]
     return np.asarray(np.broadcast_to(grey * (0.45 + 0.6 * shade), (192, 48, 3)), dtype=np.uint8).copy()
 
 
-def globe(colour: Colour) -> Image:
+def globe(colour: Colour) -> U8:
     """A round lamp as BGRA."""
     size = 64
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
@@ -50,7 +51,7 @@ def globe(colour: Colour) -> Image:
     return np.asarray(np.dstack([np.clip(np.array(colour) * light, 0, 255), alpha]), dtype=np.uint8)
 
 
-def signal_head(random: np.random.Generator) -> Image:
+def signal_head(random: np.random.Generator) -> U8:
     """A traffic light's head with one lamp lit."""
     head = np.full((132, 48, 3), 34, np.uint8)
     lit = int(random.integers(3))
@@ -60,7 +61,7 @@ def signal_head(random: np.random.Generator) -> Image:
     return head
 
 
-def hedge(random: np.random.Generator) -> Image:
+def hedge(random: np.random.Generator) -> U8:
     """A clipped hedge, 4 m x 1 m."""
     width, height = 320, 80
     leaves = cloudy(random, width, height, 10, 4) * 0.2 + cloudy(random, width, height, 70, 2) * 0.08
@@ -68,7 +69,7 @@ def hedge(random: np.random.Generator) -> Image:
     return np.asarray(np.clip(np.array([38, 84, 66]) * light[..., None], 0, 255), dtype=np.uint8)
 
 
-def plate(random: np.random.Generator) -> Image:
+def plate(random: np.random.Generator) -> U8:
     """A supplementary plate: black on white, a few words too small to read."""
     picture = np.full((110, 200, 3), 244, np.uint8)
     rectangle(picture, 6, 6, 193, 103, (24, 24, 24), 4)
@@ -80,7 +81,7 @@ def plate(random: np.random.Generator) -> Image:
     return picture
 
 
-def poster(random: np.random.Generator) -> Image:
+def poster(random: np.random.Generator) -> U8:
     """An advertisement in a grey frame: fields, a disc or a ring, and a word."""
     picture = np.full((490, 250, 3), 96, np.uint8)
     ground, ink = choice(random, PAINT), choice(random, ((240, 240, 240), (40, 200, 245), (30, 30, 30)))
@@ -105,6 +106,6 @@ def poster(random: np.random.Generator) -> Image:
     return speckled(picture, random, 2.0)
 
 
-def plain(colour: Colour) -> Image:
+def plain(colour: Colour) -> U8:
     """One colour."""
     return np.full((160, 160, 3), colour, np.uint8)

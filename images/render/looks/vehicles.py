@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from images.render.looks.brush import PAINT, Colour, Image, choice, rectangle, shaded
+from images.render.looks.brush import PAINT, Colour, choice, rectangle, shaded
 from images.render.looks.noise import speckled
+from steps.stepkit.arrays import F64, U8
 
 
-def car_side(random: np.random.Generator, paint: Colour, *, van: bool) -> Image:
+def car_side(random: np.random.Generator, paint: Colour, *, van: bool) -> U8:
     """A car from its side, heading right, as BGRA; 400 texels long, the outline cut out."""
     long, tall = 400, 180 if van else 150
     picture = np.zeros((tall, long, 4), np.uint8)
@@ -28,7 +28,7 @@ def car_side(random: np.random.Generator, paint: Colour, *, van: bool) -> Image:
     return picture
 
 
-def _wheel(picture: Image, centre: tuple[int, int], radius: float) -> None:
+def _wheel(picture: U8, centre: tuple[int, int], radius: float) -> None:
     """A tyre around a rim of five spokes."""
     for share, grey in ((1.18, 18), (1.0, 34), (0.64, 128)):
         cv2.circle(picture, centre, round(radius * share), (grey, grey, grey, 255), -1, cv2.LINE_AA)
@@ -80,7 +80,7 @@ _TAIL_LIGHT = np.array([(0.005, 0.48), (0.03, 0.47), (0.03, 0.6), (0.005, 0.6)])
 _VAN_PANES = ([(0.68, 0.4), (0.68, 0.1), (0.79, 0.11), (0.85, 0.4)],)
 
 
-def car_end(random: np.random.Generator, paint: Colour, *, front: bool, van: bool) -> Image:
+def car_end(random: np.random.Generator, paint: Colour, *, front: bool, van: bool) -> U8:
     """A car's front or back up to the bonnet (a van's: its whole height)."""
     tall, wide = (180 if van and not front else 110), 160
     picture = np.full((tall, wide, 3), paint, np.uint8)
@@ -101,7 +101,7 @@ def car_end(random: np.random.Generator, paint: Colour, *, front: bool, van: boo
     return speckled(picture, random, 1.5)
 
 
-def glass() -> Image:
+def glass() -> U8:
     """A windscreen, sky above and the dark interior below."""
     column = np.linspace(165, 50, 160)[:, None, None] * np.array([1.06, 1.0, 0.92])
     picture = np.asarray(np.clip(np.broadcast_to(column, (160, 240, 3)), 0, 255), dtype=np.uint8).copy()
@@ -114,14 +114,14 @@ def paint_of(random: np.random.Generator) -> Colour:
     return choice(random, PAINT)
 
 
-def survey_roof() -> Image:
+def survey_roof() -> U8:
     """The survey vehicle's roof, dull grey."""
     picture = np.full((200, 130, 3), 92, np.uint8)
     rectangle(picture, 45, 70, 85, 130, (58, 58, 58))
     return picture
 
 
-def _fill(picture: Image, outline: NDArray[np.float64], colour: tuple[int, int, int, int]) -> None:
+def _fill(picture: U8, outline: F64, colour: tuple[int, int, int, int]) -> None:
     """Fill a polygon whose corners are shares of the picture's width and height."""
     corners = np.asarray(np.rint(outline * (picture.shape[1], picture.shape[0])), dtype=np.int32)
     cv2.fillPoly(picture, [corners], colour, cv2.LINE_AA)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.batchfiles import Pose
 from images.render.camera.raster import Billboard, Quad, Shade
@@ -13,8 +12,8 @@ from images.render.camera.texture import Texture
 from images.render.looks.wardrobe import Wardrobe
 from images.render.scene.light import Sun
 from images.render.town.things import Car, House, Lamp, Municipality, Pole, Poster, Sign, Tree
+from steps.stepkit.arrays import F64
 
-Array = NDArray[np.float64]
 Thing = Quad | Billboard
 
 _LOOKS = 28
@@ -50,7 +49,7 @@ def sign_quad(sign: Sign, face: Texture, back: Texture, sun: Sun) -> Quad:
     return Quad(corner, right, -up, face, shade, back, sun.shade(-normal))
 
 
-def _flat(vector: Array) -> Array:
+def _flat(vector: F64) -> F64:
     return np.array([vector[0], vector[1], 0.0])
 
 
@@ -219,9 +218,7 @@ _PROFILES: dict[bool, tuple[_Profile | None, ...]] = {
 rear, share of height) and ends. The first four run down towards the front, the others towards the rear."""
 
 
-def _panel(
-    rear: Array, length: Array, up: Array, half: Array, profile: _Profile, texture: Texture, sun: Sun
-) -> Quad:
+def _panel(rear: F64, length: F64, up: F64, half: F64, profile: _Profile, texture: Texture, sun: Sun) -> Quad:
     x0, z0, x1, z1 = profile
     forward = x1 > x0 or (x1 == x0 and x0 > 0.5)
     across = 2 * half if forward else -2 * half

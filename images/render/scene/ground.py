@@ -11,18 +11,15 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from images.render.camera.raster import Depths, View
-from images.render.camera.texture import Image
+from images.render.camera.raster import View
 from images.render.looks.noise import cloudy
 from images.render.scene.light import Sun
 from images.render.town.layout import clear_of_streets
 from images.render.town.sight import Box
 from images.render.town.streets import Street
 from images.render.town.things import Municipality
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F32, F64, I16, I32, U8
 
 _MARGIN = 45.0
 _MOST_PIXELS = 6400
@@ -47,7 +44,7 @@ class Ground:
         for _ in range(_LEVELS):
             self._levels.append(np.asarray(cv2.pyrDown(self._levels[-1]), dtype=np.uint8))
 
-    def lay(self, view: View, image: Image) -> None:
+    def lay(self, view: View, image: U8) -> None:
         """Paint the ground (z = 0) into a view of it from above, in place."""
         plane = view.matrix @ np.column_stack([[1.0, 0, 0], [0, 1.0, 0], -view.eye])
         a, b, c = np.linalg.inv(plane)[2]
@@ -61,7 +58,7 @@ class Ground:
         for level in range(len(self._levels)):
             self._lay_level(level, view, plane, inverse, image)
 
-    def _lay_level(self, level: int, view: View, plane: Array, inverse: Depths, image: Image) -> None:
+    def _lay_level(self, level: int, view: View, plane: F64, inverse: F32, image: U8) -> None:
         nearest, farthest = self._band(level, view), self._band(level + 1, view)
         low = 1.0 / farthest if level + 1 < len(self._levels) else 1e-4
         high = 1.0 / nearest if level > 0 else np.inf
@@ -88,16 +85,16 @@ class Ground:
         footprint = 2.0 ** (level - 0.3) / self._scale
         return float((footprint * view.fx * math.sqrt(max(view.eye[2], 0.5))) ** (2 / 3))
 
-    def _pixels(self, points: Array) -> NDArray[np.int32]:
+    def _pixels(self, points: F64) -> I32:
         """Fixed-point (4 bits) map pixels of ground points (N, 2)."""
         height_metres = self._height_metres
         flat = np.stack([points[:, 0] - self._low[0], height_metres - (points[:, 1] - self._low[1])], axis=1)
         return np.asarray(np.rint((flat * self._scale - 0.5) * 16), dtype=np.int32)
 
-    def _fill(self, picture: Image, points: Array, colour: tuple[int, ...]) -> None:
+    def _fill(self, picture: U8, points: F64, colour: tuple[int, ...]) -> None:
         cv2.fillPoly(picture, [self._pixels(points)], colour, cv2.LINE_AA, 4)
 
-    def _paint(self, picture: Image, town: Municipality, random: np.random.Generator) -> None:
+    def _paint(self, picture: U8, town: Municipality, random: np.random.Generator) -> None:
         self._height_metres = picture.shape[0] / self._scale
         tiles = np.zeros(picture.shape[:2], np.uint8)
         road = np.zeros(picture.shape[:2], np.uint8)
@@ -123,7 +120,7 @@ class Ground:
         for street in town.streets:
             self._markings(picture, street, town.streets, random)
 
-    def _repairs(self, picture: Image, street: Street, random: np.random.Generator) -> None:
+    def _repairs(self, picture: U8, street: Street, random: np.random.Generator) -> None:
         """Patched asphalt and manhole covers."""
         for start in np.arange(3.0, street.length, 9.0):
             grey = int(random.integers(78, 116))
@@ -139,7 +136,7 @@ class Ground:
                 self._disc(picture, street.at(float(start + along), float(offset)), 0.33, (70, 70, 70))
 
     def _markings(
-        self, picture: Image, street: Street, streets: Sequence[Street], random: np.random.Generator
+        self, picture: U8, street: Street, streets: Sequence[Street], random: np.random.Generator
     ) -> None:
         others = [other for other in streets if other is not street]
         white = (205, 208, 208)
@@ -158,7 +155,7 @@ class Ground:
                 for offset in np.arange(-street.half_width + 0.4, street.half_width - 0.3, 1.0):
                     self._fill(picture, _patch(street, start, start + 3.0, offset, offset + 0.5), white)
 
-    def _darken(self, picture: Image, town: Municipality, sun: Sun) -> None:
+    def _darken(self, picture: U8, town: Municipality, sun: Sun) -> None:
         """Paint all shadows at once, soft at the edge; shadows do not add up."""
         mask = np.zeros(picture.shape[:2], np.uint8)
         for house in town.houses:
@@ -181,28 +178,28 @@ class Ground:
         light = cv2.cvtColor(np.asarray(255 - soft * 0.45, dtype=np.uint8), cv2.COLOR_GRAY2BGR)
         cv2.multiply(picture, light, picture, 1 / 255)
 
-    def _box_shadow(self, mask: Image, box: Box, sun: Sun) -> None:
+    def _box_shadow(self, mask: U8, box: Box, sun: Sun) -> None:
         ground = box.corners()
         top = sun.shadow_of(np.column_stack([ground, np.full(4, box.top)]))
         hull = cv2.convexHull(np.vstack([ground, top]).astype(np.float32)).reshape(-1, 2)
         self._fill(mask, hull.astype(np.float64), (255,))
 
-    def _disc(self, mask: Image, centre: Array, radius: float, colour: tuple[int, ...] = (255,)) -> None:
+    def _disc(self, mask: U8, centre: F64, radius: float, colour: tuple[int, ...] = (255,)) -> None:
         angles = np.linspace(0, 2 * np.pi, 18)
         self._fill(mask, centre + radius * np.column_stack([np.cos(angles), np.sin(angles)]), colour)
 
-    def _line(self, mask: Image, sun: Sun, foot: Array, height: float, width: float) -> None:
+    def _line(self, mask: U8, sun: Sun, foot: F64, height: float, width: float) -> None:
         tip = sun.shadow_of(np.array([[*foot, height]]))[0]
         along = (tip - foot) / max(float(np.linalg.norm(tip - foot)), 1e-6)
         aside = np.array([-along[1], along[0]]) * width / 2
         self._fill(mask, np.array([foot - aside, foot + aside, tip + aside, tip - aside]), (255,))
 
 
-def _strip(street: Street, left: float, right: float) -> Array:
+def _strip(street: Street, left: float, right: float) -> F64:
     return _patch(street, -_MARGIN, street.length + _MARGIN, left, right)
 
 
-def _patch(street: Street, start: float, end: float, left: float, right: float) -> Array:
+def _patch(street: Street, start: float, end: float, left: float, right: float) -> F64:
     return np.array(
         [street.at(start, left), street.at(end, left), street.at(end, right), street.at(start, right)]
     )
@@ -218,13 +215,11 @@ def _crossing(street: Street, other: Street) -> float | None:
     return float(distance) if inside else None
 
 
-def _stamp(picture: Image, mask: Image, material: Image) -> None:
+def _stamp(picture: U8, mask: U8, material: U8) -> None:
     np.copyto(picture, material, where=(mask > 127)[..., None])
 
 
-def _rough(
-    random: np.random.Generator, height: int, width: int, grain: float, blotch: float
-) -> NDArray[np.int16]:
+def _rough(random: np.random.Generator, height: int, width: int, grain: float, blotch: float) -> I16:
     """Grey grain and wide blotches as levels to add, shape (height, width, 1)."""
     tile = np.rint(random.normal(0, grain, (512, 512))).astype(np.int16)
     fine = np.tile(tile, (height // 512 + 1, width // 512 + 1))[:height, :width]
@@ -233,20 +228,20 @@ def _rough(
     return np.asarray((fine + wide)[..., None], dtype=np.int16)
 
 
-def _material(base: tuple[int, int, int], rough: NDArray[np.int16]) -> Image:
+def _material(base: tuple[int, int, int], rough: I16) -> U8:
     return np.asarray(np.clip(np.array(base, np.int16) + rough, 0, 255), dtype=np.uint8)
 
 
-def _earth(random: np.random.Generator, width: int, height: int) -> Image:
+def _earth(random: np.random.Generator, width: int, height: int) -> U8:
     return _material((62, 112, 96), _rough(random, height, width, 12, 8))
 
 
-def _asphalt(random: np.random.Generator, height: int, width: int) -> Image:
+def _asphalt(random: np.random.Generator, height: int, width: int) -> U8:
     base = int(random.integers(92, 118))
     return _material((base, base - 1, base - 3), _rough(random, height, width, 4, 4))
 
 
-def _paving(random: np.random.Generator, height: int, width: int) -> Image:
+def _paving(random: np.random.Generator, height: int, width: int) -> U8:
     reddish = bool(random.random() < 0.35)
     paving = _material((118, 130, 160) if reddish else (148, 152, 154), _rough(random, height, width, 6, 4))
     step = 6

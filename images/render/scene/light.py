@@ -6,27 +6,25 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.render.camera.raster import Shade
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64
 
 
 @dataclass(frozen=True, eq=False)
 class Sun:
     """``towards`` is the unit vector to the sun, shape (3,)."""
 
-    towards: Array
+    towards: F64
 
-    def shade(self, normal: Array, ambient: float = 0.62) -> Shade:
+    def shade(self, normal: F64, ambient: float = 0.62) -> Shade:
         """Lambert's law on a face with unit ``normal`` (3,): bluish skylight and warm sunlight."""
         direct = 0.5 * max(0.0, float(normal @ self.towards))
         return ambient * 1.04 + direct * 0.92, ambient + direct, ambient * 0.97 + direct * 1.06
 
-    def shadow_of(self, points: Array) -> Array:
+    def shadow_of(self, points: F64) -> F64:
         """Where the shadows of points (N, 3) fall on the ground, shape (N, 2)."""
-        fallen: Array = points[:, :2] - points[:, 2:] * self.towards[:2] / self.towards[2]
+        fallen: F64 = points[:, :2] - points[:, 2:] * self.towards[:2] / self.towards[2]
         return fallen
 
 

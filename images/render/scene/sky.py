@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from images.render.camera.raster import Quad, View, paint
-from images.render.camera.texture import Image, Texture
+from images.render.camera.texture import Texture
 from images.render.looks.noise import cloudy
 from images.render.scene.light import Sun
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F32, F64, U8
 
 _OVERLAP = 1.03
 _ZENITH = np.array([196.0, 138.0, 84.0])
@@ -39,14 +37,14 @@ class Sky:
             _side(top, np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), clouds, treeline, cover, sun, texels)
         )
 
-    def fill(self, view: View, image: Image) -> None:
+    def fill(self, view: View, image: U8) -> None:
         """Paint the sky over the whole of a view, in place."""
         image[:] = np.asarray(_HORIZON, dtype=np.uint8)
         still = View(np.zeros(3), view.turn, view.width, view.height, view.fx, view.fy, view.cx, view.cy)
         paint(still, self._quads, image, None)
 
 
-def _closed(outline: NDArray[np.float32]) -> NDArray[np.float32]:
+def _closed(outline: F32) -> F32:
     """An outline whose end runs into its beginning."""
     blend = np.clip((np.arange(len(outline)) - len(outline) * 0.9) / (len(outline) * 0.1), 0, 1).astype(
         np.float32
@@ -55,11 +53,11 @@ def _closed(outline: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _side(
-    normal: Array,
-    across: Array,
-    down: Array,
-    clouds: NDArray[np.float32],
-    treeline: NDArray[np.float32],
+    normal: F64,
+    across: F64,
+    down: F64,
+    clouds: F32,
+    treeline: F32,
     cover: float,
     sun: Sun,
     texels: int,
@@ -73,9 +71,7 @@ def _side(
     return Quad(corner, across * 20 * _OVERLAP, down * 20 * _OVERLAP, texture)
 
 
-def _colours(
-    rays: Array, clouds: NDArray[np.float32], treeline: NDArray[np.float32], cover: float, sun: Sun
-) -> Image:
+def _colours(rays: F64, clouds: F32, treeline: F32, cover: float, sun: Sun) -> U8:
     height = np.clip(rays[..., 2], 0.0, 1.0)
     colour = _HORIZON + (_ZENITH - _HORIZON) * (height[..., None] ** 0.55)
     lifted = rays[..., :2] / (height[..., None] + 0.12)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from steps.stepkit.arrays import I32, U8
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
@@ -69,13 +70,13 @@ class Canvas:
         for joint in points[1:-1]:
             self.disc(joint, width / 2, colour)
 
-    def finish(self) -> NDArray[np.uint8]:
+    def finish(self) -> U8:
         """The board as BGRA, shape (size, size, 4)."""
         fine = np.dstack([self._colour, self._outline])
         small = cv2.resize(fine, (self._size, self._size), interpolation=cv2.INTER_AREA)
         return np.asarray(small, dtype=np.uint8)
 
-    def _fixed(self, points: Sequence[Point]) -> NDArray[np.int32]:
+    def _fixed(self, points: Sequence[Point]) -> I32:
         """Fixed-point pixels; pixel centres are whole numbers, hence the half pixel."""
         pixels = (np.asarray(points, dtype=np.float64) + 1) / 2 * self._fine - 0.5
         return np.asarray(np.rint(pixels * 2**_SUBPIXEL_BITS), dtype=np.int32)

@@ -11,7 +11,6 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.render.signs import pictograms
 from images.render.signs.canvas import (
@@ -30,6 +29,7 @@ from images.render.signs.canvas import (
     rounded,
 )
 from images.render.signs.lettering import write
+from steps.stepkit.arrays import U8
 
 Painter = Callable[[Canvas], None]
 
@@ -39,7 +39,7 @@ _TRIANGLE_RED: list[Point] = [(0, -0.888), (1.0, 0.843), (-1.0, 0.843)]
 _TRIANGLE_FIELD: list[Point] = [(0, -0.541), (0.697, 0.664), (-0.697, 0.664)]
 
 
-def draw(category: int, size: int) -> NDArray[np.uint8]:
+def draw(category: int, size: int) -> U8:
     """The face of a sign as BGRA, shape (size, size, 4); alpha is the outline, antialiased.
 
     The outline's bounding box is centred in the square and touches its left and right edges. ``category``

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.render.town.layout import clear_of_streets, overlap
 from images.render.town.sight import REACH, Box, Survey
 from images.render.town.streets import Street
 from images.render.town.things import Car, House, Lamp, Municipality, Pole, Poster, Sign, Tree
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64
 
 
 class _Ground:
@@ -102,7 +100,7 @@ def _slots(
             distance += float(random.uniform(low, high))
 
 
-def _away_from_crossings(street: Street, point: Array, streets: Sequence[Street], margin: float) -> bool:
+def _away_from_crossings(street: Street, point: F64, streets: Sequence[Street], margin: float) -> bool:
     others = [other for other in streets if other is not street]
     return clear_of_streets(point[None], others, margin)
 

@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.render.signs import faces
 from images.render.town import sight
 from images.render.town.sight import Box, Survey
 from images.render.town.streets import Street
 from images.render.town.things import House, Pole, Sign
+from steps.stepkit.arrays import F64
 
-Array = NDArray[np.float64]
 _RARE = ("speed_limit_100", "speed_limit_120")
 _TRIES_PER_SIGN = 400
 _BEYOND = 34.0
@@ -81,7 +80,7 @@ def overlap(a: Box, b: Box, margin: float) -> bool:
     return True
 
 
-def clear_of_streets(points: Array, streets: Sequence[Street], margin: float) -> bool:
+def clear_of_streets(points: F64, streets: Sequence[Street], margin: float) -> bool:
     """Whether points (N, 2) keep ``margin`` metres from every carriageway's edge."""
     return all(bool((street.gap(points) >= street.half_width + margin).all()) for street in streets)
 
@@ -189,7 +188,7 @@ def side_of(category: int, random: np.random.Generator) -> float:
     return float(random.choice([0.6, 0.6, 0.6, 0.75]))
 
 
-def _with_signs(random: np.random.Generator, foot: Array, heading: float, categories: Sequence[int]) -> Pole:
+def _with_signs(random: np.random.Generator, foot: F64, heading: float, categories: Sequence[int]) -> Pole:
     bottom = float(random.uniform(1.95, 2.3))
     put_up: list[Sign] = []
     for category in categories:

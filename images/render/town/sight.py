@@ -14,13 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.batchfiles import Recording
 from steps.stepkit import camera as geometry
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from steps.stepkit.arrays import F64, Mask
 
 REACH = 25.0
 STEEPEST = 65.0
@@ -34,21 +31,21 @@ LEAST_CROSSING = 12.0
 class Box:
     """A solid upright box: its ground rectangle by centre, unit vector along its width, width and depth."""
 
-    centre: Array
-    along: Array
+    centre: F64
+    along: F64
     width: float
     depth: float
     bottom: float
     top: float
 
-    def corners(self, margin: float = 0.0) -> Array:
+    def corners(self, margin: float = 0.0) -> F64:
         """The ground rectangle's corners, shape (4, 2), grown by ``margin`` metres."""
         across = np.array([-self.along[1], self.along[0]])
         u = self.along * (self.width / 2 + margin)
         v = across * (self.depth / 2 + margin)
         return np.array([self.centre - u - v, self.centre + u - v, self.centre + u + v, self.centre - u + v])
 
-    def local(self, points: Array) -> Array:
+    def local(self, points: F64) -> F64:
         """Points of shape (..., 2 or 3) as (along, across, height) from the box's middle, shape (..., 3)."""
         across = np.array([-self.along[1], self.along[0]])
         flat = points[..., :2] - self.centre
@@ -59,7 +56,7 @@ class Box:
         )
         return np.stack([flat @ self.along, flat @ across, height - (self.bottom + self.top) / 2], axis=-1)
 
-    def crossed_by(self, starts: Array, end: Array) -> Mask:
+    def crossed_by(self, starts: F64, end: F64) -> Mask:
         """Whether the segments from ``starts`` (N, 3) to ``end`` (3,) pass through the box (slab method)."""
         a, b = self.local(starts), self.local(end)
         half = np.array([self.width / 2, self.depth / 2, (self.top - self.bottom) / 2])
@@ -77,7 +74,7 @@ class Survey:
         self._recordings = recordings
         self._eyes = np.array([[r.pose.x, r.pose.y, r.pose.z] for r in recordings])
 
-    def candidates(self, centre: Array, normal: Array, size: float) -> list[int]:
+    def candidates(self, centre: F64, normal: F64, size: float) -> list[int]:
         """Recordings that would show a face at ``centre`` (3,) with unit ``normal`` (2,) if nothing stood between."""
         towards = self._eyes - centre
         distance = np.linalg.norm(towards, axis=1)
@@ -86,7 +83,7 @@ class Survey:
         return [int(i) for i in near if self._large_enough(int(i), centre, normal, size)]
 
     def unobstructed(
-        self, indices: Sequence[int], centre: Array, normal: Array, size: float, obstacles: Sequence[Box]
+        self, indices: Sequence[int], centre: F64, normal: F64, size: float, obstacles: Sequence[Box]
     ) -> list[int]:
         """Those of ``indices`` whose lines of sight to the face's middle and flanks no obstacle crosses."""
         if not indices:
@@ -101,7 +98,7 @@ class Survey:
                     free &= ~obstacle.crossed_by(eyes, point)
         return [index for index, is_free in zip(indices, free, strict=True) if is_free]
 
-    def suffices(self, indices: Sequence[int], centre: Array) -> bool:
+    def suffices(self, indices: Sequence[int], centre: F64) -> bool:
         """Whether these recordings are enough, and far enough apart, to map a sign at ``centre``."""
         if len(indices) < LEAST_RECORDINGS:
             return False
@@ -109,7 +106,7 @@ class Survey:
         rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
         return bool((rays @ rays.T).min() <= math.cos(math.radians(LEAST_CROSSING)))
 
-    def _large_enough(self, index: int, centre: Array, normal: Array, size: float) -> bool:
+    def _large_enough(self, index: int, centre: F64, normal: F64, size: float) -> bool:
         recording, pose = self._recordings[index], self._recordings[index].pose
         right = np.array([-normal[1], normal[0], 0.0]) * size / 2
         up = np.array([0.0, 0.0, size / 2])
@@ -128,5 +125,5 @@ class Survey:
         return bool(sides[[1, 3]].min() >= LEAST_PIXELS_HIGH and sides[[0, 2]].min() >= LEAST_PIXELS_WIDE)
 
 
-def _inside(pixels: Array, width: int, height: int) -> bool:
+def _inside(pixels: F64, width: int, height: int) -> bool:
     return bool((pixels > 1).all() and (pixels[:, 0] < width - 2).all() and (pixels[:, 1] < height - 2).all())

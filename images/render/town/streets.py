@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.batchfiles import Pose
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64
 
 SPACING = 5.0
 """Metres between recordings along a street."""
@@ -45,8 +43,8 @@ _LENS_HEIGHT = 2.45
 class Street:
     """A straight street: carriageway of ``half_width`` to either side of its centre line, then the pavement."""
 
-    start: Array
-    end: Array
+    start: F64
+    end: F64
     half_width: float
     pavement: float
 
@@ -56,26 +54,26 @@ class Street:
         return float(np.linalg.norm(self.end - self.start))
 
     @property
-    def along(self) -> Array:
+    def along(self) -> F64:
         """Unit vector from start to end, shape (2,)."""
-        unit: Array = (self.end - self.start) / self.length
+        unit: F64 = (self.end - self.start) / self.length
         return unit
 
     @property
-    def right(self) -> Array:
+    def right(self) -> F64:
         """Unit vector to the right of the way from start to end, shape (2,)."""
         return np.array([self.along[1], -self.along[0]])
 
-    def at(self, distance: float, offset: float) -> Array:
+    def at(self, distance: float, offset: float) -> F64:
         """The point ``distance`` metres from the start, ``offset`` metres to the right of the centre line."""
-        point: Array = self.start + self.along * distance + self.right * offset
+        point: F64 = self.start + self.along * distance + self.right * offset
         return point
 
-    def gap(self, points: Array) -> Array:
+    def gap(self, points: F64) -> F64:
         """Metres from points of shape (N, 2) to the centre line."""
         relative = points - self.start
         lengthwise = np.clip(relative @ self.along, 0, self.length)
-        gaps: Array = np.linalg.norm(relative - lengthwise[:, None] * self.along, axis=1)
+        gaps: F64 = np.linalg.norm(relative - lengthwise[:, None] * self.along, axis=1)
         return gaps
 
 
@@ -121,7 +119,7 @@ def _block(recordings: int, rows: int, columns: int) -> float:
 
 def _line(
     random: np.random.Generator, block: float, index: int, count: int, crossed: int, *, upright: bool
-) -> tuple[Array, Array]:
+) -> tuple[F64, F64]:
     middle = (index - (count - 1) / 2) * block + random.uniform(-0.06, 0.06) * block
     slope = random.uniform(-0.05, 0.05) * block
     reach = ((crossed - 1) / 2 + _ARM) * block

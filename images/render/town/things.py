@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from images.render.town.sight import Box
 from images.render.town.streets import Street
-
-Array = NDArray[np.float64]
+from steps.stepkit.arrays import F64
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +29,8 @@ class Sign:
     ``tilt`` (radians) turns it about its normal; ``fade`` are factors on its blue, green and red.
     """
 
-    centre: Array
-    normal: Array
+    centre: F64
+    normal: F64
     category: int
     size: float
     tilt: float = 0.0
@@ -49,7 +47,7 @@ class Sign:
 class Pole:
     """A pole with its signs, the lowest first, and perhaps a supplementary plate (a look) below them."""
 
-    foot: Array
+    foot: F64
     height: float
     signs: tuple[Sign, ...]
     plate: int | None = None
@@ -59,7 +57,7 @@ class Pole:
 class Tree:
     """A tree: foot (2,), total height, crown width, and the height at which the crown begins."""
 
-    foot: Array
+    foot: F64
     height: float
     crown: float
     bole: float
@@ -87,8 +85,8 @@ class Poster:
 class Lamp:
     """A street lamp with a round globe, or (``signal``) a traffic light; ``towards`` (2,) is where it faces."""
 
-    foot: Array
-    towards: Array
+    foot: F64
+    towards: F64
     height: float
     signal: bool
     look: int

@@ -50,6 +50,7 @@ def samples_of(
 ) -> Samples:
     """The image's candidates as samples: a sign's label where they match one, background where they are apart.
 
+    ``image`` is BGR, shape (height, width, 3); boxes are COCO edges in its pixels.
     Candidates that touch an ``unsure`` box are left out; of background at most ``keep`` are taken.
     """
     found = classical.propose(image, _LEAST_SIGN, _MOST_SIGN)

@@ -15,7 +15,10 @@ _HIDDEN = _MOVING = 0.25
 
 
 def scene(background: Image, rng: Generator) -> tuple[Image, list[tuple[Box, int]]]:
-    """A background cut-out with signs laid in, and their (box, category)."""
+    """A background cut-out with signs laid in, and their (box, category).
+
+    Pictures are BGR, shape (height, width, 3); boxes are COCO edges in the cut-out's pixels.
+    """
     image = _cut(background, rng).astype(np.float32)
     laid: list[tuple[Box, int]] = []
     for _ in range(rng.integers(2, 6)):

@@ -20,7 +20,7 @@ _PANORAMA = {"model": "equirectangular"}
 
 
 def without(image: Image, hidden: Sequence[Box]) -> Image:
-    """The image with boxes painted over in their mean colour."""
+    """The image, BGR, shape (height, width, 3), with boxes (COCO edges in pixels) painted over in their mean colour."""
     painted = image.copy()
     for x, y, width, height in hidden:
         rows = slice(max(0, int(y) - 4), max(0, int(y + height) + 5))
@@ -31,7 +31,10 @@ def without(image: Image, hidden: Sequence[Box]) -> Image:
 
 
 def photographs(realdata: Path) -> Iterator[Image]:
-    """Photographs of streets that hold (next to) no signs: municipal panoramas' horizons, one of them halved."""
+    """Photographs of streets that hold (next to) no signs: municipal panoramas' horizons, whole and halved.
+
+    BGR, shape (height, width, 3). Raises BadInput for a file that is no photograph.
+    """
     for path in sorted((realdata / "amsterdam").glob("*.jpg")):
         panorama = photograph.read(path)
         horizon = panorama[panorama.shape[0] * 3 // 10 : panorama.shape[0] * 5 // 8]
@@ -42,7 +45,10 @@ def photographs(realdata: Path) -> Iterator[Image]:
 
 
 def batch(folder: Path) -> Iterator[tuple[Image, list[Box]]]:
-    """Pictures of a drawn batch (``python -m images.render``) and generous boxes around its true signs."""
+    """Pictures of a drawn batch (``python -m images.render``) and generous boxes around its true signs.
+
+    BGR, shape (height, width, 3); boxes are COCO edges in pixels. Raises OSError for a folder that is no batch.
+    """
     features = json.loads((folder / "truth.geojson").read_text())["features"]
     objects = [feature["properties"] for feature in features]
     with (folder / "recordings.csv").open() as table:

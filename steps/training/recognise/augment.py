@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from steps.detect.boxes import Box
 from steps.stepkit.arrays import F32, F64, U8, Floats, Image
 from steps.training.recognise import clutter
-from steps.training.recognise.sample import Box, Sample
+from steps.training.recognise.sample import Sample
 
 Behind = Callable[[Generator], Image]
 """Draws a square background, at least CANVAS pixels wide."""
@@ -31,7 +32,10 @@ _MIRRORED |= {same: same for same in (11, 12, 13, 15, 17, 18, 22, 26, 30, 35)}
 
 
 def drawn_view(rng: Generator, face: U8, category: int, behind: Image) -> Sample:
-    """A drawn face, shape (N, N, 4) BGRA, put up before a background and photographed from some side."""
+    """A drawn face, shape (N, N, 4) BGRA, put up before a background and photographed from some side.
+
+    ``behind`` is BGR, at least (CANVAS, CANVAS, 3), of which the sample shows that much.
+    """
     scene = behind[:CANVAS, :CANVAS].astype(np.float32)
     side = rng.uniform(0.45, 0.62) * CANVAS
     turn = _projection(rng, face.shape[0], side)

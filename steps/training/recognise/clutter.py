@@ -26,13 +26,13 @@ _SIGN_COLOURS: tuple[Colour, ...] = (
 
 
 def background(rng: Generator, size: int) -> Image:
-    """A (size, size, 3) picture of drawn clutter."""
+    """A picture of drawn clutter, BGR, shape (size, size, 3)."""
     draw: Callable[[Generator, int], Image] = (_foliage, _facade, _sky, _foliage)[rng.integers(4)]
     return draw(rng, size)
 
 
 def distractor(rng: Generator, behind: Image) -> tuple[Image, tuple[float, float, float, float]]:
-    """``behind`` with a shape in a sign's colours that is no sign, and the shape's box."""
+    """``behind``, BGR, shape (N, N, 3), with a figure in a sign's colours that is no sign, and its box in pixels."""
     image = behind.copy()
     if rng.random() < 0.1:
         return image, _wheel(rng, image)

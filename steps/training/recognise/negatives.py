@@ -10,10 +10,11 @@ import numpy as np
 from numpy.random import Generator
 
 from steps.detect import classical
+from steps.detect.boxes import Box
 from steps.stepkit import photograph
 from steps.stepkit.arrays import Image
 from steps.training.recognise.augment import CANVAS
-from steps.training.recognise.sample import Box, Sample
+from steps.training.recognise.sample import Sample
 from steps.training.recognise.scenes import Scene, apart
 
 _SMALLEST, _LARGEST = 14.0, 400.0
@@ -22,7 +23,10 @@ _BAND = (0.25, 0.7)
 
 
 def street(scene: Scene) -> tuple[Image, Scene]:
-    """The scene's photograph as a nearly flat picture, and the scene with its boxes moved accordingly."""
+    """The scene's photograph as a nearly flat picture, and the scene with its boxes moved accordingly.
+
+    BGR, shape (height, width, 3). Raises BadInput for a photograph that cannot be read.
+    """
     image = photograph.read(scene.path)
     if scene.camera is None or scene.camera["model"] != "equirectangular":
         return image, scene
@@ -35,14 +39,17 @@ def street(scene: Scene) -> tuple[Image, Scene]:
 
 
 def mistaken(rng: Generator, image: Image, scene: Scene, most: int) -> list[Box]:
-    """Up to ``most`` boxes that the classical detector proposes for what is no sign: the hard cases."""
+    """Up to ``most`` boxes that the classical detector proposes for what is no sign: the hard cases.
+
+    ``image`` is BGR, shape (height, width, 3); boxes are COCO edges in its pixels.
+    """
     proposed = [one.box for one in classical.propose(image, _SMALLEST, _LARGEST)]
     found = [box for box in proposed if apart(box, scene)]
     return [found[i] for i in rng.permutation(len(found))[:most]]
 
 
 def anywhere(rng: Generator, image: Image, scene: Scene, count: int) -> list[Box]:
-    """Up to ``count`` random boxes, about square, away from the signs."""
+    """Up to ``count`` random boxes in an image of shape (height, width, 3), about square, away from the signs."""
     height, width = image.shape[:2]
     sides = np.exp(rng.uniform(math.log(_SMALLEST), math.log(min(width, height) / 3), (count, 1)))
     sides = sides * rng.uniform(0.7, 1.0, (count, 2))
@@ -52,7 +59,7 @@ def anywhere(rng: Generator, image: Image, scene: Scene, count: int) -> list[Box
 
 
 def cut_out(image: Image, bbox: Box, category: int) -> Sample:
-    """The box with as much again around it, so that a sample does not keep its whole photograph."""
+    """The box with as much again around it, so that a sample does not keep its whole photograph, (height, width, 3)."""
     x, y, w, h = bbox
     left, top = max(0, math.floor(x - w / 2)), max(0, math.floor(y - h / 2))
     part = image[top : math.ceil(y + h * 1.5), left : math.ceil(x + w * 1.5)].copy()
@@ -60,7 +67,7 @@ def cut_out(image: Image, bbox: Box, category: int) -> Sample:
 
 
 def backdrop(image: Image, bbox: Box) -> Image:
-    """What a box shows, as a square background for a drawn sign."""
+    """What a box of an image, (height, width, 3), shows, as a background for a drawn sign, (CANVAS, CANVAS, 3)."""
     x, y, w, h = (round(value) for value in bbox)
     part = image[y : y + h, x : x + w]
     return np.asarray(cv2.resize(part, (CANVAS, CANVAS), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

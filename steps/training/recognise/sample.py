@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from steps.detect.boxes import Box
 from steps.stepkit.arrays import Image
-
-Box = tuple[float, float, float, float]
-"""COCO: x, y, width, height in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)

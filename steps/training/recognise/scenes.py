@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from steps.detect.boxes import Box
 from steps.stepkit.arrays import F64
 from steps.stepkit.camera import rays_to_pixels, rotation
-from steps.training.recognise.sample import Box
 
 _APART = 0.2
 """A box of no larger IoU with a known sign shows something else."""

@@ -153,7 +153,10 @@ def described(samples: Iterable[Sample]) -> tuple[F32, Index]:
 
 
 def fit(inputs: F32, classes: Index, settings: Fit, seed: int) -> Classifier:
-    """Softmax regression by Adam, its rate falling to zero; the classes' shares are taken out of the bias."""
+    """Softmax regression by Adam, its rate falling to zero; the classes' shares are taken out of the bias.
+
+    ``inputs`` are feature vectors, shape (N, D), ``classes`` their categories' numbers, shape (N,).
+    """
     rng = np.random.default_rng(seed)
     weights = np.zeros((inputs.shape[1] + 1, len(NAMES)), dtype=np.float32)
     first, second = np.zeros_like(weights), np.zeros_like(weights)
