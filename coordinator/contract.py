@@ -7,7 +7,6 @@ contract: the published JSON Schema is made from them, and every response is che
 from __future__ import annotations
 
 import json
-import math
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -21,16 +20,13 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from coordinator.strictjson import Json, Refused, decode, encode_line, readable
+
 PROTOCOL: Literal[1] = 1
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """A response larger than this is the step's error."""
 MAX_METRES = 100_000_000
 """A projected coordinate beyond it is no place on Earth, and arithmetic with it overflows."""
-_MAX_DEPTH = 200
-_MAX_DIGITS = 1000
-_MAX_MESSAGE = 1000
-
-Json = dict[str, Any]
 
 
 def _check_items(items: list[Json]) -> list[Json]:
@@ -143,19 +139,6 @@ class ErrorKind(StrEnum):
     CANCELLED = "cancelled"
 
 
-def readable(text: str) -> str:
-    """``text`` as one printable line of at most 1,000 characters: what steps and files say ends up on terminals."""
-    shown = "".join(sign if sign.isprintable() else _escaped(sign) for sign in text[:_MAX_MESSAGE])
-    if len(text) <= _MAX_MESSAGE and len(shown) <= _MAX_MESSAGE:
-        return shown
-    note = f" ... (cut; {len(text)} characters in all)"
-    return shown[: _MAX_MESSAGE - len(note)] + note
-
-
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape").decode()
-
-
 def first_reason(error: ValidationError) -> str:
     """What is wrong with a document, and where: the first of a validation's complaints, readable."""
     problem = error.errors(include_url=False)[0]
@@ -189,12 +172,6 @@ def schema() -> Json:
     }
 
 
-def encode_line(document: Json) -> bytes:
-    """``document`` as one line of UTF-8 JSON with its newline. Raises ValueError for NaN and infinity."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode() + b"\n"
-
-
 def parse_response(raw: bytes, task_id: str) -> Success | TaskError:
     """What a step answered to task ``task_id``, checked.
 
@@ -226,7 +203,7 @@ def parse_any_response(raw: bytes) -> Response | TaskError:
         return _protocol_error(
             f"the response is not one JSON document, at byte {offset}: {reason}: {_sample(body, offset)}"
         )
-    except _Refused as error:
+    except Refused as error:
         offset = max(0, body.find(error.text))
         return _protocol_error(f"the response is refused, at byte {offset}: {error}: {_sample(body, offset)}")
     return _check_response(document, body)
@@ -240,57 +217,6 @@ def said_by_step(failure: Failure) -> TaskError:
 def wrong_task(answered: str, asked: str) -> TaskError:
     """The complaint about a response to another task than the one that was asked."""
     return _protocol_error(f"the response is for task {answered!r}, task {asked!r} was asked")
-
-
-def decode(body: bytes) -> Any:
-    """One JSON document from UTF-8 bytes. Raises ValueError (or a subclass) for what could not be passed on:
-
-    numbers that are not finite or have thousands of digits, half of a UTF-16 pair, very deep nesting.
-    """
-    try:
-        document = json.loads(
-            body.decode(), parse_constant=_Refused.constant, parse_float=_finite_float, parse_int=_short_int
-        )
-    except RecursionError as error:
-        raise _Refused("it is nested too deeply", b"[") from error
-    if _is_too_deep(document, body):
-        raise _Refused(f"it is nested more than {_MAX_DEPTH} levels deep", b"[")
-    if b"\\ud" in body or b"\\uD" in body:
-        try:
-            json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise _Refused("it holds half of a UTF-16 pair, which is no character", b"\\u") from error
-    return document
-
-
-class _Refused(ValueError):
-    """JSON that Python reads and the contract does not allow; ``text`` is where to look for it."""
-
-    def __init__(self, reason: str, text: bytes) -> None:
-        super().__init__(reason)
-        self.text = text
-
-    @classmethod
-    def constant(cls, name: str) -> float:
-        raise cls(f"{name} is not finite", name.encode())
-
-
-def _is_too_deep(document: Any, body: bytes) -> bool:
-    """Whether lists and objects lie more than _MAX_DEPTH deep in each other."""
-    if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
-        return False
-    layer = [document]
-    for _ in range(_MAX_DEPTH + 1):
-        layer = [
-            value
-            for holder in layer
-            if isinstance(holder, dict | list)
-            for value in (holder.values() if isinstance(holder, dict) else holder)
-            if isinstance(value, dict | list)
-        ]
-        if not layer:
-            return False
-    return True
 
 
 def _check_response(document: Any, body: bytes) -> Response | TaskError:
@@ -319,16 +245,3 @@ def _protocol_error(message: str) -> TaskError:
 
 def _sample(body: bytes, offset: int) -> str:
     return repr(body[max(0, offset - 20) : offset + 60])[1:]
-
-
-def _finite_float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise _Refused(f"{text[:40]} is not finite", text.encode())
-    return value
-
-
-def _short_int(text: str) -> int:
-    if len(text) > _MAX_DIGITS:
-        raise _Refused(f"a number has {len(text)} digits", text.encode())
-    return int(text)

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 ROOMS = (
-    "coordinator.errors", "coordinator.contract", "coordinator.pipeline",
+    "coordinator.errors", "coordinator.strictjson", "coordinator.contract", "coordinator.pipeline",
     "coordinator.core", "coordinator.batch", "coordinator.record", "coordinator.schedule", "coordinator.runners",
     "coordinator.session", "coordinator.checkstep", "coordinator.service", "coordinator.bench",
     "coordinator.commands", "coordinator.cli", "coordinator.__main__",

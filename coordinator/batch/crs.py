@@ -7,8 +7,8 @@ from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from coordinator.contract import Json
 from coordinator.errors import BatchError
+from coordinator.strictjson import Json
 
 if TYPE_CHECKING:
     from pyproj import CRS, Transformer

@@ -22,9 +22,10 @@ from coordinator.batch.recording import BadRecording, Pose, Recording, Row
 from coordinator.batch.regions import Grid, Point, Polygons, Regions, Undivided
 from coordinator.batch.sidecars import CAMERA, BatchFile, read_coco, read_config, read_regions
 from coordinator.batch.table import TABLES, read_rows
-from coordinator.contract import Json, first_reason, readable
+from coordinator.contract import first_reason
 from coordinator.core.paths import FETCH, MOUNT, WORK_MOUNT, unit_folder
 from coordinator.errors import BatchError
+from coordinator.strictjson import Json, readable
 
 _CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
 

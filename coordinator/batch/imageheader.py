@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from coordinator.contract import Json
+from coordinator.strictjson import Json
 
 MAX_PIXELS = 250_000_000
 """A header that promises more is taken for a decompression bomb. The largest panoramas have a little less

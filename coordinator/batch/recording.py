@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.batch.regions import Point
-from coordinator.contract import MAX_METRES, Json
+from coordinator.contract import MAX_METRES
+from coordinator.strictjson import Json
 
 Metres = Annotated[float, Field(ge=-MAX_METRES, le=MAX_METRES)]
 

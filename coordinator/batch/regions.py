@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-from coordinator.contract import Json, RegionMessage
+from coordinator.contract import RegionMessage
+from coordinator.strictjson import Json
 
 Point = tuple[float, float]
 Ring = Sequence[Sequence[float]]

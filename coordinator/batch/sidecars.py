@@ -9,8 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from coordinator.batch.crs import Projection
-from coordinator.contract import Json, decode, first_reason
+from coordinator.contract import first_reason
 from coordinator.errors import BatchError
+from coordinator.strictjson import Json, decode
 
 MAX_CONFIG = 1024**2
 """Bytes of batch.yaml."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, AnyStr
 
-from coordinator.contract import Json, decode, readable
 from coordinator.errors import BatchError
+from coordinator.strictjson import Json, decode, readable
 
 TABLES = ("recordings.csv", "recordings.jsonl")
 MAX_LINE = 16 * 1024**2

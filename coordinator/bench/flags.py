@@ -11,9 +11,10 @@ from coordinator.bench.apiloop import isolation_in, loop, spec_maker
 from coordinator.bench.figures import Spread, spread, turns
 from coordinator.bench.machine import wait_until_quiet
 from coordinator.bench.workloads import Workload, requests, step_of
-from coordinator.contract import Json, Request
+from coordinator.contract import Request
 from coordinator.runners.engine import Engine
 from coordinator.runners.spec import ContainerSpec
+from coordinator.strictjson import Json
 
 FLAGS: dict[str, tuple[str, ...]] = {
     "--read-only": ("ReadonlyRootfs",),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 
-from coordinator.contract import Json
 from coordinator.errors import EngineError
 from coordinator.runners.api import ApiError
 from coordinator.runners.engine import Engine
@@ -21,6 +20,7 @@ from coordinator.runners.pump import Pump
 from coordinator.runners.received import Response
 from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.stream import Streams
+from coordinator.strictjson import Json
 
 _LINES = 100
 """Lines that stdout is taken apart into; no check asks for more than three answers."""

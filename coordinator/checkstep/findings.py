@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from coordinator.contract import Json
 from coordinator.errors import ExitCode
+from coordinator.strictjson import Json
 
 SAMPLE = 300
 """Bytes of a sample that are shown."""

@@ -12,14 +12,13 @@ from coordinator.checkstep.findings import SAMPLE, Finding, failed, passed, skip
 from coordinator.contract import (
     MAX_RESPONSE_BYTES,
     Failure,
-    Json,
     Success,
     TaskError,
-    encode_line,
     parse_any_response,
     parse_response,
     wrong_task,
 )
+from coordinator.strictjson import Json, encode_line
 
 _TO_STDERR = "send logs and progress to stderr; steps/stepkit sets the real stdout aside"
 _NO_LOOP = 'answer line after line until the input ends, or leave the label coordinator.loop="true" out'

@@ -14,10 +14,11 @@ from pydantic import Field, ValidationError
 
 from coordinator.batch.folder import open_batch
 from coordinator.batch.recording import BadRecording
-from coordinator.contract import Items, Json, RegionMessage, Request, encode_line
+from coordinator.contract import Items, RegionMessage, Request
 from coordinator.core.paths import MOUNT, WORK_MOUNT, image_paths, task_mount
 from coordinator.errors import BatchError, UsageError
 from coordinator.record.files import Files
+from coordinator.strictjson import Json, encode_line
 
 STEP = "check-step"
 ABSENT = str(MOUNT / "no-such-image.jpg")

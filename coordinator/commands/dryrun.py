@@ -17,7 +17,7 @@ from pathlib import Path
 
 from coordinator.batch.census import Census, census_for
 from coordinator.batch.recording import BadRecording, Recording
-from coordinator.contract import Json, Request
+from coordinator.contract import Request
 from coordinator.core.paths import WORK_MOUNT, unit_folder
 from coordinator.core.resources import Grant, Ledger
 from coordinator.pipeline import Per, Step
@@ -29,6 +29,7 @@ from coordinator.runners.isolation import container_spec
 from coordinator.runners.workfolder import step_user
 from coordinator.session.options import RunOptions, prepare
 from coordinator.session.preflight import fitted
+from coordinator.strictjson import Json
 
 _UNIT = "$unit"
 """Stands for the unit's folder name in a line inside a shell loop."""

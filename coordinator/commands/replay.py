@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from coordinator.contract import Request, Success, decode
+from coordinator.contract import Request, Success
 from coordinator.core.paths import REPLAY, WORK_MOUNT
 from coordinator.core.resources import Ledger, fit, shortage
 from coordinator.core.tasks import StepTask
@@ -30,6 +30,7 @@ from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.once import Verdict, run_once
 from coordinator.runners.stream import Live
+from coordinator.strictjson import decode
 
 _NAMED = 20
 """Failed tasks that are listed where one is asked for that is not there."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.batch.crs import Projection
-from coordinator.contract import Json
 from coordinator.errors import ExitCode, UsageError
 from coordinator.record.results import OBJECTS_GEOJSON
+from coordinator.strictjson import Json
 
 Position = tuple[float, float, float | None]
 

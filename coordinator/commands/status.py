@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from coordinator.contract import Json
 from coordinator.errors import ExitCode
 from coordinator.record.facts import SessionState
 from coordinator.record.history import Attempts, History, Tally
 from coordinator.record.journal import BATCH, FailedTask, Status
 from coordinator.record.lock import Owner, owner
 from coordinator.record.runfolder import RunFolder
+from coordinator.strictjson import Json
 
 _EXAMPLES = 3
 _VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S+|\d+(\.\d+)?")

@@ -23,8 +23,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coordinator.contract import Json
 from coordinator.pipeline import Per, Step
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True, kw_only=True)

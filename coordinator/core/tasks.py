@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 
-from coordinator.contract import PROTOCOL, Json, RegionMessage, Request, Success, TaskError
+from coordinator.contract import PROTOCOL, RegionMessage, Request, Success, TaskError
 from coordinator.pipeline import Step
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.contract import Json, Request, TaskError
+from coordinator.contract import Request, TaskError
 from coordinator.core.paths import unit_folder
 from coordinator.core.tasks import Evidence
 from coordinator.record.disk import write_json
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True)

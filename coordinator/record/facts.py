@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from coordinator.contract import Json
+from coordinator.strictjson import Json
 
 Form = tuple[str, Json]
 """An image id and parameters that a step ran with."""

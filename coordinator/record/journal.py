@@ -18,11 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from coordinator.contract import ErrorKind, Json, TaskError
+from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.retries import DEADLY
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import Facts, SessionState
 from coordinator.record.schema import KILLS, PUT_ATTEMPT, PUT_TASK, SCHEMA
+from coordinator.strictjson import Json
 
 BATCH = "batch"
 """Under this name the journal keeps what is wrong with the batch itself."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from coordinator.contract import Json
 from coordinator.errors import RunFolderError
+from coordinator.strictjson import Json
 
 _NAME = ".lock"
 _OWNER = re.compile(r"process (?P<process>\d+) on (?P<host>\S+), started (?P<started>.+)")

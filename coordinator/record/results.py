@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from coordinator.batch.crs import Projection
-from coordinator.contract import MAX_METRES, Json
+from coordinator.contract import MAX_METRES
 from coordinator.core.paths import MOUNT
 from coordinator.pipeline import Per, Step
 from coordinator.record.disk import write_text, written_aside
 from coordinator.record.journal import Journal
+from coordinator.strictjson import Json
 
 OBJECTS_GEOJSON, OBJECTS_CSV, DETECTIONS = "objects.geojson", "objects.csv", "detections.json"
 

@@ -11,10 +11,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.contract import Json
 from coordinator.errors import RunFolderError
 from coordinator.record.evidence import Failures
 from coordinator.record.files import Files
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coordinator.contract import Json
 from coordinator.core.resources import Inventory, Ledger
 from coordinator.record.files import Files
 from coordinator.runners.engine import Engine, ImageFacts
@@ -16,6 +15,7 @@ from coordinator.runners.inventory import host_inventory
 from coordinator.runners.local import LocalExecutor
 from coordinator.runners.rungs import Rungs
 from coordinator.runners.sweep import sweep
+from coordinator.strictjson import Json
 
 _MIN_STARTS = 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from coordinator.contract import Json
+from coordinator.strictjson import Json
 
 PIDS_LIMIT = 256
 MAX_WRITTEN = 4 * 1024**3

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coordinator.contract import Json, Request, Success, TaskError
+from coordinator.contract import Request, Success, TaskError
 from coordinator.core.tasks import Outcome
 from coordinator.record.evidence import Failures
 from coordinator.record.journal import BATCH, Attempt, Journal, Status
 from coordinator.schedule.plan import Observer
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from coordinator.contract import PROTOCOL, Json, RegionMessage, Request
+from coordinator.contract import PROTOCOL, RegionMessage, Request
 from coordinator.core.dataflow import Unit
 from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
 from coordinator.record.journal import Journal
 from coordinator.schedule.plan import Plan
+from coordinator.strictjson import Json
 
 
 class Requests:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from coordinator.contract import Json, RegionMessage
+from coordinator.contract import RegionMessage
 from coordinator.core.dataflow import Unit
 from coordinator.core.paths import image_paths
 from coordinator.core.tasks import key_head, task_key
@@ -13,6 +13,7 @@ from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
 from coordinator.record.journal import Journal, Kept, Status
 from coordinator.schedule.plan import Plan
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from coordinator.batch.recording import BadRecording, Recording
-from coordinator.contract import ErrorKind, Json, Success, TaskError
+from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.admission import ReadyQueue
 from coordinator.core.dataflow import Advance, Dataflow, Unit
 from coordinator.core.retries import Tries, retry
@@ -42,6 +42,7 @@ from coordinator.schedule.pauses import Pauses
 from coordinator.schedule.plan import Observer, Plan
 from coordinator.schedule.requests import Requests
 from coordinator.schedule.reuse import Reuse
+from coordinator.strictjson import Json
 
 _UNTRIED = Tries()
 

@@ -6,9 +6,9 @@ import html
 import json
 from collections.abc import Iterable, Iterator
 
-from coordinator.contract import Json
 from coordinator.service.jobs import Job, State
 from coordinator.service.refusal import Refused
+from coordinator.strictjson import Json
 
 JSON, TEXT = "application/json", "text/plain"
 

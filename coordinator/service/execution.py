@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from coordinator.batch.recording import Recording
 from coordinator.batch.regions import Undivided
-from coordinator.contract import Json, TaskError
+from coordinator.contract import TaskError
 from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.pipeline import Pipeline, Resources, Rung, Step
 from coordinator.record.facts import SessionState
@@ -21,6 +21,7 @@ from coordinator.service.jobs import File, Job
 from coordinator.service.pool import JobExecutor, Pool
 from coordinator.service.stages import in_order, item_id, place
 from coordinator.service.store import Store
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from coordinator.contract import Json, TaskError
+from coordinator.contract import TaskError
 from coordinator.service.naming import result_name
 from coordinator.service.orders import Operation, Order
 from coordinator.service.stages import Stage, stages
+from coordinator.strictjson import Json
 
 
 class State(StrEnum):

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from coordinator.contract import ErrorKind, Json, TaskError
+from coordinator.contract import ErrorKind, TaskError
 from coordinator.service.execution import Execution, Program
 from coordinator.service.jobs import Job, State
 from coordinator.service.metrics import Metrics
@@ -21,6 +21,7 @@ from coordinator.service.pool import Pool
 from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
 from coordinator.service.store import Store
+from coordinator.strictjson import Json
 
 _LOG = logging.getLogger("coordinator.service")
 _SWEEP_SECONDS = 60.0

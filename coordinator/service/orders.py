@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coordinator.contract import decode
 from coordinator.service.refusal import Refused
+from coordinator.strictjson import decode
 
 OUTPUTS = ("jpg", "png")
 BLURS = ("gaussian", "updownsampling", "bilateral", "median")

@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from coordinator.contract import Json
 from coordinator.service.answers import event, listing, plain, prefers_json
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job, State
@@ -24,6 +23,7 @@ from coordinator.service.manager import Live, Manager
 from coordinator.service.metrics import CONTENT_TYPE, Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.store import Store
+from coordinator.strictjson import Json
 
 _LOG = logging.getLogger("coordinator.service")
 _DISCARDED = 16 * 1024 * 1024

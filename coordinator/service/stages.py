@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from coordinator.contract import Json
 from coordinator.service.orders import Operation, Order
+from coordinator.strictjson import Json
 
 _LONGEST = 40
 _QUARTERS = 4

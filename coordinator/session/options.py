@@ -9,10 +9,10 @@ from pathlib import Path
 
 from coordinator.batch.folder import Batch, open_batch
 from coordinator.batch.recording import BadRecording, Recording
-from coordinator.contract import Json
 from coordinator.errors import BatchError, RunFolderError
 from coordinator.pipeline import BUILT_IN, Pipeline, Rung, load_pipeline
 from coordinator.session.preflight import PreflightError, Problems
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True)

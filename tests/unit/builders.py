@@ -12,9 +12,10 @@ from hypothesis import settings
 
 from coordinator.batch.recording import Recording
 from coordinator.batch.regions import Point
-from coordinator.contract import ErrorKind, Json, Request, Success, TaskError
+from coordinator.contract import ErrorKind, Request, Success, TaskError
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Per, Resources, Step
+from coordinator.strictjson import Json
 
 PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 """Property tests run the same examples every time, so that a failure is never a matter of luck."""

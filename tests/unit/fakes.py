@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Regions, Undivided
-from coordinator.contract import Json, Success, TaskError
+from coordinator.contract import Success, TaskError
 from coordinator.core.lanes import Seat, Seating
 from coordinator.core.resources import Inventory, Ledger
 from coordinator.core.retries import DEADLY
@@ -19,6 +19,7 @@ from coordinator.record.journal import FailedTask, Journal, Status
 from coordinator.record.runfolder import RunFolder
 from coordinator.schedule.plan import Plan
 from coordinator.schedule.scheduler import Scheduler
+from coordinator.strictjson import Json
 
 Answer = Sequence[Json] | TaskError
 Work = Callable[[StepTask], Answer]

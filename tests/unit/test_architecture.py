@@ -27,7 +27,7 @@ COORDINATOR = [path for path in sources("coordinator") if module(path) != "coord
 GRAPH = modules(sources("coordinator"))
 
 PURE = (
-    "errors", "contract", "pipeline", "core/*", "batch/regions",
+    "errors", "strictjson", "contract", "pipeline", "core/*", "batch/regions",
     "service/orders", "service/naming", "service/stages", "service/rotation", "service/answers", "service/jobs",
 )  # fmt: skip
 _IO = {

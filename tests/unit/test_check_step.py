@@ -12,8 +12,9 @@ from coordinator.checkstep import judging
 from coordinator.checkstep.conversation import Heard
 from coordinator.checkstep.findings import Finding, Report, Result, Verdict, failed, passed, shown, skipped
 from coordinator.checkstep.requests import ABSENT, Question, make_batch, question
-from coordinator.contract import Json, Request, Success
+from coordinator.contract import Request, Success
 from coordinator.errors import CoordinatorError, ExitCode, UsageError
+from coordinator.strictjson import Json
 
 GOOD = b'{"task":"t","items":[{"id":"a"}],"metrics":{"compute_s":0.5}}\n'
 ERROR = b'{"task":"t","error":{"kind":"bad_input","message":"no"}}\n'

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.contract import ErrorKind, Json
+from coordinator.contract import ErrorKind
 from coordinator.core.dataflow import Advance, Dataflow, Unit
 from coordinator.core.retries import Retry, Tries, retry
 from coordinator.pipeline import Per, Step
+from coordinator.strictjson import Json
 from tests.unit.builders import PROPERTY, error, item, step
 
 ITEM, REGION = Per.ITEM, Per.REGION

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.contract import ErrorKind, Json
+from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import Extent, Facts, SessionState
 from coordinator.record.journal import Attempt, FailedTask, Journal, Status
+from coordinator.strictjson import Json
 from tests.unit.builders import error, item
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator import contract as messages
+from coordinator import contract, strictjson
 from coordinator.batch import imageheader, sidecars, table
 from coordinator.pipeline import Step
 from coordinator.runners import fetch, received, spec
@@ -19,13 +19,13 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 @pytest.mark.parametrize(
     ("page", "row"),
     [
-        ("steps", f"| a response | {messages.MAX_RESPONSE_BYTES // MIB} MiB,"),
+        ("steps", f"| a response | {contract.MAX_RESPONSE_BYTES // MIB} MiB,"),
         ("steps", f"| output that begins as no JSON | {received._JUNK // KIB} kB are read |"),
-        ("steps", f"| lists and objects in each other | {messages._MAX_DEPTH} levels |"),
-        ("steps", f"| a number | finite, {messages._MAX_DIGITS:,} digits |"),
+        ("steps", f"| lists and objects in each other | {strictjson.MAX_DEPTH} levels |"),
+        ("steps", f"| a number | finite, {strictjson.MAX_DIGITS:,} digits |"),
         ("steps", f"| an answer | the step's `timeout`, by default {STEP.timeout:g} s for each task |"),
-        ("steps", f"| a `position` in an item | {messages.MAX_METRES:,} m from the CRS's origin |"),
-        ("steps", f"| the message of an error | {messages._MAX_MESSAGE:,} characters,"),
+        ("steps", f"| a `position` in an item | {contract.MAX_METRES:,} m from the CRS's origin |"),
+        ("steps", f"| the message of an error | {strictjson.MAX_MESSAGE:,} characters,"),
         (
             "steps",
             f"| stderr | no limit: the first and the last {received._KEPT_OUTPUT // KIB} kB are kept |",

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from coordinator.batch.regions import WHOLE, Grid, Point, Polygons, Undivided, holds
-from coordinator.contract import Json
+from coordinator.strictjson import Json
 from steps.position.core import contains
 from tests.unit.builders import PROPERTY, square
 

@@ -11,11 +11,12 @@ import pytest
 
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Grid
-from coordinator.contract import ErrorKind, Json, TaskError
+from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.core.tasks import FetchTask, StepTask, Task
 from coordinator.pipeline import Per, Rung, Step
 from coordinator.record.journal import Status
+from coordinator.strictjson import Json
 from tests.unit.builders import error, item, recording, step
 from tests.unit.fakes import Answer, Choose, FakeExecutor, Run, echo, first, last
 

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from starlette.requests import ClientDisconnect
 
-from coordinator.contract import Json
 from coordinator.service.app import create_app
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job
@@ -29,6 +28,7 @@ from coordinator.service.routes import Routes
 from coordinator.service.schemas import JobDocument
 from coordinator.service.settings import read_settings
 from coordinator.service.store import Store
+from coordinator.strictjson import Json
 from tests.unit.builders import error, write_png
 
 KIB = 1024

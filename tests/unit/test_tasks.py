@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from coordinator.contract import Json, RegionMessage
+from coordinator.contract import RegionMessage
 from coordinator.core.paths import image_paths
 from coordinator.core.tasks import FetchTask, StepTask, key_head, task_key
 from coordinator.pipeline import Step
+from coordinator.strictjson import Json
 from tests.unit.builders import item, request, resources, square, step, task
 
 STEP = step("detect", params={"a": 1, "b": 2})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator import contract as messages
+from coordinator import contract
 from coordinator.contract import (
     ErrorKind,
     Failure,
@@ -19,11 +19,10 @@ from coordinator.contract import (
     StepErrorMessage,
     Success,
     TaskError,
-    encode_line,
     parse_response,
-    readable,
     schema,
 )
+from coordinator.strictjson import decode, encode_line, readable
 from tests.unit.builders import PROPERTY, item, request, square
 
 TASK = "detect/r1"
@@ -230,8 +229,8 @@ class TestRequestLine:
         line = request(items=[sent]).line()
         assert line.endswith(b"\n")
         assert line.count(b"\n") == 1
-        assert messages.decode(line)["items"] == [sent]
-        response = encode_line({"task": TASK, "items": messages.decode(line)["items"]})
+        assert decode(line)["items"] == [sent]
+        response = encode_line({"task": TASK, "items": decode(line)["items"]})
         assert parse_response(response, TASK) == Success(task=TASK, items=[sent])
 
     def test_the_line_holds_every_key_of_the_contract(self) -> None:
@@ -284,7 +283,7 @@ class TestSchema:
         ]
 
     def test_the_protocol_is_pinned(self) -> None:
-        assert self.definition("Request")["properties"]["protocol"]["const"] == messages.PROTOCOL
+        assert self.definition("Request")["properties"]["protocol"]["const"] == contract.PROTOCOL
 
     def test_the_kinds_of_error_a_step_may_name_are_known_to_the_coordinator(self) -> None:
         kinds = self.definition("StepErrorMessage")["properties"]["kind"]["enum"]

@@ -1,0 +1,111 @@
+"""JSON that can be passed on: one document, UTF-8, every number finite, nothing nested without end.
+
+Python reads more than that (NaN, numbers of a million digits, halves of characters) and writes it, too. Whatever comes
+from steps, from users' files and from clients goes through here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+MAX_DEPTH = 200
+"""Lists and objects in each other."""
+MAX_DIGITS = 1000
+"""Digits of a whole number."""
+MAX_MESSAGE = 1000
+"""Characters of what is told of somebody's text."""
+
+_MARK = "\ufeff"
+
+Json = dict[str, Any]
+"""A JSON object."""
+
+
+def encode_line(document: Json) -> bytes:
+    """``document`` as one line of UTF-8 JSON with its newline. Raises ValueError for NaN and infinity."""
+    return _ENCODER.encode(document).encode() + b"\n"
+
+
+def decode(body: bytes) -> Any:
+    """One JSON document from UTF-8 bytes. Raises ValueError (or a subclass) for what could not be passed on:
+
+    numbers that are not finite or have thousands of digits, half of a UTF-16 pair, very deep nesting.
+    """
+    text = body.decode()
+    if text.startswith(_MARK):
+        raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
+    try:
+        document = _DECODER.decode(text)
+    except RecursionError as error:
+        raise Refused("it is nested too deeply", b"[") from error
+    if _is_too_deep(document, body):
+        raise Refused(f"it is nested more than {MAX_DEPTH} levels deep", b"[")
+    if b"\\ud" in body or b"\\uD" in body:
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise Refused("it holds half of a UTF-16 pair, which is no character", b"\\u") from error
+    return document
+
+
+class Refused(ValueError):
+    """JSON that Python reads and the contract does not allow; ``text`` is where to look for it."""
+
+    def __init__(self, reason: str, text: bytes) -> None:
+        super().__init__(reason)
+        self.text = text
+
+    @classmethod
+    def constant(cls, name: str) -> float:
+        raise cls(f"{name} is not finite", name.encode())
+
+
+def _is_too_deep(document: Any, body: bytes) -> bool:
+    """Whether lists and objects lie more than MAX_DEPTH deep in each other."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return False
+    layer = [document]
+    for _ in range(MAX_DEPTH + 1):
+        layer = [
+            value
+            for holder in layer
+            if isinstance(holder, dict | list)
+            for value in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(value, dict | list)
+        ]
+        if not layer:
+            return False
+    return True
+
+
+def readable(text: str) -> str:
+    """``text`` as one printable line of at most 1,000 characters: what steps and files say ends up on terminals."""
+    shown = "".join(sign if sign.isprintable() else _escaped(sign) for sign in text[:MAX_MESSAGE])
+    if len(text) <= MAX_MESSAGE and len(shown) <= MAX_MESSAGE:
+        return shown
+    note = f" ... (cut; {len(text)} characters in all)"
+    return shown[: MAX_MESSAGE - len(note)] + note
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise Refused(f"{text[:40]} is not finite", text.encode())
+    return value
+
+
+def _short_int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise Refused(f"a number has {len(text)} digits", text.encode())
+    return int(text)
+
+
+# Made once: the functions of the module json make new ones for every document that is read or written in this way.
+_DECODER = json.JSONDecoder(parse_constant=Refused.constant, parse_float=_finite_float, parse_int=_short_int)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
