@@ -23,7 +23,7 @@ from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.record.files import Files
-from coordinator.runners.lane import Ending
+from coordinator.runners.kept import Ending
 from coordinator.runners.received import HeadAndTail
 
 _END_TIMEOUT = 10.0

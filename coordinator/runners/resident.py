@@ -9,7 +9,8 @@ from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
-from coordinator.runners.lane import Ending, LaneRunner
+from coordinator.runners.kept import Ending
+from coordinator.runners.lanerunner import LaneRunner
 from coordinator.runners.stream import Streams
 from coordinator.schedule.threads import Sink
 

@@ -11,7 +11,7 @@ from coordinator.runners.engine import Engine
 from coordinator.runners.execute import ExecRunner
 from coordinator.runners.fresh import FreshRunner
 from coordinator.runners.isolation import Isolation
-from coordinator.runners.lane import LaneRunner
+from coordinator.runners.lanerunner import LaneRunner
 from coordinator.runners.process import open_process
 from coordinator.runners.resident import ResidentRunner
 from coordinator.runners.runner import Runner

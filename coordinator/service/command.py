@@ -18,8 +18,8 @@ from coordinator.record.lock import locked
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import Isolation
+from coordinator.runners.kept import Program as LaneProgram
 from coordinator.runners.lane import Lane
-from coordinator.runners.lane import Program as LaneProgram
 from coordinator.runners.process import open_process
 from coordinator.runners.program import program_id
 from coordinator.runners.resident import ResidentContainer

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -17,7 +19,7 @@ from coordinator.core.resources import Grant
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Resources, Step
 from coordinator.record.runfolder import RunFolder
-from coordinator.runners.lane import LaneRunner
+from coordinator.runners.lanerunner import LaneRunner
 from coordinator.runners.process import _Paths, open_process
 from tests.waiting import PATIENCE, eventually
 
@@ -257,6 +259,27 @@ def test_cancelling_ends_everything_soon(bench: Bench, tmp_path: Path) -> None:
     bench.runner.cancel()
     assert set(_kinds(bench.outcomes(2)).values()) == {ErrorKind.CANCELLED}
     assert time.monotonic() - started < 30  # nothing of an hour
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_cancel_is_heard_whatever_the_lane_is_about_to_do(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """It comes while the lane turns: at one of the times when it asks the clock, the last of them to learn how long it
+    may wait. A lane that did not hear it would wait until the head's time is up, an hour.
+    """
+    begun, clock, asked = tmp_path / "begun", time.monotonic, itertools.count(1)
+
+    def cancelled_meanwhile() -> float:
+        if threading.current_thread().name == "lane" and next(asked) == moment:
+            bench.runner.cancel()
+        return clock()
+
+    bench.submit({"id": "hangs", "do": "hang", "begun": str(begun)}, timeout=3600.0)
+    eventually(begun.exists)
+    monkeypatch.setattr(time, "monotonic", cancelled_meanwhile)
+    bench.submit({"id": "behind"}, timeout=3600.0)  # makes the lane turn once
+    assert _kinds(bench.outcomes(2)) == {"hangs": "cancelled", "behind": "cancelled"}
 
 
 def test_a_command_that_is_not_there_fails_its_task_with_the_reason(bench: Bench) -> None:
