@@ -85,8 +85,8 @@ class Site:
             process.communicate()
 
     def hangs(self) -> bool:
-        """Whether the other photographs are done and the last one's container is there."""
-        return self.succeeded() == 2 and len(self.containers()) >= 2
+        """Whether the other photographs are done, and the last one's container and the network's are all there are."""
+        return self.succeeded() == 2 and len(self.containers()) == 2
 
     def succeeded(self) -> int:
         """How many tasks of the first step have succeeded, as the journal has it."""
