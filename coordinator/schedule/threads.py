@@ -6,7 +6,7 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from coordinator.contract import ErrorKind, TaskError
@@ -14,6 +14,9 @@ from coordinator.core.tasks import Outcome, Times
 
 Sink = Callable[[Sequence[Outcome]], None]
 """Takes outcomes, from any thread."""
+_LOOK = 0.5
+"""Seconds after which who waits looks up. Python runs a signal's handler in the main thread, once that runs: a signal
+that comes right before it begins to wait, or that the system gives to another thread, does not end the waiting."""
 
 
 class Inbox:
@@ -27,11 +30,20 @@ class Inbox:
         """The outcomes since the last call: at least one, unless time is up or :meth:`wake` was called."""
         outcomes: list[Outcome] = []
         try:
-            outcomes += self._outcomes.get(timeout=timeout)
+            outcomes += self._next(None if timeout is None else time.monotonic() + timeout)
             while True:
                 outcomes += self._outcomes.get_nowait()
         except queue.Empty:
             return outcomes
+
+    def _next(self, deadline: float | None) -> Sequence[Outcome]:
+        """What comes next. Raises queue.Empty at the deadline."""
+        while True:
+            left = _LOOK if deadline is None else min(_LOOK, deadline - time.monotonic())
+            if left <= 0:
+                return self._outcomes.get_nowait()
+            with suppress(queue.Empty):
+                return self._outcomes.get(timeout=left)
 
     def wake(self) -> None:
         """Makes :meth:`wait` return; safe in a signal handler."""

@@ -19,6 +19,7 @@ from docker.errors import APIError
 
 from coordinator.service.container.answers import main as answers
 from tests.acceptance.conftest import ROOT, as_from_a_terminal
+from tests.waiting import PATIENCE
 
 PORT = 8080
 WORKERS = 2
@@ -86,9 +87,9 @@ class Composed:
             preexec_fn=as_from_a_terminal,
         )
         try:
-            assert answers(self.address, 120) == 0
+            assert answers(self.address, PATIENCE) == 0
             yield lambda: os.killpg(process.pid, signal.SIGINT)
-            process.wait(timeout=60)
+            process.wait(timeout=PATIENCE)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.integration.conftest import (
     shell_image,
     survey_image,
 )
+from tests.waiting import PATIENCE
 
 __all__ = [
     "chaos_image",
@@ -54,8 +56,9 @@ def coordinator(*arguments: str | Path, timeout: float = 300) -> Ended:
 
 
 def as_from_a_terminal() -> None:
-    """A shell ignores SIGINT for what it starts in the background, a CI job perhaps; a terminal does not."""
+    """A shell ignores SIGINT for what it starts in the background, nohup SIGHUP; a terminal ignores neither."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def start_coordinator(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -69,6 +72,20 @@ def start_coordinator(*arguments: str | Path) -> subprocess.Popen[str]:
         text=True,
         preexec_fn=as_from_a_terminal,
     )
+
+
+def interrupt(process: subprocess.Popen[str], number: int) -> None:
+    """Sends a signal to a run with tasks at work, and waits until it says that it waits for them.
+
+    Whatever is sent or done afterwards comes after that signal, and is not one with it.
+    """
+    assert process.stderr is not None
+    process.send_signal(number)
+    deadline = threading.Timer(PATIENCE, process.kill)
+    deadline.start()
+    while "once more to end them at once" not in (said := process.stderr.readline()):
+        assert said, "it has ended at the first signal"
+    deadline.cancel()
 
 
 @pytest.fixture

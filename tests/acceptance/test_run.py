@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ import yaml
 from coordinator.record.journal import Journal
 from coordinator.runners.engine import Engine
 from tests.acceptance import messy
-from tests.acceptance.conftest import coordinator, left_behind, start_coordinator
+from tests.acceptance.conftest import coordinator, interrupt, left_behind, start_coordinator
+from tests.waiting import PATIENCE, eventually
 
 
 def _pipeline(path: Path, *steps: dict[str, object]) -> Path:
@@ -74,36 +74,33 @@ def test_a_dry_run_pasted_into_a_shell_gives_what_the_run_gives(
 
 
 def test_an_interrupted_run_leaves_nothing_running_and_continues(
-    tmp_path: Path, shell_image: str, clean_engine: Engine
+    tmp_path: Path, chaos_image: str, clean_engine: Engine
 ) -> None:
+    """The second half of its recordings are held until it has been interrupted."""
     batch, run = tmp_path / "batch", tmp_path / "run"
     batch.mkdir()
     table = "".join(f"r{number},a.jpg,16,12\n" for number in range(40))
     (batch / "recordings.csv").write_text("id,image,width,height\n" + table)
-    pipeline = _pipeline(tmp_path / "pipeline.yaml", {"name": "shell", "image_ref": shell_image})
+    held = [f"r{number}" for number in range(20, 40)]
+    params = {"fault": "hold", "only": held}
+    pipeline = _pipeline(
+        tmp_path / "pipeline.yaml", {"name": "step", "image_ref": chaos_image, "params": params}
+    )
     command = ("run", batch, "--pipeline", pipeline, "--out", run)
     process = start_coordinator(*command)
-    _wait_for_first_success(run)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    eventually(lambda: (run / "work" / "step" / "r20").is_dir())
+    interrupt(process, signal.SIGINT)
+    (batch / "go").touch()
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "the same command continues this run" in out
     assert left_behind(clean_engine, tmp_path) == []
-    done = len(_items(run, "shell"))
-    assert 0 < done < 40
+    done = len(_items(run, "step"))
+    assert 20 < done < 40
     ended = coordinator(*command)
     assert ended.code == 0, ended.err
-    assert len(_items(run, "shell")) == 40
+    assert len(_items(run, "step")) == 40
     assert f"{done} from before" in ended.err
-
-
-def _wait_for_first_success(run: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if (run / "journal.db").exists() and _items(run, "shell"):
-            return
-        time.sleep(0.1)
-    raise AssertionError("no task succeeded within a minute")
 
 
 @pytest.mark.parametrize(

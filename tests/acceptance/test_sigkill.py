@@ -26,6 +26,7 @@ from coordinator.runners.engine import Engine
 from tests.acceptance.conftest import ROOT, coordinator, left_behind
 from tests.integration.conftest import STEPS
 from tests.integration.invariants import violations
+from tests.waiting import PATIENCE
 
 RUNGS = {
     "fresh": ("--rung", "fresh"),
@@ -106,7 +107,7 @@ class Survey:
         tally = self.folder / "changes"
         arguments = map(str, (change, run, tally, *self.command("process", run)))
         ended = subprocess.run(
-            [sys.executable, "-c", COUNTED, *arguments], cwd=ROOT, capture_output=True, timeout=60
+            [sys.executable, "-c", COUNTED, *arguments], cwd=ROOT, capture_output=True, timeout=PATIENCE
         )
         if ended.returncode == -signal.SIGKILL:
             return change

@@ -151,6 +151,10 @@ class Workshop:
         path.write_text(yaml.safe_dump({"name": "test", "steps": [{**small, **step} for step in steps]}))
         return path
 
+    def go(self) -> None:
+        """Lets the steps answer that hold their answers back until this moment."""
+        (self.batch / "go").touch()
+
     def run(self, *steps: dict[str, Any], **options: Any) -> Summary:
         """Runs a pipeline of these steps over the batch."""
         wanted = RunOptions(batch=self.batch, out=self.out, pipeline=str(self.pipeline(*steps)), **options)

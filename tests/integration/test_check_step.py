@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import docker
@@ -14,15 +16,18 @@ from coordinator.checkstep.subject import Limits
 from coordinator.cli import main
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import EngineError, ExitCode, UsageError
+from coordinator.runners.engine import Engine
 from steps.build.builder import build_image, has_inputs
 from steps.build.context import read_context
 from steps.build.images import ensure_base, ensure_step
-from tests.integration.conftest import STEPS
+from tests.integration.conftest import STEPS, left_behind
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "images" / "demo"
 LIMITS = Limits(answer=30, end=6, sigterm=3)
 """Shorter than the command's own, so that what hangs on purpose costs less time."""
+AT_ONCE = 4
+"""Checks of planted faults: most of their time they wait for a container, or for what does not come."""
 
 
 def check(image_ref: str, scratch: Path, **options: object) -> Report:
@@ -135,9 +140,25 @@ ALSO = {
 }
 
 
+@pytest.fixture(scope="module")
+def reports(
+    request: pytest.FixtureRequest,
+    engine: Engine,
+    client: docker.DockerClient,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Future[Report]]]:
+    """By fault, what is found in the step that has it: those that are asked for, checked side by side."""
+    wanted = {item.name.partition("[")[2].rstrip("]") for item in request.session.items}
+    images = {fault: nonconforming(client, fault) for fault in FAULTS if fault in wanted}
+    scratch = tmp_path_factory.mktemp("faults")
+    with ThreadPoolExecutor(AT_ONCE) as checks:
+        yield {fault: checks.submit(check, image_ref, scratch) for fault, image_ref in images.items()}
+    assert not left_behind(engine, scratch)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found(fault: str, client: docker.DockerClient, tmp_path: Path) -> None:
-    report = check(nonconforming(client, fault), tmp_path)
+def test_a_planted_fault_is_found(fault: str, reports: dict[str, Future[Report]]) -> None:
+    report = reports[fault].result()
     name, reason = FAULTS[fault]
     found = failing(report)
     assert report.exit_code is ExitCode.SOME_FAILED

@@ -33,7 +33,7 @@ class _Server(BaseHTTPRequestHandler):
     """Answers each path in its own way."""
 
     def do_GET(self) -> None:
-        answers: dict[str, Callable[[], None]] = {
+        answers: dict[str, Callable[[], object]] = {
             "/whole.jpg": lambda: self._send(BODY, len(BODY)),
             "/missing.jpg": lambda: self.send_error(404),
             "/busy.jpg": lambda: self.send_error(429),
@@ -54,16 +54,18 @@ class _Server(BaseHTTPRequestHandler):
 
     def _trickle(self) -> None:
         self._send(b"", None)
-        for _ in range(100):
-            self._raw(b".")
+        while self._raw(b"."):
             time.sleep(0.1)
 
-    def _raw(self, data: bytes) -> None:
+    def _raw(self, data: bytes) -> bool:
+        """Whether it could be sent: who asked may have had enough."""
         try:
             self.wfile.write(data)
             self.wfile.flush()
         except OSError:
-            self.close_connection = True  # who asked has had enough
+            self.close_connection = True
+            return False
+        return True
 
     def log_message(self, *_: object) -> None:
         """It keeps no log."""
@@ -89,7 +91,7 @@ def fetched(
     (workshop.batch / "recordings.jsonl").write_text("\n".join(rows))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fetch, "MAX_BYTES", 1_000_000)
-        patch.setattr(fetch, "_FETCH_TIMEOUT", 1.0)
+        patch.setattr(fetch, "_FETCH_TIMEOUT", 2.0)
         return workshop, workshop.run({"name": "echo", "image_ref": echo_image})
 
 
@@ -128,7 +130,7 @@ def test_an_image_without_end(fetched: tuple[Workshop, Summary]) -> None:
 
 
 def test_an_image_that_trickles(fetched: tuple[Workshop, Summary]) -> None:
-    fails(fetched, "trickle.jpg", "timeout", "bytes within 1 s", tries=3)
+    fails(fetched, "trickle.jpg", "timeout", "bytes within 2 s", tries=3)
 
 
 def test_a_server_that_speaks_no_http(fetched: tuple[Workshop, Summary]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import docker
@@ -17,6 +16,7 @@ from tests.integration.conftest import Workshop
 from tests.integration.odd_images import HEIGHT, SIGN, WIDTH
 from tests.integration.ran import Ran, run_by_hand
 from tests.unit.builders import write_png
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -198,20 +198,19 @@ class TestOddButWhole:
 def test_files_that_vanish_or_change_while_a_run_goes_on(
     workshop: Workshop, engine: Engine, detect_image: str, chaos_image: str
 ) -> None:
-    """Between their enumeration and their detection, while a step before it takes its time."""
+    """Between their enumeration and their detection, while a step before it is held."""
     for name in ("changes.png", "stays.png", "vanishes.png"):
         write_png(workshop.batch / name, 320, 240)
 
     def meddle() -> None:
-        deadline = time.monotonic() + 60
-        while not (workshop.out / "work" / "hold" / "vanishes.png").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        eventually((workshop.out / "work" / "hold" / "vanishes.png").exists)
         (workshop.batch / "vanishes.png").unlink()
         write_png(workshop.batch / "changes.png", 200, 100)
+        workshop.go()
 
     meddler = threading.Thread(target=meddle)
     meddler.start()
-    hold = {"name": "hold", "image_ref": chaos_image, "params": {"fault": "answer_late", "late": 2}}
+    hold = {"name": "hold", "image_ref": chaos_image, "params": {"fault": "hold"}}
     detect = {"name": "detect", "image_ref": detect_image, "resources": {"cpus": 1, "memory": "512m"}}
     ran = run_by_hand(workshop, engine, hold, {**detect, "retries": 1})
     meddler.join()

@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,10 @@ from coordinator.errors import ExitCode
 from coordinator.runners.engine import FOLDER_LABEL, Engine
 from coordinator.session.options import RunOptions
 from coordinator.session.run import run
-from tests.acceptance.conftest import ROOT, coordinator, start_coordinator
+from tests.acceptance.conftest import ROOT, as_from_a_terminal, coordinator, interrupt, start_coordinator
 from tests.integration.conftest import left_behind
 from tests.integration.invariants import violations
+from tests.waiting import PATIENCE, eventually, eventually_heard
 
 NAMES = ("a", "b", "c")
 MIB = 1024**2
@@ -57,6 +58,14 @@ class Site:
         return RunOptions(
             batch=self.folder / "batch", out=self.run, pipeline=str(self.folder / "p.yaml"), **options
         )
+
+    def go(self) -> None:
+        """Lets the step answer at the recordings that it holds."""
+        (self.folder / "batch" / "go").touch()
+
+    def is_at_work_on(self, name: str) -> bool:
+        """Whether the first step has been given a recording, and has not ended yet."""
+        return (self.run / "work" / "detect" / name).is_dir() and f"detect/{name}" not in self.succeeded()
 
     def goes_on(self) -> None:
         """The same command, with a step that behaves, comes to a good end and does nothing again."""
@@ -102,22 +111,18 @@ class Site:
         return sum(one.get(FOLDER_LABEL) == str(self.run) for one in labels)
 
     @contextmanager
-    def running(self, *options: str, until: int = 1) -> Iterator[subprocess.Popen[str]]:
-        """The run in another process, from the moment on that so many tasks have succeeded."""
+    def running(self, *options: str, at: str = "b", until: int = 1) -> Iterator[subprocess.Popen[str]]:
+        """The run in another process, from the moment on that so many tasks have succeeded, and it is ``at`` the next.
+
+        The step is to hold that recording, or to hang at it: then the run cannot end before the test is ready.
+        """
         process = start_coordinator(*self.command, *options)
         try:
-            wait_for(lambda: len(self.succeeded()) >= until)
+            eventually(lambda: len(self.succeeded()) >= until and self.is_at_work_on(at))
             yield process
         finally:
             process.kill()
             process.communicate()
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -162,34 +167,35 @@ class TestSignals:
     def test_sigint_twice_ends_what_runs_at_once(self, site: Site) -> None:
         site.mood(hang=["b"])
         with site.running("--jobs", "1") as process:
+            interrupt(process, signal.SIGINT)
+            assert process.poll() is None
             process.send_signal(signal.SIGINT)
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(1.5)
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130
-        assert "once more to end them at once" in err
         assert "interrupted; the same command continues this run" in out
         assert site.containers() == 0
         assert not (site.run / "work" / "detect" / "b").exists()
         site.goes_on()
 
     def test_sigterm_lets_running_tasks_end(self, site: Site) -> None:
-        site.mood(pause=1)
+        site.mood(hold=["b"])
         with site.running("--jobs", "1") as process:
-            wait_for(lambda: site.containers() >= 2)
-            process.terminate()
-            process.communicate(timeout=30)
+            interrupt(process, signal.SIGTERM)
+            site.go()
+            process.communicate(timeout=PATIENCE)
         assert (process.returncode, site.state) == (130, "interrupted")
-        assert [kind for _, kind, _, _ in site.attempts()] == [None] * len(site.succeeded())
-        assert 1 <= len(site.succeeded()) < len(NAMES)
+        assert [(task, kind) for task, kind, _, _ in site.attempts()] == [
+            ("detect/a", None),
+            ("detect/b", None),
+        ]
+        assert site.succeeded() == {"detect/a", "detect/b"}
         site.goes_on()
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
     def test_signals_without_end_leave_nothing(self, site: Site, number: signal.Signals) -> None:
-        site.mood(pause=0.2)
+        site.mood(hang=NAMES)
         process = start_coordinator(*site.command)
-        wait_for(lambda: site.containers() >= 1)
+        eventually(lambda: site.containers() >= 1)
         while process.poll() is None:  # until after its last container
             process.send_signal(number)
             time.sleep(0.02)
@@ -203,7 +209,7 @@ class TestSignals:
         site.goes_on()
 
     def test_the_terminal_goes(self, site: Site) -> None:
-        site.mood(pause=0.5)
+        site.mood(hold=["b"])
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "coordinator", *map(str, site.command), "--jobs", "1"]
         process = subprocess.Popen(
@@ -213,37 +219,42 @@ class TestSignals:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, 0x540E, 0),  # TIOCSCTTY
+            preexec_fn=_with_this_terminal,
         )
         os.close(theirs)
         try:
-            wait_for(lambda: len(site.succeeded()) >= 1)
+            eventually(lambda: site.is_at_work_on("b"))
             os.close(ours)
-            assert process.wait(30) == 130
+            eventually_heard(process.pid, signal.SIGHUP)
+            site.go()
+            assert process.wait(PATIENCE) == 130
         finally:
             process.kill()
         assert site.state == "interrupted"
+        assert site.succeeded() == {"detect/a", "detect/b"}
         site.goes_on()
 
     def test_nohup_is_respected(self, site: Site) -> None:
-        site.mood(pause=0.2)
+        site.mood(hold=["b"])
         command = ["nohup", sys.executable, "-m", "coordinator", *map(str, site.command)]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        wait_for(lambda: len(site.succeeded()) >= 1)
+        eventually(lambda: site.is_at_work_on("b"))
         process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=30)
+        site.go()
+        process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
 
     def test_containers_end_by_themselves_when_their_run_is_killed(
         self, site: Site, client: docker.DockerClient
     ) -> None:
         """Whatever is in work at that moment answers, and finds that its input has ended."""
-        site.mood(pause=0.5)
+        site.mood(hold=["b", "c"])
         with site.running("--rung", "resident") as process:
             process.kill()
             process.wait()
         assert site.containers() >= 2
-        wait_for(lambda: not client.containers.list(filters={"label": f"{FOLDER_LABEL}={site.run}"}), 20)
+        site.go()
+        eventually(lambda: not client.containers.list(filters={"label": f"{FOLDER_LABEL}={site.run}"}))
         assert site.containers() >= 2  # they have ended; the next run removes them
         site.goes_on()
 
@@ -258,7 +269,7 @@ class TestStreams:
         assert process.stderr is not None
         process.stdout.close()
         process.stderr.close()
-        assert process.wait(60) == (1 if crash else 0)
+        assert process.wait(PATIENCE) == (1 if crash else 0)
         assert violations(site.run) == []
 
     def test_whoever_reads_stderr_has_stopped_to(self, site: Site) -> None:
@@ -270,7 +281,7 @@ class TestStreams:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=writer)
         os.close(writer)
         try:
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
             os.close(reader)
@@ -280,7 +291,7 @@ class TestStreams:
     def test_no_streams_at_all(self, site: Site) -> None:
         site.mood()
         shell = f'cd {ROOT} && exec {sys.executable} -m coordinator "$@" <&- >&- 2>&-'
-        ended = subprocess.run(["sh", "-c", shell, "sh", *map(str, site.command)], timeout=60)
+        ended = subprocess.run(["sh", "-c", shell, "sh", *map(str, site.command)], timeout=PATIENCE)
         assert ended.returncode == 0
         assert len(site.succeeded()) == len(NAMES) + 1
 
@@ -288,11 +299,12 @@ class TestStreams:
 class TestDisks:
     def test_full_in_mid_run(self, site: Site) -> None:
         """Output and journal lie on one disk, which fills up while the run goes on."""
-        site.mood(pause=0.3)
+        site.mood(hold=["b"])
         with small_disk(site.run, 120):
             with site.running("--jobs", "1") as process:
                 ballast = fill(site.run)
-                _, err = process.communicate(timeout=60)
+                site.go()
+                _, err = process.communicate(timeout=PATIENCE)
             assert process.returncode == 2, err
             assert "coordinator: run folder" in err
             assert "full" in err or "No space left" in err
@@ -320,7 +332,7 @@ class TestDisks:
 
     def test_full_where_the_journal_lies(self, site: Site) -> None:
         """No byte of it is lost that was committed before."""
-        site.mood(pause=0.3)
+        site.mood(hold=["b"])
         work = site.folder / "elsewhere"
         work.mkdir()
         with small_disk(site.run, 120):
@@ -329,7 +341,8 @@ class TestDisks:
             try:
                 with site.running("--jobs", "1") as process:
                     ballast = fill(site.run)
-                    _, err = process.communicate(timeout=60)
+                    site.go()
+                    _, err = process.communicate(timeout=PATIENCE)
                 assert process.returncode == 2, err
                 assert "database or disk is full" in err or "No space left" in err
                 ballast.unlink()
@@ -356,10 +369,11 @@ class TestDisks:
         site.goes_on()
 
     def test_the_run_folder_goes_in_mid_run(self, site: Site) -> None:
-        site.mood(pause=0.5)
+        site.mood(hold=["b"])
         with site.running("--jobs", "1") as process:
             shutil.rmtree(site.run)
-            _, err = process.communicate(timeout=60)
+            site.go()
+            _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 2, err
         assert "journal.db has been removed while the run went on" in err
         assert "Traceback" not in err
@@ -419,8 +433,7 @@ class TestLeftovers:
 
     def test_the_work_folder_of_a_task_that_is_no_more(self, site: Site) -> None:
         site.mood(hang=["c"])
-        with site.running("--jobs", "1", until=2) as process:
-            wait_for((site.run / "work" / "detect" / "c").is_dir)
+        with site.running("--jobs", "1", at="c", until=2) as process:
             process.kill()
             process.wait()
         site.mood()
@@ -436,7 +449,7 @@ class TestLeftovers:
         site.mood(pause=0.5)
         both = [start_coordinator(*site.command[:-1], site.folder / name) for name in ("run", "copy")]
         for process in both:
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=PATIENCE)
             assert process.returncode == 0, err
         assert violations(site.folder / "copy") == []
         site.goes_on()
@@ -466,12 +479,13 @@ class TestBatch:
         sample = _png()
         for name in images:
             (batch / name).write_bytes(sample)
-        site.mood(pause=0.3)
+        site.mood(hold=[images[1]])
         command = (*site.command, "--until", "detect")
-        with site.running("--until", "detect", "--jobs", "1") as process:
+        with site.running("--until", "detect", "--jobs", "1", at=images[1]) as process:
             (batch / images[-1]).unlink()
             (batch / "99.png").write_bytes(sample)
-            out, err = process.communicate(timeout=60)
+            site.go()
+            out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 1, err
         assert "batch       1 failed" in out
         assert "detect      7 succeeded" in out
@@ -480,6 +494,12 @@ class TestBatch:
         assert ended.code == 0, ended.err
         assert "detect      8 succeeded" in ended.out
         assert len(site._journal("SELECT 1 FROM attempts WHERE session = 2")) == 1
+
+
+def _with_this_terminal() -> None:
+    """Stdin is the terminal of the session that begins here."""
+    as_from_a_terminal()
+    fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY
 
 
 def _png() -> bytes:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import docker
 
@@ -15,6 +16,7 @@ from coordinator.record.journal import Status
 from coordinator.runners.engine import FOLDER_LABEL
 from coordinator.runners.isolation import NETWORK, ROLE, TASK
 from tests.integration.conftest import Workshop
+from tests.waiting import eventually
 
 
 def test_a_shell_step_and_a_c_step_work_in_one_pipeline(
@@ -109,7 +111,9 @@ class _Events:
     def __init__(self, client: docker.DockerClient, workshop: Workshop) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
         filters = {"type": "container", "label": f"{FOLDER_LABEL}={workshop.out}"}
-        self._stream = client.events(filters=filters, decode=True)
+        # From now on, though the engine may need a moment until it listens.
+        since: Any = time.time()  # the SDK's types know no fractions of a second, the engine does
+        self._stream = client.events(since=since, filters=filters, decode=True)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -118,7 +122,5 @@ class _Events:
 
     def of(self, role: str, *, expected: int) -> dict[str, int]:
         """The counts, as soon as ``expected`` containers are gone (events arrive a moment after the fact)."""
-        deadline = time.monotonic() + 5
-        while self._counts[role, "destroy"] < expected and time.monotonic() < deadline:
-            time.sleep(0.02)
+        eventually(lambda: self._counts[role, "destroy"] >= expected)
         return {action: self._counts[role, action] for action in ("create", "start", "destroy")}

@@ -96,6 +96,13 @@ def mutter(request: Request) -> None:
     time.sleep(3600)
 
 
+def hold(request: Request) -> None:
+    """Waits for the test, which makes the file when it is ready for an answer."""
+    while not Path("/batch/go").exists():
+        time.sleep(0.01)
+    respond(request)
+
+
 def answer_late(request: Request) -> None:
     time.sleep(request["params"]["late"])
     respond(request, late=True)
@@ -265,6 +272,7 @@ FAULTS: dict[str, Callable[[Request], None]] = {
     "answer_and_fail": answer_and_fail,
     "crash_rudely": crash_rudely,
     "hang": hang,
+    "hold": hold,
     "mutter": mutter,
     "answer_late": answer_late,
     "junk": junk,

@@ -1,5 +1,6 @@
 /* A step that writes much, waits or forks as params["do"] says, and gives back the items that it was given.
  *
+ * With params["hold"] it answers only once there is a file /batch/go, which the test makes when it is ready for that.
  * Started with the argument "deaf" it never reads its input, answers a task of its own making, and ends.
  * It knows the order in which the coordinator writes the members of a request, and nothing of JSON.
  */
@@ -61,9 +62,11 @@ static void serve(const char *request)
         if (write(1, "{\"task\": \"", 10) == 10)
             flood(1, megabytes, 'a');
     }
+    while (number(request, "\"hold\":") && access("/batch/go", F_OK) != 0)
+        usleep(10000);
     usleep((useconds_t)number(request, "\"milliseconds\":") * 1000);
     if (does(request, "daemon") && fork() == 0) {
-        sleep(60); /* and holds stdout and stderr open */
+        sleep(600); /* and holds stdout and stderr open */
         _exit(0);
     }
     answer(request);

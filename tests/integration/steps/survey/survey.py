@@ -1,7 +1,8 @@
 """Three quick steps in one program, told apart by the step's name; they write files, and check those they read.
 
 detect     one detection in every recording, and a file of some size, written piece by piece;
-           /batch/mood.json may ask it to ``pause`` some seconds, to ``hang`` or to ``crash`` at recordings named
+           /batch/mood.json may ask it to ``pause`` some seconds, and at recordings named to ``hang``, to ``crash``,
+           or to ``hold`` until there is a file /batch/go
 position   an object at each of a region's recordings that lies in its core
 recognise  the object's category, and a file
 """
@@ -15,6 +16,7 @@ from typing import Any
 
 MOOD = Path("/batch/mood.json")
 """Beside the batch's images, so that results are reused whatever it says."""
+GO = Path("/batch/go")
 _PIECE = 16 * 1024
 Item = dict[str, Any]
 
@@ -30,6 +32,8 @@ def detect(request: Item) -> list[Item]:
     (item,) = request["items"]
     mood = json.loads(MOOD.read_text()) if MOOD.exists() else {}
     time.sleep(3600 if item["id"] in mood.get("hang", ()) else mood.get("pause", 0))
+    while item["id"] in mood.get("hold", ()) and not GO.exists():
+        time.sleep(0.01)
     if item["id"] in mood.get("crash", ()):
         sys.exit(f"cannot survey {item['id']}")
     shade = int(request["params"].get("shade", 0))
