@@ -49,7 +49,7 @@ class Amounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
+class Fitting:
     """How the softmax regression is fitted; ``scale`` makes up for features far below one."""
 
     epochs: int = 20
@@ -62,7 +62,7 @@ class Fit:
 def main() -> None:
     """Make the samples, fit, measure, write the weights and their provenance."""
     arguments = _arguments()
-    rng, amounts, settings = np.random.default_rng(arguments.seed), Amounts(), Fit()
+    rng, amounts, settings = np.random.default_rng(arguments.seed), Amounts(), Fitting()
     crops = read_gtsrb(arguments.gtsrb, "train")
     scenes = read_scenes(rng, arguments.gtsdb, arguments.background, amounts)
     parts = make_samples(rng, crops, scenes, amounts)
@@ -152,7 +152,7 @@ def described(samples: Iterable[Sample]) -> tuple[F32, Index]:
     return np.stack(inputs), np.array(classes, dtype=np.intp)
 
 
-def fit(inputs: F32, classes: Index, settings: Fit, seed: int) -> Classifier:
+def fit(inputs: F32, classes: Index, settings: Fitting, seed: int) -> Classifier:
     """Softmax regression by Adam, its rate falling to zero; the classes' shares are taken out of the bias.
 
     ``inputs`` are feature vectors, shape (N, D), ``classes`` their categories' numbers, shape (N,).
