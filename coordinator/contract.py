@@ -20,7 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from coordinator.strictjson import Json, Refused, decode, encode_line, readable
+from coordinator.strictjson import Json, NotStrict, decode, encode_line, readable
 
 PROTOCOL: Literal[1] = 1
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
@@ -203,7 +203,7 @@ def parse_any_response(raw: bytes) -> Response | TaskError:
         return _protocol_error(
             f"the response is not one JSON document, at byte {offset}: {reason}: {_sample(body, offset)}"
         )
-    except Refused as error:
+    except NotStrict as error:
         offset = max(0, body.find(error.text))
         return _protocol_error(f"the response is refused, at byte {offset}: {error}: {_sample(body, offset)}")
     return _check_response(document, body)

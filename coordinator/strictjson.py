@@ -39,18 +39,18 @@ def decode(body: bytes) -> Any:
     try:
         document = _DECODER.decode(text)
     except RecursionError as error:
-        raise Refused("it is nested too deeply", b"[") from error
+        raise NotStrict("it is nested too deeply", b"[") from error
     if _is_too_deep(document, body):
-        raise Refused(f"it is nested more than {MAX_DEPTH} levels deep", b"[")
+        raise NotStrict(f"it is nested more than {MAX_DEPTH} levels deep", b"[")
     if b"\\ud" in body or b"\\uD" in body:
         try:
             json.dumps(document, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            raise Refused("it holds half of a UTF-16 pair, which is no character", b"\\u") from error
+            raise NotStrict("it holds half of a UTF-16 pair, which is no character", b"\\u") from error
     return document
 
 
-class Refused(ValueError):
+class NotStrict(ValueError):
     """JSON that Python reads and the contract does not allow; ``text`` is where to look for it."""
 
     def __init__(self, reason: str, text: bytes) -> None:
@@ -96,16 +96,18 @@ def _escaped(sign: str) -> str:
 def _finite_float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise Refused(f"{text[:40]} is not finite", text.encode())
+        raise NotStrict(f"{text[:40]} is not finite", text.encode())
     return value
 
 
 def _short_int(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise Refused(f"a number has {len(text)} digits", text.encode())
+        raise NotStrict(f"a number has {len(text)} digits", text.encode())
     return int(text)
 
 
 # Made once: the functions of the module json make new ones for every document that is read or written in this way.
-_DECODER = json.JSONDecoder(parse_constant=Refused.constant, parse_float=_finite_float, parse_int=_short_int)
+_DECODER = json.JSONDecoder(
+    parse_constant=NotStrict.constant, parse_float=_finite_float, parse_int=_short_int
+)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -16,7 +16,7 @@ from coordinator.strictjson import Json, decode
 MAX_CONFIG = 1024**2
 """Bytes of batch.yaml."""
 MAX_CONFIG_DEPTH = 20
-_MOST_CELLS = 20
+_MAX_CELLS = 20
 """So many cells of the grid a halo may span: a recording belongs to the square of twice that many regions."""
 _WGS84_NAMES = (":CRS84", ":4326")
 """How GIS programs end the ``crs`` they write into a GeoJSON file that is in WGS84 anyway."""
@@ -59,9 +59,9 @@ class RegionSize(_Config):
 
     @model_validator(mode="after")
     def _check_overlap(self) -> RegionSize:
-        if self.halo > _MOST_CELLS * self.size:
+        if self.halo > _MAX_CELLS * self.size:
             raise ValueError(
-                f"halo is more than {_MOST_CELLS} times size: regions would overlap a thousandfold"
+                f"halo is more than {_MAX_CELLS} times size: regions would overlap a thousandfold"
             )
         return self
 

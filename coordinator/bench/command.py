@@ -24,7 +24,7 @@ from coordinator.bench.variants import (
     FLAGSHIP_AIMS,
     PROCESS,
     RUNGS,
-    Setting,
+    Conditions,
     Variant,
     baseline_variants,
     local_command,
@@ -52,7 +52,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class BenchOptions:
     """What the user asked for. ``tasks`` is for the variants that start a container per task."""
 
     batch: Path
@@ -71,7 +71,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class BenchResult:
     """The report's lines, the files written, and whether all variants gave the same results."""
 
     lines: tuple[str, ...]
@@ -93,14 +93,18 @@ def chosen(known: Sequence[str], names: Sequence[str] | None) -> tuple[str, ...]
 class _Session:
     """One bench: what is asked for, where it works, what is known of the machine."""
 
-    wanted: Wanted
+    wanted: BenchOptions
     folder: Path
     jobs: int
     machine: Mapping[str, object]
     say: Say
 
     def compare(
-        self, setting: Setting, variants: Sequence[Variant], aims: Sequence[Aim], left_out: Mapping[str, str]
+        self,
+        setting: Conditions,
+        variants: Sequence[Variant],
+        aims: Sequence[Aim],
+        left_out: Mapping[str, str],
     ) -> Comparison:
         """Samples every variant in turns; with a number of tasks given, start-up is sampled apart."""
         repeats = self.wanted.repeats
@@ -125,7 +129,7 @@ class _Session:
             left_out=left_out,
         )
 
-    def undisturbed(self, setting: Setting, variant: Variant) -> Sample:
+    def undisturbed(self, setting: Conditions, variant: Variant) -> Sample:
         """A sample, taken again while other work on the machine falls into it; the last one counts anyway."""
         tries = _TRIES if self.wanted.patience else 1
         for _ in range(tries):
@@ -149,7 +153,7 @@ class _Session:
         return (path, *(wanted.out / file_name for file_name in texts or {}))
 
 
-def bench(wanted: Wanted, say: Say) -> Measured:
+def bench(wanted: BenchOptions, say: Say) -> BenchResult:
     """Measures what was asked for. Raises CoordinatorError if it cannot be measured."""
     inventory = host_inventory()
     with closing(Engine()) as engine:
@@ -167,7 +171,7 @@ def bench(wanted: Wanted, say: Say) -> Measured:
         return _scale(session) if wanted.mode == "scale" else _rates(session, program)
 
 
-def _rates(session: _Session, program: str) -> Measured:
+def _rates(session: _Session, program: str) -> BenchResult:
     comparisons = []
     if "trivial" in session.wanted.workloads:
         comparisons.append(_compare_trivial(session, program))
@@ -180,7 +184,7 @@ def _rates(session: _Session, program: str) -> Measured:
     files = session.write("bench", texts, comparisons=comparisons)
     lines = [line for comparison in comparisons for line in (*report.comparison_lines(comparison), "")]
     same = all(comparison.identical for comparison in comparisons)
-    return Measured(lines=tuple(lines), files=files, identical=same)
+    return BenchResult(lines=tuple(lines), files=files, identical=same)
 
 
 def _compare_trivial(session: _Session, program: str) -> Comparison:
@@ -198,7 +202,7 @@ def _compare_trivial(session: _Session, program: str) -> Comparison:
     left_out |= {name: reason for name, reason in missing.items() if name in wanted.baselines}
     rungs = [rung_variant(name, counts[name]) for name in wanted.rungs if name not in left_out]
     baselines = [found[name] for name in wanted.baselines if name in found]
-    setting = Setting(
+    setting = Conditions(
         workload=workload,
         folder=folder,
         jobs=session.jobs,
@@ -211,7 +215,7 @@ def _compare_trivial(session: _Session, program: str) -> Comparison:
 def _compare_pipeline(session: _Session) -> Comparison:
     wanted, folder = session.wanted, session.folder / "pipeline"
     folder.mkdir()
-    setting = Setting(
+    setting = Conditions(
         workload=flagship(wanted.batch, wanted.pipeline),
         folder=folder,
         jobs=session.jobs,
@@ -222,7 +226,7 @@ def _compare_pipeline(session: _Session) -> Comparison:
     return session.compare(setting, [rung_variant(name, None) for name in wanted.rungs], FLAGSHIP_AIMS, {})
 
 
-def _flags(session: _Session) -> Measured:
+def _flags(session: _Session) -> BenchResult:
     wanted, tasks = session.wanted, min(_FLAG_TASKS, session.wanted.tasks)
     workload = trivial(session.folder / "trivial", wanted.batch, tasks, None)
     figures = measure_flags(
@@ -235,10 +239,10 @@ def _flags(session: _Session) -> Measured:
         say=session.say,
     )
     files = session.write("flags", flags=figures)
-    return Measured(lines=tuple(report.flag_lines(figures)), files=files, identical=True)
+    return BenchResult(lines=tuple(report.flag_lines(figures)), files=files, identical=True)
 
 
-def _scale(session: _Session) -> Measured:
+def _scale(session: _Session) -> BenchResult:
     wanted, folder, say = session.wanted, session.folder, session.say
     workload = trivial(folder / "trivial", wanted.batch, ROWS, None)
     starts = measure_starts(workload, folder, repeats=wanted.repeats, patience=wanted.patience, say=say)
@@ -252,10 +256,10 @@ def _scale(session: _Session) -> Measured:
         say=say,
     )
     files = session.write("scale", scale=scale, starts=starts)
-    return Measured(lines=tuple(report.scale_lines(scale, starts)), files=files, identical=True)
+    return BenchResult(lines=tuple(report.scale_lines(scale, starts)), files=files, identical=True)
 
 
-def _service(session: _Session) -> Measured:
+def _service(session: _Session) -> BenchResult:
     wanted = session.wanted
     comparison = compare_service(
         wanted.batch,
@@ -268,6 +272,6 @@ def _service(session: _Session) -> Measured:
         say=session.say,
     )
     files = session.write("service", comparisons=[comparison])
-    return Measured(
+    return BenchResult(
         lines=tuple(report.comparison_lines(comparison)), files=files, identical=comparison.identical
     )

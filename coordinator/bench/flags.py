@@ -60,7 +60,7 @@ class FlagFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Variant:
+class _FlagVariant:
     name: str
     without: tuple[str, ...] = ()
     own_network: bool = False
@@ -99,19 +99,19 @@ def _figures(rates: dict[str, list[float]]) -> list[FlagFigures]:
     return found
 
 
-def _variants() -> Sequence[_Variant]:
+def _variants() -> Sequence[_FlagVariant]:
     everything = tuple(member for members in FLAGS.values() for member in members)
     return (
-        _Variant(name=ALL),
-        *(_Variant(name=f"without {flag}", without=members) for flag, members in FLAGS.items()),
-        _Variant(name=OWN_NETWORK, own_network=True),
-        _Variant(name=NONE_SHARED, without=everything),
-        _Variant(name=NONE, without=everything, own_network=True),
+        _FlagVariant(name=ALL),
+        *(_FlagVariant(name=f"without {flag}", without=members) for flag, members in FLAGS.items()),
+        _FlagVariant(name=OWN_NETWORK, own_network=True),
+        _FlagVariant(name=NONE_SHARED, without=everything),
+        _FlagVariant(name=NONE, without=everything, own_network=True),
     )
 
 
 def _maker(
-    make_spec: Callable[[Request], ContainerSpec], variant: _Variant
+    make_spec: Callable[[Request], ContainerSpec], variant: _FlagVariant
 ) -> Callable[[Request], ContainerSpec]:
     def make(task: Request) -> ContainerSpec:
         spec = make_spec(task)

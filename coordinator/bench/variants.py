@@ -43,7 +43,7 @@ FLAGSHIP_AIMS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class Conditions:
     """What all variants of one comparison share. ``compared`` tasks have their results compared."""
 
     workload: Workload
@@ -60,9 +60,9 @@ class Variant:
 
     name: str
     tasks: int | None
-    run: Callable[[Setting, int | None], Sample]
+    run: Callable[[Conditions, int | None], Sample]
 
-    def sample(self, setting: Setting) -> Sample:
+    def sample(self, setting: Conditions) -> Sample:
         """Runs it once."""
         return self.run(setting, self.tasks)
 
@@ -89,7 +89,7 @@ def baseline_variants(tasks: int) -> tuple[dict[str, Variant], dict[str, str]]:
         XARGS: ("xargs", "docker"),
         SHELL_LOOP: ("docker",),
     }
-    runs: Mapping[str, Callable[[Setting, int | None], Sample]] = {
+    runs: Mapping[str, Callable[[Conditions, int | None], Sample]] = {
         API_LOOP: _run_api_loop,
         PARALLEL: lambda setting, count: _run_shell(setting, PARALLEL, count),
         XARGS: lambda setting, count: _run_shell(setting, XARGS, count),
@@ -124,7 +124,7 @@ def local_command(image_ref: str, program: str, folder: Path) -> tuple[str, ...]
 # -- the coordinator ---------------------------------------------------------------------------------------
 
 
-def _run_rung(setting: Setting, name: str, tasks: int | None) -> Sample:
+def _run_rung(setting: Conditions, name: str, tasks: int | None) -> Sample:
     out = _emptied(setting.folder / "run")
     command = [*_python("coordinator"), "run", str(setting.workload.batch), "--out", str(out)]
     command += ["--pipeline", setting.workload.pipeline, "--jobs", str(setting.jobs)]
@@ -152,7 +152,7 @@ def _run_rung(setting: Setting, name: str, tasks: int | None) -> Sample:
 # -- the baselines -----------------------------------------------------------------------------------------
 
 
-def _run_api_loop(setting: Setting, tasks: int | None) -> Sample:
+def _run_api_loop(setting: Conditions, tasks: int | None) -> Sample:
     assert tasks is not None
     out, figures = _emptied(setting.folder / "loop"), setting.folder / "loop.json"
     command = [*_python("coordinator.bench.apiloop"), str(setting.workload.batch), setting.workload.pipeline]
@@ -174,7 +174,7 @@ def _run_api_loop(setting: Setting, tasks: int | None) -> Sample:
     )
 
 
-def _run_shell(setting: Setting, name: str, tasks: int | None) -> Sample:
+def _run_shell(setting: Conditions, name: str, tasks: int | None) -> Sample:
     """``docker run`` as people write it: for every request, in turn or side by side."""
     assert tasks is not None
     asked = write_requests(setting.workload, tasks, setting.folder / "requests.jsonl")
@@ -213,7 +213,7 @@ class _Taken:
 
 
 def _measured(
-    setting: Setting, command: list[str], *, stdin: Path | None = None, stdout: Path | None = None
+    setting: Conditions, command: list[str], *, stdin: Path | None = None, stdout: Path | None = None
 ) -> _Taken:
     engine, busy = setting.clock.read(), busy_cpu()
     usage = measure(command, stdin=stdin, stdout=stdout)
@@ -224,7 +224,7 @@ def _measured(
     return _Taken(usage=usage, engine_cpu=engine_cpu, elsewhere=round(share, 3))
 
 
-def _digest(setting: Setting, responses: Path, tasks: int) -> str:
+def _digest(setting: Conditions, responses: Path, tasks: int) -> str:
     ids = [f"{TRIVIAL_STEP}/r{number:07}" for number in range(tasks)]
     return digest_of_responses(responses, ids)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from coordinator.checkstep.checks import CHECKS, CONTRACT
 from coordinator.checkstep.findings import Report, Result
 from coordinator.checkstep.requests import make_batch, question
-from coordinator.checkstep.subject import DEFAULT_LIMITS, Limits, Subject
+from coordinator.checkstep.subject import DEFAULT_LIMITS, CheckLimits, Subject
 from coordinator.core.resources import Grant
 from coordinator.errors import UsageError
 from coordinator.pipeline import Resources
@@ -25,7 +25,7 @@ _MEMORY = 8 * 1024**3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class CheckOptions:
     """What to check and with what: ``request`` is a file, ``item`` and ``params`` are JSON texts.
 
     ``gpu`` gives the step the machine's first GPU.
@@ -40,11 +40,11 @@ class Wanted:
     item: str | None = None
     params: str | None = None
     gpu: bool = False
-    limits: Limits = DEFAULT_LIMITS
+    limits: CheckLimits = DEFAULT_LIMITS
     scratch: Path | None = None
 
 
-def check_step(wanted: Wanted, say: Callable[[Result], None] = lambda _: None) -> Report:
+def check_step(wanted: CheckOptions, say: Callable[[Result], None] = lambda _: None) -> Report:
     """Runs every check and hands each one's result to ``say`` as soon as it is there.
 
     Raises CoordinatorError if there is nothing to check: no engine, no such image, no usable request.
@@ -65,7 +65,7 @@ def check_step(wanted: Wanted, say: Callable[[Result], None] = lambda _: None) -
     )
 
 
-def _subject(wanted: Wanted, engine: Engine, folder: RunFolder, batch: Path) -> Subject:
+def _subject(wanted: CheckOptions, engine: Engine, folder: RunFolder, batch: Path) -> Subject:
     machine = host_inventory()
     if wanted.gpu and not machine.gpus:
         raise UsageError("no GPU is seen on this machine; `python -m coordinator doctor` says why")
@@ -83,7 +83,7 @@ def _subject(wanted: Wanted, engine: Engine, folder: RunFolder, batch: Path) -> 
 
 
 @contextmanager
-def _folder(wanted: Wanted) -> Iterator[tuple[RunFolder, Path]]:
+def _folder(wanted: CheckOptions) -> Iterator[tuple[RunFolder, Path]]:
     """A run folder for the containers, gone afterwards, and the batch.
 
     It is locked, so that nobody takes them for a dead run's.

@@ -58,7 +58,7 @@ def incomplete(name: str) -> bytes:
     return encode_line({"protocol": 1, "task": f"{STEP}/{name}", "step": STEP})
 
 
-class _Sample(Request):
+class _Example(Request):
     """A request as an author writes it: everything but the items may be left out."""
 
     task: str = "sample"
@@ -106,7 +106,7 @@ def _first_recording(batch: Path) -> Json:
     raise BatchError(f"batch {str(batch)!r} holds no recording that can be used; name one with --item")
 
 
-def _read_sample(path: Path) -> _Sample:
+def _read_sample(path: Path) -> _Example:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -114,9 +114,9 @@ def _read_sample(path: Path) -> _Sample:
     return _sample(_object(text, f"request {str(path)!r}"), f"request {str(path)!r}")
 
 
-def _sample(document: Json, what: str) -> _Sample:
+def _sample(document: Json, what: str) -> _Example:
     try:
-        return _Sample.model_validate(document)
+        return _Example.model_validate(document)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"])

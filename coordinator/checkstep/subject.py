@@ -33,7 +33,7 @@ _SLOWER = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class CheckLimits:
     """Seconds: for an answer, for ending after the end of input, for ending on SIGTERM."""
 
     answer: float = 60.0
@@ -41,7 +41,7 @@ class Limits:
     sigterm: float = 10.0
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = CheckLimits()
 
 
 @dataclass(kw_only=True)
@@ -54,7 +54,7 @@ class Subject:
     files: Files
     owner: Path
     grant: Grant
-    limits: Limits = DEFAULT_LIMITS
+    limits: CheckLimits = DEFAULT_LIMITS
     _run_id: str = field(default_factory=lambda: secrets.token_hex(4))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from coordinator.bench.command import WORKLOADS, Wanted, bench, chosen
+from coordinator.bench.command import WORKLOADS, BenchOptions, bench, chosen
 from coordinator.bench.variants import BASELINES, RUNGS
 from coordinator.commands.arguments import add_pipeline, positive
 from coordinator.errors import ExitCode
@@ -80,8 +80,8 @@ def main(options: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE if measured.identical else ExitCode.SOME_FAILED
 
 
-def _wanted(options: argparse.Namespace) -> Wanted:
-    return Wanted(
+def _wanted(options: argparse.Namespace) -> BenchOptions:
+    return BenchOptions(
         batch=options.batch,
         out=options.out,
         pipeline=options.pipeline,

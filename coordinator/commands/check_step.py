@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from coordinator.checkstep.command import Wanted, check_step
+from coordinator.checkstep.command import CheckOptions, check_step
 from coordinator.checkstep.findings import Result
-from coordinator.checkstep.subject import Limits
+from coordinator.checkstep.subject import CheckLimits
 from coordinator.commands.arguments import positive
 from coordinator.errors import ExitCode
 
@@ -33,14 +33,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> ExitCode:
-    wanted = Wanted(
+    wanted = CheckOptions(
         image_ref=options.image_ref,
         batch=options.batch,
         request=options.request,
         item=options.item,
         params=options.params,
         gpu=options.gpu,
-        limits=Limits(answer=options.timeout),
+        limits=CheckLimits(answer=options.timeout),
     )
     if options.json:
         report = check_step(wanted)

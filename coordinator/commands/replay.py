@@ -28,7 +28,7 @@ from coordinator.record.lock import locked
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
-from coordinator.runners.once import Verdict, run_once
+from coordinator.runners.once import Rerun, run_once
 from coordinator.runners.stream import Live
 from coordinator.strictjson import decode
 
@@ -93,7 +93,7 @@ def find(run_folder: Path, task: str) -> FailedAttempt:
     return FailedAttempt(folder=folder, batch=batch, request=request, step=step, image_ref=image_ref)
 
 
-def replay(engine: Engine, failure: FailedAttempt, live: Live) -> Verdict:
+def replay(engine: Engine, failure: FailedAttempt, live: Live) -> Rerun:
     """Runs it. Raises CoordinatorError if that cannot be done here."""
     inventory = host_inventory()
     step = failure.step.model_copy(update={"resources": fit(failure.step.resources, inventory)})

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from coordinator.errors import ExitCode
-from coordinator.service.flags import add_flags
+from coordinator.service.options import add_flags
 from coordinator.service.settings import Settings, read_settings
 
 

@@ -16,7 +16,7 @@ from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True)
-class Failures:
+class FailureFolder:
     """The folder ``failures/`` of a run."""
 
     folder: Path

@@ -58,7 +58,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class TaskRow:
     """The row of a task that has ended, in this session or an earlier one."""
 
     session: int
@@ -211,13 +211,13 @@ class Journal:
             )
         )
 
-    def find(self, task: str) -> Kept | None:
+    def find(self, task: str) -> TaskRow | None:
         """What is known of a task that has ended, in whatever session."""
         if task in self._tasks:
             self._flush()
         query = "SELECT session, status, key, items FROM tasks WHERE id = ?"
         row = self._db.execute(query, (task,)).fetchone()
-        return row and Kept(session=row[0], status=Status(row[1]), key=row[2], items=row[3])
+        return row and TaskRow(session=row[0], status=Status(row[1]), key=row[2], items=row[3])
 
     def keep(self, task: str) -> None:
         """A task's row of an earlier session serves again: it now counts as this session's."""

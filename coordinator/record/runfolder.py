@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.errors import RunFolderError
-from coordinator.record.evidence import Failures
+from coordinator.record.evidence import FailureFolder
 from coordinator.record.files import Files
 from coordinator.strictjson import Json
 
@@ -36,8 +36,8 @@ class RunFolder:
         return self.path / "failures"
 
     @property
-    def evidence(self) -> Failures:
-        return Failures(self.failures)
+    def evidence(self) -> FailureFolder:
+        return FailureFolder(self.failures)
 
     @property
     def about(self) -> Path:

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from coordinator.core.lanes import Seat
+from coordinator.core.seating import Seat
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.attempt import Judged, attempt, judged
@@ -25,7 +25,7 @@ _LOOK, _END_TIMEOUT = 0.05, 10.0
 
 
 @dataclass(frozen=True)
-class Kept:
+class _KeptContainer:
     """A lane's container, and what runs in it for each task."""
 
     container: Started
@@ -40,7 +40,7 @@ class ExecRunner:
         self._engine = isolation.engine
         self._containers = isolation.containers
         self._threads = Threads(sink, size=concurrency)
-        self._lanes: dict[int, Kept] = {}
+        self._lanes: dict[int, _KeptContainer] = {}
         self._lock = threading.Lock()
 
     def submit(self, task: StepTask, seat: Seat) -> None:
@@ -97,7 +97,7 @@ class ExecRunner:
             exit_code = _KILLED if exit_code is None else exit_code
         return judged(task, answer, exit_code, None, kept.container.id, kept.container.spec)
 
-    def _kept(self, task: StepTask, seat: Seat) -> Kept:
+    def _kept(self, task: StepTask, seat: Seat) -> _KeptContainer:
         """The lane's container, made for its first task, and again once it has ended for whatever reason."""
         with self._lock:
             kept = self._lanes.get(seat.lane)
@@ -107,7 +107,7 @@ class ExecRunner:
         if kept is None:
             self._containers.await_engine()
             command = self._engine.image(task.image_id).command
-            kept = Kept(self._isolation.start_kept(task, seat.grant), command)
+            kept = _KeptContainer(self._isolation.start_kept(task, seat.grant), command)
             with self._lock:
                 self._lanes[seat.lane] = kept
         return kept

@@ -11,8 +11,8 @@ import threading
 from collections import defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from coordinator.core.lanes import Seat
 from coordinator.core.resources import Grant
+from coordinator.core.seating import Seat
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.api import has_ended

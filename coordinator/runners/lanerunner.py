@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from coordinator.core.lanes import Seat
 from coordinator.core.resources import Grant
+from coordinator.core.seating import Seat
 from coordinator.core.tasks import StepTask
 from coordinator.record.files import Files
 from coordinator.runners.kept import Program

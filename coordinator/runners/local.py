@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 
 from coordinator.contract import Success, TaskError
-from coordinator.core.lanes import Seat, Seating
 from coordinator.core.resources import Ledger
 from coordinator.core.retries import DEADLY
+from coordinator.core.seating import Seat, Seating
 from coordinator.core.tasks import FetchTask, Outcome, StepTask
 from coordinator.pipeline import Rung, Step
 from coordinator.record.files import Files

@@ -20,7 +20,7 @@ from coordinator.schedule.threads import Clock
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Rerun:
     """How a task ended that was run once; ``seconds`` from the container's start to its end."""
 
     result: Success | TaskError
@@ -28,9 +28,7 @@ class Verdict:
     seconds: float
 
 
-def run_once(
-    engine: Engine, task: StepTask, grant: Grant, files: Files, *, owner: Path, live: Live
-) -> Verdict:
+def run_once(engine: Engine, task: StepTask, grant: Grant, files: Files, *, owner: Path, live: Live) -> Rerun:
     """Runs the task, whatever it comes to. ``owner`` is the folder whose lock the caller holds meanwhile.
 
     Raises EngineError if the engine cannot run it.
@@ -52,4 +50,4 @@ def run_once(
             begun = time.monotonic()
             started = Started(id=container, spec=spec, connection=connection, received=received)
             result, evidence = converse(engine, started, task, Clock(), spill=owner, live=live)
-    return Verdict(result=result, exit_code=evidence.exit_code, seconds=time.monotonic() - begun)
+    return Rerun(result=result, exit_code=evidence.exit_code, seconds=time.monotonic() - begun)

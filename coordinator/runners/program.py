@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-_MOST_FILES = 10_000
+_MAX_FILES = 10_000
 _CACHES = "__pycache__"
 _IGNORE = ".dockerignore"
 
@@ -33,7 +33,7 @@ def program_id(command: Sequence[str]) -> str:
     digest = hashlib.sha256(repr((tuple(command), sys.version)).encode())
     try:
         for count, path in enumerate(_files(command)):
-            if count == _MOST_FILES:
+            if count == _MAX_FILES:
                 raise _TooManyFiles
             state = path.stat()
             digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode(errors="surrogateescape"))

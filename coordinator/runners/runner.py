@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from coordinator.core.lanes import Seat
+from coordinator.core.seating import Seat
 from coordinator.core.tasks import StepTask
 
 

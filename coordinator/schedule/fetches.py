@@ -12,7 +12,7 @@ from coordinator.core.paths import FETCH
 from coordinator.core.retries import Tries, retry
 from coordinator.core.tasks import FetchTask, Outcome
 from coordinator.record.journal import Status
-from coordinator.schedule.endings import Endings, Moment
+from coordinator.schedule.bookkeeping import Bookkeeping, Moment
 from coordinator.schedule.executor import Executor
 from coordinator.schedule.pauses import Pauses
 from coordinator.schedule.plan import Observer
@@ -42,11 +42,11 @@ class Fetches:
     """Fetches images, a few at a time, and tries again what may yet come."""
 
     def __init__(
-        self, executor: Executor[Any], reuse: Reuse, endings: Endings, observer: Observer, pauses: Pauses
+        self, executor: Executor[Any], reuse: Reuse, books: Bookkeeping, observer: Observer, pauses: Pauses
     ) -> None:
         self._executor = executor
         self._reuse = reuse
-        self._endings = endings
+        self._books = books
         self._observer = observer
         self._pauses = pauses
         self._fetching: dict[str, _Fetching] = {}
@@ -70,16 +70,16 @@ class Fetches:
         if self._reuse.stays_unfetched(FETCH, task.id, url):
             self._observer.ended(FETCH, Status.FAILED)
             return Arrival.LOST
-        self._submit(_Fetching(recording=recording, task=task, submitted=self._endings.now()))
+        self._submit(_Fetching(recording=recording, task=task, submitted=self._books.now()))
         return Arrival.UNDERWAY
 
     def settle(self, outcome: Outcome) -> tuple[Recording, Arrival]:
         """What an attempt came to, and of which recording."""
         fetching = self._fetching.pop(outcome.task)
         recording, task = fetching.recording, fetching.task
-        self._endings.attempted(outcome, task.attempt, fetching.submitted)
+        self._books.attempted(outcome, task.attempt, fetching.submitted)
         if isinstance(outcome.result, Success):
-            self._endings.succeeded(task.id, FETCH, recording.id, task.url, [])
+            self._books.succeeded(task.id, FETCH, recording.id, task.url, [])
             return recording, Arrival.HERE
         if outcome.result.kind is ErrorKind.CANCELLED:
             return recording, Arrival.CANCELLED
@@ -87,9 +87,9 @@ class Fetches:
             waiting = replace(fetching, tries=again.tries, task=replace(task, attempt=again.tries.attempt))
             self._pauses.after(again.pause, lambda: self._submit(waiting))
             return recording, Arrival.UNDERWAY
-        self._endings.refused(task.id, FETCH, recording.id, outcome.result, key=task.url)
+        self._books.refused(task.id, FETCH, recording.id, outcome.result, key=task.url)
         return recording, Arrival.LOST
 
     def _submit(self, fetching: _Fetching) -> None:
-        self._fetching[fetching.task.id] = replace(fetching, submitted=self._endings.now())
+        self._fetching[fetching.task.id] = replace(fetching, submitted=self._books.now())
         self._executor.fetch(fetching.task)

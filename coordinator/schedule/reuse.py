@@ -11,7 +11,7 @@ from coordinator.core.paths import image_paths
 from coordinator.core.tasks import key_head, task_key
 from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
-from coordinator.record.journal import Journal, Kept, Status
+from coordinator.record.journal import Journal, Status, TaskRow
 from coordinator.schedule.plan import Plan
 from coordinator.strictjson import Json
 
@@ -89,7 +89,7 @@ class Reuse:
         is_made = unit.step > 0 and self._plan.steps[unit.step].per is Per.ITEM
         return is_made or not self._journal.is_first
 
-    def _serves(self, step: Step, unit: Unit, kept: Kept) -> Found | None:
+    def _serves(self, step: Step, unit: Unit, kept: TaskRow) -> Found | None:
         if kept.status is Status.SUCCEEDED:
             items = kept.load()
             return Found(items=items) if self._has_files(step, unit, items) else None

@@ -31,13 +31,13 @@ from coordinator.core.admission import ReadyQueue
 from coordinator.core.dataflow import Advance, Dataflow, Unit
 from coordinator.core.retries import Tries, retry
 from coordinator.core.tasks import Outcome, StepTask
-from coordinator.record.evidence import Failures
+from coordinator.record.evidence import FailureFolder
 from coordinator.record.files import Files
 from coordinator.record.journal import Journal, Status
-from coordinator.schedule.endings import Endings, Moment
+from coordinator.schedule.bookkeeping import Bookkeeping, Moment
 from coordinator.schedule.executor import Executor
+from coordinator.schedule.feed import Feed
 from coordinator.schedule.fetches import Fetches
-from coordinator.schedule.intake import Intake
 from coordinator.schedule.pauses import Pauses
 from coordinator.schedule.plan import Observer, Plan
 from coordinator.schedule.requests import Requests
@@ -48,7 +48,7 @@ _UNTRIED = Tries()
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _Queued:
     """A unit that waits for its turn, with the key of its result; an earlier result may have to be forgotten first."""
 
     unit: Unit
@@ -64,7 +64,7 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    ready: _Ready
+    ready: _Queued
     submitted: Moment
 
 
@@ -76,7 +76,7 @@ class Scheduler:
         plan: Plan,
         *,
         files: Files,
-        failures: Failures,
+        failures: FailureFolder,
         journal: Journal,
         executor: Executor[Any],
         observer: Observer,
@@ -88,31 +88,31 @@ class Scheduler:
         self._executor = executor
         self._observer = observer
         self._flow = Dataflow(plan.steps, plan.census)
-        self._queue: ReadyQueue[_Ready] = ReadyQueue(len(plan.steps))
+        self._queue: ReadyQueue[_Queued] = ReadyQueue(len(plan.steps))
         self._pauses = Pauses(clock)
-        self._endings = Endings(journal, failures, observer, clock)
+        self._books = Bookkeeping(journal, failures, observer, clock)
         self._requests = Requests(plan, journal, files)
         self._reuse = Reuse(plan, journal, files)
-        self._fetches = Fetches(executor, self._reuse, self._endings, observer, self._pauses)
+        self._fetches = Fetches(executor, self._reuse, self._books, observer, self._pauses)
         self._running: dict[str, _Running] = {}
         self._open: set[str] = set()
         self._draining = False
 
     def run(self, recordings: Iterator[Recording | BadRecording]) -> bool:
         """Runs until nothing is left to do; True if that was everything, False if it was interrupted."""
-        intake = self._intake(recordings)
+        feed = self._feed(recordings)
         while True:
             if not self._draining:
-                self._fill(intake)
+                self._fill(feed)
                 self._start()
             self._journal.commit()
             if not (self._running or self._fetches):
                 if self._draining:
                     return False
-                if intake.is_over and not len(self._queue) and not self._pauses:
+                if feed.is_over and not len(self._queue) and not self._pauses:
                     return True
             for outcome in self._executor.wait(timeout=None if self._draining else self._pauses.until_due()):
-                self._settle(outcome, intake)
+                self._settle(outcome, feed)
             if not self._draining:
                 self._pauses.resume_due()
 
@@ -121,22 +121,22 @@ class Scheduler:
         self._draining = True
         self._executor.wake()
 
-    def _intake(self, recordings: Iterator[Recording | BadRecording]) -> Intake:
-        return Intake(
+    def _feed(self, recordings: Iterator[Recording | BadRecording]) -> Feed:
+        return Feed(
             recordings,
             plan=self._plan,
             flow=self._flow,
             journal=self._journal,
-            endings=self._endings,
+            books=self._books,
             fetches=self._fetches,
             pauses=self._pauses,
         )
 
-    def _fill(self, intake: Intake) -> None:
+    def _fill(self, feed: Feed) -> None:
         """Takes recordings in while there is room before the first step."""
         room = self._executor.ahead(self._plan.steps[0])
-        while not (intake.is_over or intake.is_waiting) and self._queue.waiting(0) < room:
-            self._advance(intake.take())
+        while not (feed.is_over or feed.is_waiting) and self._queue.waiting(0) < room:
+            self._advance(feed.take())
 
     # -- ready units ------------------------------------------------------------------------------------
 
@@ -149,7 +149,7 @@ class Scheduler:
                 if not self._journal.gather(waiting.step, waiting.region, waiting.item):
                     self._refuse_twin(waiting.step, waiting.item["id"])
             for unit in current.skipped:
-                self._endings.skipped(self._requests.task_id(unit), self._plan.steps[unit.step].name, unit.id)
+                self._books.skipped(self._requests.task_id(unit), self._plan.steps[unit.step].name, unit.id)
             todo.extend(self._refuse(unit) for unit in current.incomplete)
             for unit in current.ready:
                 following = self._make_ready(unit)
@@ -176,7 +176,7 @@ class Scheduler:
             self._requests.done(unit)
             return self._flow.fail(unit)
         self._open.add(task_id)
-        self._queue.push(unit.step, _Ready(unit, task_id, keys[0], found.is_stale))
+        self._queue.push(unit.step, _Queued(unit, task_id, keys[0], found.is_stale))
         return None
 
     def _refuse_unit_twin(self, unit: Unit) -> Advance:
@@ -188,7 +188,7 @@ class Scheduler:
         name = self._plan.steps[step].name
         message = f"another item of the same id {item_id!r} has come to step {name!r}"
         error = TaskError(kind=ErrorKind.PROTOCOL, message=message)
-        self._endings.refused(f"{name}/{item_id} (again)", name, item_id, error)
+        self._books.refused(f"{name}/{item_id} (again)", name, item_id, error)
 
     def _refuse(self, unit: Unit) -> Advance:
         """A region that lost so many items that its step is not to run."""
@@ -201,7 +201,7 @@ class Scheduler:
         self._observer.expect(step.name, 1)
         self._requests.done(unit)
         error = TaskError(kind=ErrorKind.BAD_INPUT, message=message)
-        self._endings.refused(self._requests.task_id(unit), step.name, unit.id, error)
+        self._books.refused(self._requests.task_id(unit), step.name, unit.id, error)
         return self._flow.fail(unit)
 
     # -- starting ---------------------------------------------------------------------------------------
@@ -214,12 +214,12 @@ class Scheduler:
     def _seat(self, step: int) -> Any:
         return self._executor.seat(self._plan.steps[step])
 
-    def _submit(self, ready: _Ready, seat: Any) -> None:
+    def _submit(self, ready: _Queued, seat: Any) -> None:
         step = self._plan.steps[ready.unit.step]
         request = self._requests.request(ready.unit)
         if ready.is_stale:
             self._journal.forget(ready.task)
-        self._running[ready.task] = _Running(ready, self._endings.now())
+        self._running[ready.task] = _Running(ready, self._books.now())
         image_id = self._plan.image_ids[step.name]
         self._executor.submit(
             StepTask(request=request, step=step, image_id=image_id, attempt=ready.attempt), seat
@@ -227,16 +227,16 @@ class Scheduler:
 
     # -- ended attempts ---------------------------------------------------------------------------------
 
-    def _settle(self, outcome: Outcome, intake: Intake) -> None:
+    def _settle(self, outcome: Outcome, feed: Feed) -> None:
         if outcome.task in self._fetches:
-            arrived = intake.arrive(outcome)
+            arrived = feed.arrive(outcome)
             self._draining = self._draining or arrived is None
             self._advance(arrived or Advance())
             return
         running = self._running.pop(outcome.task)
         ready, result = running.ready, outcome.result
         if isinstance(result, Success) or result.kind is not ErrorKind.LOST:
-            self._endings.attempted(outcome, ready.attempt, running.submitted)
+            self._books.attempted(outcome, ready.attempt, running.submitted)
         if isinstance(result, Success):
             self._succeed(ready, result)
         elif result.kind is ErrorKind.CANCELLED:
@@ -247,18 +247,18 @@ class Scheduler:
         else:
             self._fail(ready, result, outcome)
 
-    def _succeed(self, ready: _Ready, result: Success) -> None:
+    def _succeed(self, ready: _Queued, result: Success) -> None:
         unit, step = ready.unit, self._plan.steps[ready.unit.step]
         items = _with_losses(result.items, unit)
         self._open.discard(ready.task)
-        self._endings.succeeded(ready.task, step.name, unit.id, ready.key, items)
+        self._books.succeeded(ready.task, step.name, unit.id, ready.key, items)
         self._requests.done(unit)
         self._advance(self._flow.finish(unit, items))
 
-    def _fail(self, ready: _Ready, error: TaskError, outcome: Outcome) -> None:
+    def _fail(self, ready: _Queued, error: TaskError, outcome: Outcome) -> None:
         unit = ready.unit
         self._open.discard(ready.task)
-        self._endings.failed(self._requests.request(unit), unit.id, error, ready.attempt, outcome, ready.key)
+        self._books.failed(self._requests.request(unit), unit.id, error, ready.attempt, outcome, ready.key)
         self._requests.done(unit)
         self._advance(self._flow.fail(unit))
 

@@ -6,7 +6,7 @@ import html
 import json
 from collections.abc import Iterable, Iterator
 
-from coordinator.service.jobs import Job, State
+from coordinator.service.jobs import Job, JobState
 from coordinator.service.refusal import Refused
 from coordinator.strictjson import Json
 
@@ -42,7 +42,7 @@ def refusal_headers(refused: Refused) -> dict[str, str]:
 
 def plain(job: Job) -> str:
     """``OK``, or what went wrong with which file, a line each."""
-    if job.state is State.DONE:
+    if job.state is JobState.DONE:
         return "OK"
     return "".join(
         f"files[{number}] {json.dumps(file.name, ensure_ascii=False)}: {file.error.kind}: {file.error.message}\n"

@@ -18,7 +18,7 @@ from coordinator.record.lock import locked
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import Isolation
-from coordinator.runners.kept import Program as LaneProgram
+from coordinator.runners.kept import Program
 from coordinator.runners.lane import Lane
 from coordinator.runners.process import open_process
 from coordinator.runners.program import program_id
@@ -26,9 +26,9 @@ from coordinator.runners.resident import ResidentContainer
 from coordinator.runners.sweep import sweep
 from coordinator.schedule.threads import Sink
 from coordinator.service.app import create_app
-from coordinator.service.execution import Program
+from coordinator.service.execution import WorkerSpec
 from coordinator.service.intake import Intake
-from coordinator.service.jobs import State
+from coordinator.service.jobs import JobState
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.pool import Pool
@@ -43,7 +43,7 @@ _COMMAND = ("python3", "-m", "steps.imaging")
 _AFTER_GRACE = 10
 """Seconds until connections that are still open after the grace are cut."""
 
-Open = Callable[[StepTask], LaneProgram]
+Open = Callable[[StepTask], Program]
 
 
 def serve(settings: Settings) -> None:
@@ -71,8 +71,8 @@ def serve(settings: Settings) -> None:
             grace=settings.grace,
         )
         stack.enter_context(closing(manager))
-        metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(State.QUEUED))
-        metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(State.RUNNING))
+        metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
+        metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle), store, metrics, workers)
         app = create_app(routes, metrics)
         manager.start()
@@ -80,7 +80,7 @@ def serve(settings: Settings) -> None:
 
 
 @contextmanager
-def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[Program, Open]]:
+def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[WorkerSpec, Open]]:
     """What the workers run, and how one is opened."""
     if settings.rung is Rung.PROCESS:
         program = _described(settings, image_id=program_id(_COMMAND))
@@ -95,7 +95,7 @@ def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[P
             engine, store.files, store.path, f"serve-{secrets.token_hex(4)}", starts=max(2, workers)
         )
 
-        def open_container(task: StepTask) -> LaneProgram:
+        def open_container(task: StepTask) -> Program:
             return ResidentContainer(
                 isolation, isolation.start_shared(task, Grant(resources=task.step.resources))
             )
@@ -104,8 +104,8 @@ def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[P
             yield program, open_container
 
 
-def _described(settings: Settings, image_id: str) -> Program:
-    return Program(
+def _described(settings: Settings, image_id: str) -> WorkerSpec:
+    return WorkerSpec(
         image_ref=settings.image_ref,
         image_id=image_id,
         rung=settings.rung,

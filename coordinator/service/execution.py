@@ -25,7 +25,7 @@ from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Program:
+class WorkerSpec:
     """What every worker runs: as a container of ``image_ref``, or as a local process by ``command``."""
 
     image_ref: str
@@ -58,7 +58,7 @@ class Ended:
 class Execution:
     """A job on its way through the pool. :meth:`run` belongs to one thread; the rest may be called from any."""
 
-    def __init__(self, job: Job, store: Store, program: Program, pool: Pool) -> None:
+    def __init__(self, job: Job, store: Store, program: WorkerSpec, pool: Pool) -> None:
         self.job = job
         self.done = 0
         """The tasks that have ended."""

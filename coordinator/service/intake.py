@@ -19,7 +19,7 @@ from coordinator.service.photographs import examine
 from coordinator.service.refusal import TOO_LARGE, Refused
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
-from coordinator.service.uploads import FILES, Form, Limits, Upload, receive, too_long
+from coordinator.service.uploads import FILES, Form, Upload, UploadLimits, receive, too_long
 
 
 class Intake:
@@ -29,7 +29,7 @@ class Intake:
         self._settings = settings
         self._store = store
         self._idle_workers = idle_workers
-        self._limits = Limits(
+        self._limits = UploadLimits(
             files=settings.max_files,
             file_bytes=settings.max_file_bytes,
             request_bytes=settings.max_request_bytes,

@@ -15,7 +15,7 @@ from coordinator.service.stages import Stage, stages
 from coordinator.strictjson import Json
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """The states of a job; the last three are final."""
 
     QUEUED = "queued"
@@ -26,7 +26,7 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self not in (State.QUEUED, State.RUNNING)
+        return self not in (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class Job:
     output: str
     workers: int
     files: tuple[File, ...]
-    state: State = State.QUEUED
+    state: JobState = JobState.QUEUED
     finished: float | None = None
 
     @property
@@ -79,14 +79,14 @@ class Job:
         """The number of tasks if none fails."""
         return sum(stage.tasks for stage in self.stages)
 
-    def in_state(self, state: State) -> Job:
+    def in_state(self, state: JobState) -> Job:
         return replace(self, state=state)
 
     def ended(self, files: Iterable[File], at: float) -> Job:
         """The job with what became of its files."""
         files = tuple(files)
         failed = any(file.error for file in files)
-        return replace(self, files=files, finished=at, state=State.FAILED if failed else State.DONE)
+        return replace(self, files=files, finished=at, state=JobState.FAILED if failed else JobState.DONE)
 
     def as_json(self, done: int | None = None) -> Json:
         """What a client sees; ``done`` is the number of tasks that have ended, None for a job that has ended."""
@@ -130,7 +130,7 @@ class Job:
             for kept in document["files"]
         )
         operations = tuple((name, value) for name, value in document["operations"])
-        state = State(document["state"])
+        state = JobState(document["state"])
         return cls(**{**document, "files": tuple(files), "operations": operations, "state": state})
 
 

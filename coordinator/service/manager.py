@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from coordinator.contract import ErrorKind, TaskError
-from coordinator.service.execution import Execution, Program
-from coordinator.service.jobs import Job, State
+from coordinator.service.execution import Execution, WorkerSpec
+from coordinator.service.jobs import Job, JobState
 from coordinator.service.metrics import Metrics
 from coordinator.service.pool import Pool
 from coordinator.service.refusal import Refused
@@ -36,7 +36,7 @@ class Live:
 
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
-        self.state = State.QUEUED
+        self.state = JobState.QUEUED
         self.cancelled = False
         self.turn: Future[None] | None = None
         """Its place in the queue for a thread."""
@@ -60,7 +60,7 @@ class Manager:
         registry: Registry,
         store: Store,
         pool: Pool,
-        program: Program,
+        program: WorkerSpec,
         metrics: Metrics,
         running: int,
         waiting: int,
@@ -143,7 +143,7 @@ class Manager:
         """The job as the registry has it, if it is still kept."""
         return self._registry.get(job_id)
 
-    def count(self, state: State) -> int:
+    def count(self, state: JobState) -> int:
         """The jobs that wait, or run."""
         with self._lock:
             return sum(live.state is state for live in self._live.values())
@@ -171,7 +171,7 @@ class Manager:
         try:
             if live.cancelled:
                 self._remove(left.id)
-                left = left.in_state(State.CANCELLED)
+                left = left.in_state(JobState.CANCELLED)
             if left.state.is_final:
                 self._metrics.jobs.labels(str(left.state)).inc()
         finally:
@@ -191,14 +191,14 @@ class Manager:
         """Runs the job; it comes back as it was if it was stopped, or never started."""
         if self._draining.is_set():
             return live.job
-        live.state = State.RUNNING
+        live.state = JobState.RUNNING
         started = time.time()
         # A run that nobody has stopped, and that comes to no end, has lost its engine: it goes on when that is back.
         while (ended := live.execution.run()) is None and not (live.cancelled or self._draining.is_set()):
             _LOG.warning("job %s was broken off, and goes on", live.job.id)
             self._draining.wait(_PAUSE)
         if ended is None or live.cancelled:
-            return live.job.in_state(State.QUEUED)
+            return live.job.in_state(JobState.QUEUED)
         job = live.execution.job
         self._store.publish(job, zip(ended.files, ended.images, strict=True))
         job = job.ended(ended.files, time.time())
@@ -262,7 +262,7 @@ class Manager:
         with self._lock:
             live = list(self._live.values())
         for one in live:
-            if one.state is State.QUEUED:
+            if one.state is JobState.QUEUED:
                 self._stop(one)
         if wait([one.ended for one in live], timeout=self._grace).not_done:
             self._pool.cancel()

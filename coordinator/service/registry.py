@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.errors import RunFolderError
-from coordinator.service.jobs import Job, State
+from coordinator.service.jobs import Job, JobState
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -53,7 +53,7 @@ class Registry:
     def unfinished(self) -> list[Job]:
         """The jobs that were accepted and have not ended, the oldest first."""
         query = "SELECT job FROM jobs WHERE state IN (?, ?) ORDER BY created"
-        return [Job.load(row[0]) for row in self._execute(query, State.QUEUED, State.RUNNING)]
+        return [Job.load(row[0]) for row in self._execute(query, JobState.QUEUED, JobState.RUNNING)]
 
     def ids(self) -> set[str]:
         return {row[0] for row in self._execute("SELECT id FROM jobs")}

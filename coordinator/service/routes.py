@@ -18,7 +18,7 @@ from starlette.types import Receive
 
 from coordinator.service.answers import event, listing, plain, prefers_json
 from coordinator.service.intake import Intake
-from coordinator.service.jobs import Job, State
+from coordinator.service.jobs import Job, JobState
 from coordinator.service.manager import Live, Manager
 from coordinator.service.metrics import CONTENT_TYPE, Metrics
 from coordinator.service.refusal import Refused
@@ -51,12 +51,12 @@ class Routes:
         Clients that prefer `application/json` get the job as JSON instead."""
         live = await self._accept(request)
         job = await asyncio.shield(asyncio.wrap_future(live.ended))
-        if job.state is State.CANCELLED:
+        if job.state is JobState.CANCELLED:
             raise Refused("job", f"{job.id} was cancelled", HTTPStatus.CONFLICT)
         if not job.state.is_final:
             message = f"is being stopped; /jobs/{job.id} goes on when it is there again"
             raise Refused("service", message, HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
-        status = HTTPStatus.OK if job.state is State.DONE else HTTPStatus.UNPROCESSABLE_ENTITY
+        status = HTTPStatus.OK if job.state is JobState.DONE else HTTPStatus.UNPROCESSABLE_ENTITY
         if prefers_json(request.headers.get("accept", "")):
             return JSONResponse(job.as_json(), status)
         return PlainTextResponse(plain(job), status)

@@ -9,12 +9,12 @@ from typing import Any
 
 from coordinator.errors import UsageError
 from coordinator.pipeline import Rung
-from coordinator.service.flags import FLAGS, Flag
+from coordinator.service.options import FLAGS, Flag
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The service's settings, named as in :data:`coordinator.service.flags.FLAGS`.
+    """The service's settings, named as in :data:`coordinator.service.options.FLAGS`.
 
     Sizes are bytes, ``keep`` is hours, ``grace`` and ``task_timeout`` are seconds. ``workers`` is None for one
     per CPU; ``images`` is None where no image may be named by its path.

@@ -21,7 +21,7 @@ _PATIENCE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class UploadLimits:
     """``request_bytes`` holds for the whole body, whatever its Content-Length says."""
 
     files: int
@@ -45,7 +45,9 @@ class Form:
     uploads: tuple[Upload, ...]
 
 
-async def receive(chunks: AsyncIterator[bytes], content_type: str, folder: Path, limits: Limits) -> Form:
+async def receive(
+    chunks: AsyncIterator[bytes], content_type: str, folder: Path, limits: UploadLimits
+) -> Form:
     """Reads a body; its files go to ``folder``, which exists. Raises Refused for what is wrong with it."""
     parts = _Parts(folder, limits)
     received = 0
@@ -68,7 +70,7 @@ async def receive(chunks: AsyncIterator[bytes], content_type: str, folder: Path,
     return parts.form()
 
 
-def too_long(limits: Limits) -> Refused:
+def too_long(limits: UploadLimits) -> Refused:
     return Refused("body", f"is larger than {limits.request_bytes:,} bytes", TOO_LARGE)
 
 
@@ -87,7 +89,7 @@ class _Parts:
     """The parts of one body as the parser tells of them."""
 
     folder: Path
-    limits: Limits
+    limits: UploadLimits
     actions: bytearray | None = None
     uploads: list[Upload] = field(default_factory=list)
     _headers: dict[bytes, bytes] = field(default_factory=dict)

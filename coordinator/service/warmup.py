@@ -8,7 +8,7 @@ from coordinator.contract import Request
 from coordinator.core.paths import MOUNT, task_mount
 from coordinator.core.tasks import StepTask
 from coordinator.errors import CoordinatorError
-from coordinator.service.execution import Program
+from coordinator.service.execution import WorkerSpec
 from coordinator.service.pool import Pool
 from coordinator.service.store import Store
 
@@ -23,7 +23,7 @@ class WorkerError(CoordinatorError):
     """The workers cannot do their work."""
 
 
-def warm_up(pool: Pool, program: Program, store: Store) -> None:
+def warm_up(pool: Pool, program: WorkerSpec, store: Store) -> None:
     """Has every worker write an image. Raises WorkerError that says why if one of them cannot."""
     folder = store.upload_folder(_NAME)
     folder.mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ from coordinator.pipeline import Pipeline, Rung, Step
 from coordinator.runners.engine import ImageFacts
 from coordinator.runners.program import program_id
 
-_LEAST_FREE, _LITTLE_FREE = 100 * 1024**2, 1024**3
+_MIN_FREE, _LITTLE_FREE = 100 * 1024**2, 1024**3
 """Bytes of free disk: with less than the first a run does not start, with less than the second it says so."""
 
 
@@ -116,10 +116,10 @@ def check_folder(
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise PreflightError(f"run folder {str(path)!r} cannot be written; name another with --out")
     left = free(place)
-    if left < _LEAST_FREE:
+    if left < _MIN_FREE:
         raise PreflightError(
             f"run folder {str(path)!r}: only {left / 1024**2:.0f} MB are free on its disk, at least "
-            f"{_LEAST_FREE / 1024**2:.0f} are needed; make room, or name another disk with --out"
+            f"{_MIN_FREE / 1024**2:.0f} are needed; make room, or name another disk with --out"
         )
     if left < _LITTLE_FREE:
         return (

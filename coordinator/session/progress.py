@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 _PLAIN_INTERVAL = 5.0
 _SHOWN_FAILURES = 5
-_MOST_CHUNKS = 1000
+_MAX_CHUNKS = 1000
 """What is drawn and not yet read by the terminal, or by whatever stderr leads to."""
 _LAST_WORDS = 1.0
 """Seconds to wait for them at the end."""
 
 
 @dataclass
-class _Tally:
+class _Count:
     expected: int = 0
     done: int = 0
     failed: int = 0
@@ -50,7 +50,7 @@ class _Stderr:
 
     def write(self, text: str) -> int:
         """Takes text; safe in a signal handler."""
-        if self._chunks.qsize() < _MOST_CHUNKS:
+        if self._chunks.qsize() < _MAX_CHUNKS:
             self._chunks.put(text)
         return len(text)
 
@@ -88,7 +88,7 @@ class Progress:
 
     def __init__(self, steps: Sequence[str], *, first: int | None = None, notes: Sequence[str] = ()) -> None:
         """``first`` is the number of tasks that the first step is going to have, where that is known."""
-        self._tallies = {step: _Tally() for step in steps}
+        self._tallies = {step: _Count() for step in steps}
         self._least = {steps[0]: first or 0}
         self._notes = notes
         self._failures = 0
@@ -142,10 +142,10 @@ class Progress:
         else:
             self._out.write(f"{text}\n")
 
-    def _tally(self, step: str) -> _Tally:
+    def _tally(self, step: str) -> _Count:
         tally = self._tallies.get(step)
         if tally is None:
-            tally = self._tallies[step] = _Tally()
+            tally = self._tallies[step] = _Count()
         return tally
 
     def _show(self, step: str) -> None:
@@ -172,7 +172,7 @@ class Progress:
         self._out.write(f"[{elapsed:6.1f} s]  " + "   ".join(parts) + "\n")
 
 
-def _plain(step: str, tally: _Tally, total: int, elapsed: float) -> str:
+def _plain(step: str, tally: _Count, total: int, elapsed: float) -> str:
     text = f"{step} {tally.done}/{total}"
     if elapsed > 0 and tally.done > tally.reused:
         text += f" ({(tally.done - tally.reused) / elapsed:.1f}/s)"

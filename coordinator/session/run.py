@@ -41,7 +41,7 @@ _NAMED_FAILURES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
+class Launch:
     """All that a run needs, found to be right before anything is written."""
 
     prepared: Prepared
@@ -79,25 +79,25 @@ def run(options: RunOptions, command: str) -> Summary:
     started, since = time.time(), time.monotonic()
     prepared = prepare(options)
     with ExitStack() as stack:
-        ready = _preflight(prepared, stack)
-        folder = ready.folder
+        launch = _preflight(prepared, stack)
+        folder = launch.folder
         interrupts = stack.enter_context(Interrupts())
         stack.enter_context(_trouble(folder))
         folder.create()
         stack.enter_context(locked(folder.path))
         remove_half_written(folder.path)
-        swept = ready.site.sweep(folder.path)
+        swept = launch.site.sweep(folder.path)
         journal = stack.enter_context(Journal(folder.journal))
         died = journal.facts.session_state is SessionState.BEGUN
         _claim(journal, folder, prepared.batch.folder)
         if died:
             sweep_work(folder)
-        about = _about(ready, command)
-        ready = _note_session(journal, ready, command, started)
+        about = _about(launch, command)
+        launch = _note_session(journal, launch, command, started)
         write_json(folder.about, {**about, "started": _iso(started)})
-        complete = _drive(ready, journal, interrupts, swept)
-        summary = _conclude(ready, journal, about, started, since, complete=complete)
-        ready.site.check()
+        complete = _drive(launch, journal, interrupts, swept)
+        summary = _conclude(launch, journal, about, started, since, complete=complete)
+        launch.site.check()
         return summary
 
 
@@ -113,7 +113,7 @@ def _trouble(folder: RunFolder) -> Iterator[None]:
         ) from error
 
 
-def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:
+def _preflight(prepared: Prepared, stack: ExitStack) -> Launch:
     """Looks at everything that a run needs. Raises what is wrong, all of it at once; nothing is written."""
     problems, notes = Problems(), []
     site = LocalSite.here()
@@ -129,7 +129,7 @@ def _preflight(prepared: Prepared, stack: ExitStack) -> Ready:
     image_of = partial(site.image, pull=prepared.options.pull, tell=tell) if site.engine else None
     checked = check(prepared.pipeline, image_of, site.inventory, problems)
     problems.tell()
-    return Ready(
+    return Launch(
         prepared=prepared,
         checked=checked,
         site=site,
@@ -152,20 +152,20 @@ def _claim(journal: Journal, folder: RunFolder, batch: Path) -> None:
     journal.begin_session()
 
 
-def _note_session(journal: Journal, ready: Ready, command: str, started: float) -> Ready:
+def _note_session(journal: Journal, launch: Launch, command: str, started: float) -> Launch:
     """Notes what this session is, for ``status``; one that is for failures alone takes in nothing new."""
-    prepared = ready.prepared
+    prepared = launch.prepared
     journal.note(started=started, steps=tuple(step.name for step in prepared.pipeline.steps))
     if prepared.options.failed_only is not None:
         # A run that was interrupted has regions that are not complete yet: all of it goes on.
         if journal.facts.covered:
             prepared = replace(prepared, known=journal.knows)
             census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
-            ready = replace(ready, prepared=prepared, census=census)
+            launch = replace(launch, prepared=prepared, census=census)
     else:
         journal.note(covered=False, command=command, directory=str(Path.cwd()))
     journal.commit()
-    return ready
+    return launch
 
 
 def _forms(journal: Journal, checked: Checked) -> dict[str, list[tuple[Step, str]]]:
@@ -183,22 +183,24 @@ def _forms(journal: Journal, checked: Checked) -> dict[str, list[tuple[Step, str
     return earlier
 
 
-def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -> bool:
+def _drive(launch: Launch, journal: Journal, interrupts: Interrupts, swept: int) -> bool:
     """Runs the scheduler to its end; True if nothing is left to do."""
-    prepared, checked, census = ready.prepared, ready.checked, ready.census
-    steps, folder = checked.pipeline.steps, ready.folder
-    jobs = prepared.options.jobs or _concurrency(checked.pipeline, ready.site.inventory)
-    plan = _plan(ready, journal)
+    prepared, checked, census = launch.prepared, launch.checked, launch.census
+    steps, folder = checked.pipeline.steps, launch.folder
+    jobs = prepared.options.jobs or _concurrency(checked.pipeline, launch.site.inventory)
+    plan = _plan(launch, journal)
     tasks_of_first = census.total if steps[0].per is Per.ITEM else None
     with (
-        Progress([step.name for step in steps], first=tasks_of_first, notes=_notes(ready, swept)) as progress,
-        ready.site.executor(
-            ready.files, folder.path, str(journal.facts.run_id), jobs=jobs, note=progress.note
+        Progress(
+            [step.name for step in steps], first=tasks_of_first, notes=_notes(launch, swept)
+        ) as progress,
+        launch.site.executor(
+            launch.files, folder.path, str(journal.facts.run_id), jobs=jobs, note=progress.note
         ) as executor,
     ):
         scheduler = Scheduler(
             plan,
-            files=ready.files,
+            files=launch.files,
             failures=folder.evidence,
             journal=journal,
             executor=executor,
@@ -212,21 +214,21 @@ def _drive(ready: Ready, journal: Journal, interrupts: Interrupts, swept: int) -
             raise
 
 
-def _plan(ready: Ready, journal: Journal) -> Plan:
-    earlier, failed_only = _forms(journal, ready.checked), ready.prepared.options.failed_only
+def _plan(launch: Launch, journal: Journal) -> Plan:
+    earlier, failed_only = _forms(journal, launch.checked), launch.prepared.options.failed_only
     return Plan(
-        steps=ready.checked.pipeline.steps,
-        image_ids=ready.checked.image_ids,
-        regions=ready.census.regions,
-        census=ready.census.by_region,
+        steps=launch.checked.pipeline.steps,
+        image_ids=launch.checked.image_ids,
+        regions=launch.census.regions,
+        census=launch.census.by_region,
         earlier=earlier if failed_only else {},
         only=failed_only.step if failed_only else None,
-        hash_inputs=ready.prepared.options.hash_inputs,
+        hash_inputs=launch.prepared.options.hash_inputs,
     )
 
 
 def _conclude(
-    ready: Ready,
+    launch: Launch,
     journal: Journal,
     about: dict[str, object],
     started: float,
@@ -235,7 +237,7 @@ def _conclude(
     complete: bool,
 ) -> Summary:
     """Writes the results and the rest of run.json. ``started`` is a time of day, ``since`` the same by the clock."""
-    prepared, folder = ready.prepared, ready.folder
+    prepared, folder = launch.prepared, launch.folder
     if complete:  # else there are failures of earlier sessions that this one has not come to
         folder.evidence.keep_only(failure.id for failure in journal.failures())
     files: list[Path] = []
@@ -267,8 +269,8 @@ def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:
     return max(1, int(max(inventory.cpus / step.resources.cpus for step in pipeline.steps)))
 
 
-def _notes(ready: Ready, swept: int) -> list[str]:
-    notes, census, pipeline = list(ready.notes), ready.census, ready.checked.pipeline
+def _notes(launch: Launch, swept: int) -> list[str]:
+    notes, census, pipeline = list(launch.notes), launch.census, launch.checked.pipeline
     if swept:
         notes.append(f"removed {swept} containers that an earlier session left behind")
     if census.without_position and census.without_position != census.total:
@@ -277,9 +279,9 @@ def _notes(ready: Ready, swept: int) -> list[str]:
     return notes
 
 
-def _about(ready: Ready, command: str) -> dict[str, object]:
+def _about(launch: Launch, command: str) -> dict[str, object]:
     """What runs: enough to repeat it."""
-    prepared, checked = ready.prepared, ready.checked
+    prepared, checked = launch.prepared, launch.checked
     projection = prepared.batch.projection
     return {
         "batch": {"name": prepared.batch.name, "folder": str(prepared.batch.folder)},
@@ -289,7 +291,7 @@ def _about(ready: Ready, command: str) -> dict[str, object]:
             name: {"image_ref": facts.image_ref, "id": facts.id} for name, facts in checked.images.items()
         },
         "versions": {"coordinator": __version__, "protocol": PROTOCOL, "python": platform.python_version()},
-        **ready.site.describe(),
+        **launch.site.describe(),
         "command": command,
         "job": prepared.options.settings(),
         "process": os.getpid(),

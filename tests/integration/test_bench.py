@@ -6,7 +6,7 @@ import json
 import shutil
 import xml.etree.ElementTree as ElementTree
 
-from coordinator.bench.command import Wanted, bench
+from coordinator.bench.command import BenchOptions, bench
 from coordinator.bench.variants import BASELINES, RUNGS
 from tests.integration.conftest import Workshop
 
@@ -16,7 +16,7 @@ TASKS = 3
 def test_every_variant_is_measured_with_identical_results(workshop: Workshop, echo_image: str) -> None:
     workshop.photographs("a.jpg", "b.jpg")
     step = {"name": "echo", "image_ref": echo_image, "command": ["cat"]}
-    wanted = Wanted(
+    wanted = BenchOptions(
         batch=workshop.batch,
         out=workshop.out,
         pipeline=str(workshop.pipeline(step)),
@@ -49,7 +49,7 @@ def test_every_variant_is_measured_with_identical_results(workshop: Workshop, ec
 
 def test_what_a_flag_costs_is_measured(workshop: Workshop, echo_image: str) -> None:
     workshop.photographs("a.jpg")
-    wanted = Wanted(
+    wanted = BenchOptions(
         batch=workshop.batch,
         out=workshop.out,
         pipeline=echo_image,
@@ -64,7 +64,7 @@ def test_what_a_flag_costs_is_measured(workshop: Workshop, echo_image: str) -> N
 
 def test_the_image_service_gives_the_results_of_the_plain_pool(workshop: Workshop, echo_image: str) -> None:
     workshop.photographs("a.jpg", "b.jpg")
-    wanted = Wanted(
+    wanted = BenchOptions(
         batch=workshop.batch,
         out=workshop.out,
         pipeline="",

@@ -10,9 +10,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from coordinator.checkstep.command import Wanted, check_step
+from coordinator.checkstep.command import CheckOptions, check_step
 from coordinator.checkstep.findings import Report, Verdict
-from coordinator.checkstep.subject import Limits
+from coordinator.checkstep.subject import CheckLimits
 from coordinator.cli import main
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import EngineError, ExitCode, UsageError
@@ -24,14 +24,14 @@ from tests.integration.conftest import STEPS, left_behind
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "images" / "demo"
-LIMITS = Limits(answer=30, end=6, sigterm=3)
+LIMITS = CheckLimits(answer=30, end=6, sigterm=3)
 """Shorter than the command's own, so that what hangs on purpose costs less time."""
 AT_ONCE = 4
 """Checks of planted faults: most of their time they wait for a container, or for what does not come."""
 
 
 def check(image_ref: str, scratch: Path, **options: object) -> Report:
-    return check_step(Wanted(image_ref=image_ref, scratch=scratch, limits=LIMITS, **options))  # type: ignore[arg-type]
+    return check_step(CheckOptions(image_ref=image_ref, scratch=scratch, limits=LIMITS, **options))  # type: ignore[arg-type]
 
 
 def failing(report: Report) -> dict[str, str]:

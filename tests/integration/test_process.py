@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.contract import ErrorKind, Request, Success, TaskError
-from coordinator.core.lanes import Seat
 from coordinator.core.resources import Grant
+from coordinator.core.seating import Seat
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Resources, Step
 from coordinator.record.runfolder import RunFolder

@@ -10,9 +10,9 @@ from pathlib import Path
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Regions, Undivided
 from coordinator.contract import Success, TaskError
-from coordinator.core.lanes import Seat, Seating
 from coordinator.core.resources import Inventory, Ledger
 from coordinator.core.retries import DEADLY
+from coordinator.core.seating import Seat, Seating
 from coordinator.core.tasks import FetchTask, Outcome, StepTask, Task
 from coordinator.pipeline import Per, Step
 from coordinator.record.journal import FailedTask, Journal, Status

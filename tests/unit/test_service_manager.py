@@ -13,8 +13,8 @@ from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Rung
 from coordinator.schedule.threads import Sink
-from coordinator.service.execution import Program
-from coordinator.service.jobs import File, Job, State
+from coordinator.service.execution import WorkerSpec
+from coordinator.service.jobs import File, Job, JobState
 from coordinator.service.manager import Live, Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.pool import Pool
@@ -69,7 +69,7 @@ class Shop:
     def open(self, **limits: Any) -> Manager:
         self.registry = Registry(self.store.registry)
         self.pool = Pool(lambda sink: ThreadWorker(sink, self), 1, lambda outcome: None)
-        program = Program(
+        program = WorkerSpec(
             image_ref="example", image_id="1", rung=Rung.PROCESS, command=("true",), memory=1, timeout=9.0
         )
         given = {"running": 1, "waiting": 1, "keep": 3600.0, "grace": 0.1, **limits}
@@ -127,7 +127,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def test_a_job_runs_and_only_what_is_published_is_left(shop: Shop) -> None:
     job = shop.accept(shop.open(), 1, files=2).ended.result(PATIENCE)
-    assert (job.state, [file.results for file in job.files]) == (State.DONE, [1, 1])
+    assert (job.state, [file.results for file in job.files]) == (JobState.DONE, [1, 1])
     assert sorted(shop.left()) == ["runs/0000000000000001", "static/0000000000000001"]
     published = shop.store.static / job.id
     assert sorted(path.name for path in published.iterdir()) == ["original", "photo_0-0.png", "photo_1-0.png"]
@@ -143,8 +143,8 @@ def test_beyond_what_may_wait_nobody_is_let_in_until_one_has_ended(shop: Shop) -
     assert refused.value.status == 429
     assert refused.value.retry_after
     shop.gate.set()
-    assert [live.ended.result(PATIENCE).state for live in (first, second)] == [State.DONE, State.DONE]
-    assert shop.accept(manager, 3).ended.result(PATIENCE).state is State.DONE
+    assert [live.ended.result(PATIENCE).state for live in (first, second)] == [JobState.DONE, JobState.DONE]
+    assert shop.accept(manager, 3).ended.result(PATIENCE).state is JobState.DONE
 
 
 def test_a_request_that_is_refused_after_all_gives_its_place_back(shop: Shop) -> None:
@@ -152,7 +152,7 @@ def test_a_request_that_is_refused_after_all_gives_its_place_back(shop: Shop) ->
     for _ in range(5):
         with pytest.raises(Refused), manager.admission():
             raise Refused("actions", "is wrong")
-    assert shop.accept(manager, 1).ended.result(PATIENCE).state is State.DONE
+    assert shop.accept(manager, 1).ended.result(PATIENCE).state is JobState.DONE
 
 
 def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(shop: Shop) -> None:
@@ -162,7 +162,7 @@ def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(
 
     shop.answer = answer
     job = shop.accept(shop.open(), 1, files=3).ended.result(PATIENCE)
-    assert job.state is State.FAILED
+    assert job.state is JobState.FAILED
     assert [(file.results, file.error and file.error.message) for file in job.files] == [
         (1, None),
         (0, "image 'photo.png' (from 'photo.png' is none"),
@@ -181,7 +181,10 @@ def test_a_result_that_is_no_file_is_not_published(shop: Shop) -> None:
 
     shop.answer = answer
     job = shop.accept(shop.open(), 1).ended.result(PATIENCE)
-    assert (job.state, job.files[0].error and job.files[0].error.kind) == (State.FAILED, ErrorKind.INTERNAL)
+    assert (job.state, job.files[0].error and job.files[0].error.kind) == (
+        JobState.FAILED,
+        ErrorKind.INTERNAL,
+    )
     assert not (shop.store.static / job.id).exists()
 
 
@@ -192,11 +195,11 @@ class TestCancelling:
         running, waiting = shop.accept(manager, 1), shop.accept(manager, 2)
         removed = manager.cancel(waiting.job.id)
         assert removed is not None
-        assert removed.result(0).state is State.CANCELLED
+        assert removed.result(0).state is JobState.CANCELLED
         assert manager.cancel(waiting.job.id) is None
         assert not [name for name in shop.left() if waiting.job.id in name]
         shop.gate.set()
-        assert running.ended.result(PATIENCE).state is State.DONE
+        assert running.ended.result(PATIENCE).state is JobState.DONE
 
     def test_a_running_job_goes_when_its_task_has_ended(self, shop: Shop) -> None:
         manager = shop.open()
@@ -206,7 +209,7 @@ class TestCancelling:
         removed = manager.cancel(live.job.id)
         shop.gate.set()
         assert removed is not None
-        assert removed.result(PATIENCE).state is State.CANCELLED
+        assert removed.result(PATIENCE).state is JobState.CANCELLED
         assert len(shop.ran) < 9
         assert not shop.left()
         assert shop.registry.get(live.job.id) is None
@@ -226,7 +229,7 @@ def test_a_job_that_loses_its_workers_goes_on_when_they_are_back(
     shop.answer = lambda task: next(broken_off, None) or shop.write(task)
     live = shop.accept(shop.open(), 1, files=3)
     job = live.ended.result(PATIENCE)
-    assert (job.state, [file.results for file in job.files]) == (State.DONE, [1, 1, 1])
+    assert (job.state, [file.results for file in job.files]) == (JobState.DONE, [1, 1, 1])
     assert live.as_json()["progress"] == {"done": 3, "expected": 3}
     assert len(shop.ran) == 3  # what was done is not done again
 
@@ -250,7 +253,7 @@ class TestRestart:
         shop.gate.clear()
         left = [shop.accept(manager, number) for number in (1, 2, 3)]
         manager.close()
-        assert [live.ended.result(0).state for live in left] == [State.QUEUED] * 3
+        assert [live.ended.result(0).state for live in left] == [JobState.QUEUED] * 3
         with pytest.raises(Refused) as refused:
             shop.accept(manager, 4)
         assert refused.value.status == 503
@@ -262,7 +265,7 @@ class TestRestart:
                 live.ended.result(PATIENCE)
             job = again.kept(f"{number:016x}")
             assert job is not None
-            assert job.state is State.DONE
+            assert job.state is JobState.DONE
         assert [task.split("/")[1] for task in shop.ran] == [f"{number:016x}-0" for number in (1, 2, 3)]
 
     def test_what_was_never_accepted_is_removed(self, shop: Shop) -> None:
@@ -284,10 +287,10 @@ class TestRestart:
         shop.registry.put(shop.job(1))
         shop.registry.close()
         live = shop.open().live("0000000000000001")
-        assert live is None or live.ended.result(PATIENCE).state is State.DONE
+        assert live is None or live.ended.result(PATIENCE).state is JobState.DONE
         job = shop.registry.get("0000000000000001")
         assert job is not None
-        assert job.state is State.DONE
+        assert job.state is JobState.DONE
         assert not shop.store.machine_has_restarted()
 
     def test_a_job_that_cannot_even_begin_fails_and_is_not_taken_up_for_ever(self, shop: Shop) -> None:
@@ -297,7 +300,7 @@ class TestRestart:
         run.journal.write_text("no journal at all" * 500)
         job = shop.accept(manager, 1).ended.result(PATIENCE)
         assert (job.state, job.files[0].error and job.files[0].error.kind) == (
-            State.FAILED,
+            JobState.FAILED,
             ErrorKind.INTERNAL,
         )
         assert not shop.registry.unfinished()

@@ -10,7 +10,7 @@ import pytest
 
 from coordinator.errors import UsageError
 from coordinator.pipeline import Rung
-from coordinator.service.flags import FLAGS, add_flags
+from coordinator.service.options import FLAGS, add_flags
 from coordinator.service.settings import Settings, read_settings
 
 
@@ -58,4 +58,4 @@ def test_the_page_about_the_service_has_every_setting() -> None:
     told = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
     for flag in FLAGS:
         row = f"| `{flag.option} {flag.metavar}` | `{flag.variable}` | {flag.default or ''} | {flag.help} |"
-        assert row in told, "docs/service.md lags behind coordinator/service/flags.py"
+        assert row in told, "docs/service.md lags behind coordinator/service/options.py"

@@ -31,7 +31,7 @@ class Seat:
 
 
 @dataclass(kw_only=True)
-class _Kept:
+class _OpenLane:
     """A lane that is kept: ``kept`` is held as long as it is open, ``active`` while it has a task."""
 
     step: Step
@@ -46,7 +46,7 @@ class Seating:
     def __init__(self, ledger: Ledger, *, jobs: int) -> None:
         self._ledger = ledger
         self._jobs = jobs
-        self._lanes: dict[int, _Kept] = {}
+        self._lanes: dict[int, _OpenLane] = {}
         self._seconds: dict[str, float] = {}
         self._depths: dict[str, int] = {}
         self._next = 0
@@ -123,7 +123,7 @@ class Seating:
         self._next += 1
         return self._next
 
-    def _of(self, step: Step) -> Iterator[tuple[int, _Kept]]:
+    def _of(self, step: Step) -> Iterator[tuple[int, _OpenLane]]:
         return ((number, lane) for number, lane in self._lanes.items() if lane.step.name == step.name)
 
     def _wake(self, step: Step) -> int | None:
@@ -143,7 +143,7 @@ class Seating:
             self._ledger.release(active)
             return None
         number = self._number()
-        self._lanes[number] = _Kept(step=step, kept=kept, active=active)
+        self._lanes[number] = _OpenLane(step=step, kept=kept, active=active)
         return number
 
     def _note_seconds(self, step: Step, seconds: float) -> None:

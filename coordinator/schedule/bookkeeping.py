@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from coordinator.contract import Request, Success, TaskError
 from coordinator.core.tasks import Outcome
-from coordinator.record.evidence import Failures
+from coordinator.record.evidence import FailureFolder
 from coordinator.record.journal import BATCH, Attempt, Journal, Status
 from coordinator.schedule.plan import Observer
 from coordinator.strictjson import Json
@@ -22,11 +22,11 @@ class Moment:
     clock: float
 
 
-class Endings:
+class Bookkeeping:
     """Notes attempts and final states."""
 
     def __init__(
-        self, journal: Journal, failures: Failures, observer: Observer, clock: Callable[[], float]
+        self, journal: Journal, failures: FailureFolder, observer: Observer, clock: Callable[[], float]
     ) -> None:
         self._journal = journal
         self._failures = failures

@@ -9,13 +9,13 @@ from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.dataflow import Advance, Dataflow
 from coordinator.core.tasks import Outcome
 from coordinator.record.journal import Journal
-from coordinator.schedule.endings import Endings
+from coordinator.schedule.bookkeeping import Bookkeeping
 from coordinator.schedule.fetches import Arrival, Fetches
 from coordinator.schedule.pauses import Pauses
 from coordinator.schedule.plan import Plan
 
 
-class Intake:
+class Feed:
     """Takes a batch's recordings into the dataflow."""
 
     def __init__(
@@ -25,7 +25,7 @@ class Intake:
         plan: Plan,
         flow: Dataflow,
         journal: Journal,
-        endings: Endings,
+        books: Bookkeeping,
         fetches: Fetches,
         pauses: Pauses,
     ) -> None:
@@ -33,7 +33,7 @@ class Intake:
         self._regions = plan.regions
         self._flow = flow
         self._journal = journal
-        self._endings = endings
+        self._books = books
         self._fetches = fetches
         self._pauses = pauses
         self._is_read = False
@@ -82,4 +82,4 @@ class Intake:
         return self._flow.admit(recording.item, regions)
 
     def _refuse(self, recording: str, reason: str) -> None:
-        self._endings.bad_recording(recording, TaskError(kind=ErrorKind.BAD_INPUT, message=reason))
+        self._books.bad_recording(recording, TaskError(kind=ErrorKind.BAD_INPUT, message=reason))

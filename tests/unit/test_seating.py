@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.core.lanes import Seat, Seating
 from coordinator.core.resources import Gpu, Inventory, Ledger
+from coordinator.core.seating import Seat, Seating
 from coordinator.pipeline import Resources, Rung, Step
 
 GIB = 1024**3
