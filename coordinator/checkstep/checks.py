@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coordinator.checkstep import judging
+from coordinator.checkstep import judging, refusing
 from coordinator.checkstep.conversation import ISOLATION, CannotStart, Heard, Without
 from coordinator.checkstep.findings import Finding, failed, passed, skipped, warning
 from coordinator.checkstep.requests import JUNK, incomplete
@@ -132,9 +132,9 @@ def fields(subject: Subject) -> Finding:
 
 def _bad_line(subject: Subject, line: bytes, what: str) -> Finding:
     if not subject.loops:
-        return judging.refusal(subject.ask([], before=line), what)
+        return refusing.refusal(subject.ask([], before=line), what)
     good = subject.request()
-    return judging.refusal_in_loop(subject.ask([good], before=line), what, good.task)
+    return refusing.refusal_in_loop(subject.ask([good], before=line), what, good.task)
 
 
 def unreadable(subject: Subject) -> Finding:
@@ -144,9 +144,9 @@ def unreadable(subject: Subject) -> Finding:
     what = "an image that cannot be read"
     bad = asked.request("unreadable")
     if not subject.loops:
-        return judging.unreadable(subject.ask([bad]), bad.task, what)
+        return refusing.unreadable(subject.ask([bad]), bad.task, what)
     good = subject.request()
-    return judging.unreadable_in_loop(subject.ask([bad, good]), bad.task, what, good.task)
+    return refusing.unreadable_in_loop(subject.ask([bad, good]), bad.task, what, good.task)
 
 
 def repeatable(subject: Subject) -> Finding:

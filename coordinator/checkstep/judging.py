@@ -8,22 +8,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from coordinator.checkstep.conversation import Heard
-from coordinator.checkstep.findings import SAMPLE, Finding, failed, passed, skipped, warning
+from coordinator.checkstep.findings import SAMPLE, Finding, failed, passed, skipped
 from coordinator.contract import (
     MAX_RESPONSE_BYTES,
     Failure,
     Success,
     TaskError,
     parse_any_response,
-    parse_response,
     wrong_task,
 )
 from coordinator.strictjson import Json, encode_line
 
 _TO_STDERR = "send logs and progress to stderr; steps/stepkit sets the real stdout aside"
-_NO_LOOP = 'answer line after line until the input ends, or leave the label coordinator.loop="true" out'
+NO_LOOP = 'answer line after line until the input ends, or leave the label coordinator.loop="true" out'
 _END = "end when stdin ends, with exit code 0 (in Python: `for line in sys.stdin` does)"
-_ERROR = 'answer {"task": ..., "error": {"kind": "bad_input", "message": ...}}'
+ERROR = 'answer {"task": ..., "error": {"kind": "bad_input", "message": ...}}'
 
 
 # -- one request -----------------------------------------------------------------------------------------
@@ -53,7 +52,7 @@ def contract(heard: Heard, task_id: str, timeout: float) -> Finding:
         how = "answered well, and then " if isinstance(found, Success) else ""
         return failed(
             f"the step {how}{ended(heard)}",
-            f"exit with 0 after the answer; {_ERROR} to say no",
+            f"exit with 0 after the answer; {ERROR} to say no",
             last_words(heard),
         )
     if isinstance(found, TaskError):
@@ -171,7 +170,7 @@ def several(heard: Heard, task_ids: list[str]) -> Finding:
     responses = [parse_any_response(line) for line in heard.lines]
     for number, (response, task_id) in enumerate(zip(responses, task_ids, strict=False), start=1):
         if isinstance(response, TaskError):
-            return failed(f"answer {number}: {response.message}", _NO_LOOP, heard.lines[number - 1])
+            return failed(f"answer {number}: {response.message}", NO_LOOP, heard.lines[number - 1])
         if response.task != task_id:
             return failed(
                 f"answer {number} is for task {response.task!r}, task {task_id!r} is due",
@@ -183,11 +182,11 @@ def several(heard: Heard, task_ids: list[str]) -> Finding:
             return failed(said, "every request must be answered as the first one is", heard.lines[number - 1])
     if len(responses) != len(task_ids):
         said = f"{len(task_ids)} requests got {len(responses)} answers"
-        return failed(f"{said}; the step {ended(heard)}", _NO_LOOP, heard.stdout)
-    return _ended_well(heard)
+        return failed(f"{said}; the step {ended(heard)}", NO_LOOP, heard.stdout)
+    return ended_well(heard)
 
 
-def _ended_well(heard: Heard) -> Finding:
+def ended_well(heard: Heard) -> Finding:
     if not heard.ended:
         return failed("the step answered, but did not end after its input had ended", _END)
     if heard.exit_code != 0:
@@ -207,90 +206,10 @@ def flushed(came: list[bool], heard: Heard, task_ids: list[str]) -> Finding:
             )
         return failed(
             f"request {came.index(False) + 1} got no answer; the step {ended(heard)}",
-            _NO_LOOP,
+            NO_LOOP,
             last_words(heard),
         )
     return several(heard, task_ids)
-
-
-# -- bad input -------------------------------------------------------------------------------------------
-
-
-def refusal(heard: Heard, what: str) -> Finding:
-    """A request that is none, alone: an error of the contract, or at least a non-zero exit; never junk."""
-    if not heard.ended:
-        return failed(f"{what} made the step hang", f"{_ERROR}, or exit with another code than 0")
-    for line in heard.lines:
-        if (bad := _not_an_error(line, what)) is not None:
-            return bad
-    if not heard.lines and heard.exit_code == 0:
-        return failed(f"{what} got no answer, and exit code 0", _ERROR)
-    return passed()
-
-
-def refusal_in_loop(heard: Heard, what: str, next_task: str) -> Finding:
-    """The same, and then a good request in the same process, which must be answered all the same."""
-    if not heard.ended:
-        return failed(f"{what} made the step hang", _ERROR)
-    if len(heard.lines) < 2:
-        said = f"{what} and a good request behind it got {len(heard.lines)} answers; the step {ended(heard)}"
-        return failed(
-            said,
-            "catch errors inside of the loop, answer with an error and go on",
-            last_words(heard) or heard.stdout,
-        )
-    if (bad := _not_an_error(heard.lines[0], what)) is not None:
-        return bad
-    return _goes_on(heard, what, next_task)
-
-
-def _goes_on(heard: Heard, what: str, next_task: str) -> Finding:
-    following = parse_response(b"\n".join(heard.lines[1:]), next_task)
-    if isinstance(following, TaskError):
-        return failed(
-            f"after {what}, the next good request did not get its answer: {following.message}",
-            "keep nothing of a bad request",
-            heard.stdout,
-        )
-    return _ended_well(heard)
-
-
-def _not_an_error(line: bytes, what: str) -> Finding | None:
-    """Why a line is no error of the contract; None if it is one."""
-    response = parse_any_response(line)
-    if isinstance(response, TaskError):
-        return failed(f"{what} was answered with junk: {response.message}", _ERROR, line)
-    if isinstance(response, Success):
-        return failed(f"{what} was answered as if it were a request", _ERROR, line)
-    return None
-
-
-def unreadable(heard: Heard, task_id: str, what: str) -> Finding:
-    """A request whose image cannot be read: a step that reads images says so, another one does its task."""
-    if not heard.ended:
-        return failed(f"{what} made the step hang", _ERROR)
-    first = parse_any_response(heard.lines[0]) if heard.lines else None
-    if isinstance(first, TaskError):
-        return failed(f"{what} was answered with junk: {first.message}", _ERROR, heard.lines[0])
-    if first is None:
-        return passed() if heard.exit_code != 0 else failed(f"{what} got no answer, and exit code 0", _ERROR)
-    if first.task != task_id:
-        return failed(f"{what} was answered for task {first.task!r} instead of {task_id!r}", _ERROR)
-    if isinstance(first, Failure) and first.error.kind == "internal":
-        return warning(
-            f"{what} was answered with an error of kind internal, so that it would be tried again in vain",
-            "say kind bad_input for what can never succeed",
-        )
-    return passed("as an error" if isinstance(first, Failure) else "the step does not read it")
-
-
-def unreadable_in_loop(heard: Heard, task_id: str, what: str, next_task: str) -> Finding:
-    """The same, and then a good request in the same process."""
-    alone = unreadable(heard, task_id, what)
-    if not alone.is_good:
-        return alone
-    following = _goes_on(heard, what, next_task)
-    return following if not following.is_good else alone
 
 
 # -- the end, and the same again ---------------------------------------------------------------------------

@@ -1,11 +1,11 @@
 """The image service: the steps of ``steps/imaging`` over HTTP. Jobs are runs, on one pool of warm workers.
 
-flags, settings              what the operator chose
+options, settings            what the operator chose
 orders, naming, stages       what is asked, what it is called, how it is done: pure
 uploads, photographs, intake from a body to files that were looked at, and a job
 jobs, registry, store        what was accepted and what became of it; the data folder
 rotation, pool               the workers that all jobs share
-execution, manager           a job as a run; all jobs
+execution, places, manager   a job as a run; who is let in; all jobs
 app, routes, answers         HTTP; schemas is what its document says, metrics and measuring what Prometheus is told
 command, warmup              the process around it all
 """

@@ -44,6 +44,18 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
             Exception: _internal_error,
         },
     )
+    _add_jobs(app, routes)
+    app.get("/healthz", responses={200: {"model": Health}, 503: {"model": Health}})(routes.health)
+    app.get("/metrics", response_class=PlainTextResponse)(routes.metrics)
+    app.add_route("/static/{path:path}", routes.static, include_in_schema=False)
+    _add_pages(app)
+    app.add_middleware(Measured, metrics=metrics)
+    _document(app)
+    return app
+
+
+def _add_jobs(app: FastAPI, routes: Routes) -> None:
+    """What a client sends, follows and fetches."""
     as_job: dict[str, Any] = {"model": JobDocument}
     as_text: dict[str, Any] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     failed = {
@@ -73,13 +85,6 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
     app.delete("/jobs/{job_id}", status_code=204, response_class=Response, responses=refusals(404))(
         routes.delete
     )
-    app.get("/healthz", responses={200: {"model": Health}, 503: {"model": Health}})(routes.health)
-    app.get("/metrics", response_class=PlainTextResponse)(routes.metrics)
-    app.add_route("/static/{path:path}", routes.static, include_in_schema=False)
-    _add_pages(app)
-    app.add_middleware(Measured, metrics=metrics)
-    _document(app)
-    return app
 
 
 def _add_pages(app: FastAPI) -> None:

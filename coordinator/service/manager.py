@@ -1,6 +1,20 @@
-"""All jobs: how many are let in, which of them run, how each ends.
+"""All jobs: which of them run, how each ends, and who is told.
 
 A job is durable before it is accepted, and runs again after a restart until it has ended.
+
+    admission --> accept --> queued --> running --> done, failed
+                               |           |
+                               +-- cancel -+----> cancelled: removed
+
+Threads
+    Requests come from any thread (admission, accept, live, kept, cancel). Each job has one of ``running`` threads
+    while it runs (``_work``); a sweeper removes what has been kept long enough; ``drain`` makes one to wind down.
+    ``_live`` holds the jobs that this process is not through with. Whoever takes a job out of it, under the lock, ends
+    it (``_end``), and nobody else does: that is the job's own thread, or ``_stop`` if it could still withdraw the job
+    from the line for a thread (``Future.cancel`` is what decides between the two).
+    A cancel marks the job first and stops it then: the job's thread looks at the mark behind its last step, so
+    whichever comes first, the job is removed once, and ``ended`` is set after that.
+    A drain that has begun is looked at before a job starts: it stays queued in the registry for the next process.
 """
 
 from __future__ import annotations
@@ -8,17 +22,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from http import HTTPStatus
+from contextlib import AbstractContextManager
 
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.service.execution import Execution, WorkerSpec
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.metrics import Metrics
+from coordinator.service.places import Places
 from coordinator.service.pool import Pool
-from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
 from coordinator.service.store import Store
 from coordinator.strictjson import Json
@@ -27,8 +39,6 @@ _LOG = logging.getLogger("coordinator.service")
 _SWEEP_SECONDS = 60.0
 _PAUSE = 5.0
 """Seconds before a job that was broken off goes on."""
-_MEMORY = 0.2
-"""The weight of the newest job in the running mean of the seconds per job."""
 
 
 class Live:
@@ -69,14 +79,10 @@ class Manager:
     ) -> None:
         """``keep`` and ``grace`` are seconds: finished jobs stay so long, running ones may go on so long at the end."""
         self._registry, self._store, self._pool, self._program = registry, store, pool, program
-        self._metrics = metrics
-        self._capacity = running + waiting
-        self._running = running
-        self._keep, self._grace = keep, grace
+        self._places = Places(running=running, waiting=waiting)
+        self._keep, self._grace, self._metrics = keep, grace, metrics
         self._lock = threading.Lock()
-        self._admitted = 0
         self._live: dict[str, Live] = {}
-        self._seconds = 1.0
         self._draining = threading.Event()
         self._threads = ThreadPoolExecutor(max_workers=running, thread_name_prefix="job")
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
@@ -89,37 +95,16 @@ class Manager:
             _LOG.info("job %s %s", job.id, "begins anew" if anew else "is resumed")
             if anew:
                 self._store.begin_anew(job.id)
-            with self._lock:
-                self._admitted += 1
+            self._places.take()
             self._launch(job)
         self._store.note_machine()
         self._sweeper.start()
 
     # -- letting in ---------------------------------------------------------------------------------------
 
-    @contextmanager
-    def admission(self) -> Iterator[None]:
+    def admission(self) -> AbstractContextManager[None]:
         """Holds a place while a request is read, until :meth:`accept` takes it over. Raises Refused if none is free."""
-        with self._lock:
-            if self._draining.is_set():
-                raise Refused("service", "is being stopped", HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
-            if self._admitted >= self._capacity:
-                message = f"{self._admitted} jobs are waiting or running; come again later"
-                raise Refused("service", message, HTTPStatus.TOO_MANY_REQUESTS, retry_after=self._turn_in())
-            self._admitted += 1
-        try:
-            yield
-        except BaseException:
-            self._leave()
-            raise
-
-    def _turn_in(self) -> int:
-        """Seconds until a place may be free."""
-        return min(60, 1 + int(self._seconds * self._capacity / self._running / 2))
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._admitted -= 1
+        return self._places.admission()
 
     def accept(self, job: Job) -> Live:
         """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process."""
@@ -167,7 +152,7 @@ class Manager:
         """This process is through with the job, and leaves it so."""
         with self._lock:
             self._live.pop(left.id, None)
-            self._admitted -= 1
+        self._places.leave()
         try:
             if live.cancelled:
                 self._remove(left.id)
@@ -205,7 +190,7 @@ class Manager:
         self._registry.put(job)
         self._store.tidy(job.id)
         seconds = time.time() - started
-        self._seconds += _MEMORY * (seconds - self._seconds)
+        self._places.note(seconds)
         _LOG.info("job %s is %s: %d files, %.2f s", job.id, job.state, len(job.files), seconds)
         return job
 
@@ -256,6 +241,7 @@ class Manager:
         if self._draining.is_set():
             return
         self._draining.set()
+        self._places.close()
         threading.Thread(target=self._wind_down, name="drain", daemon=True).start()
 
     def _wind_down(self) -> None:

@@ -3,54 +3,36 @@
 from __future__ import annotations
 
 import itertools
-import os
-import platform
 import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from coordinator import __version__
-from coordinator.batch.census import Census, census_for
-from coordinator.contract import PROTOCOL
+from coordinator.batch.census import census_for
 from coordinator.core.resources import Inventory
 from coordinator.errors import ExitCode, RunFolderError
 from coordinator.pipeline import Per, Pipeline, Step
 from coordinator.record.disk import remove_half_written, write_json
 from coordinator.record.facts import Extent, SessionState
-from coordinator.record.files import Files
 from coordinator.record.journal import FailedTask, Journal, Status
 from coordinator.record.lock import locked
 from coordinator.record.results import write_results
 from coordinator.record.runfolder import RunFolder
-from coordinator.runners.site import LocalSite
 from coordinator.runners.sweep import sweep_work
 from coordinator.schedule.plan import Plan
 from coordinator.schedule.scheduler import Scheduler
 from coordinator.session.interrupts import Interrupts
-from coordinator.session.options import Prepared, RunOptions, prepare
-from coordinator.session.preflight import Checked, Problems, check, check_folder, needs_engine
-from coordinator.session.progress import Progress, tell
+from coordinator.session.launch import Launch, about, preflight
+from coordinator.session.options import RunOptions, prepare
+from coordinator.session.preflight import Checked
+from coordinator.session.progress import Progress
+from coordinator.strictjson import Json
 
 _NAMED_FAILURES = 20
 """Failures that the summary names; all of them are in failures/ and in the journal."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Launch:
-    """All that a run needs, found to be right before anything is written."""
-
-    prepared: Prepared
-    checked: Checked
-    site: LocalSite
-    folder: RunFolder
-    files: Files
-    census: Census
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +61,7 @@ def run(options: RunOptions, command: str) -> Summary:
     started, since = time.time(), time.monotonic()
     prepared = prepare(options)
     with ExitStack() as stack:
-        launch = _preflight(prepared, stack)
+        launch = preflight(prepared, stack)
         folder = launch.folder
         interrupts = stack.enter_context(Interrupts())
         stack.enter_context(_trouble(folder))
@@ -92,11 +74,11 @@ def run(options: RunOptions, command: str) -> Summary:
         _claim(journal, folder, prepared.batch.folder)
         if died:
             sweep_work(folder)
-        about = _about(launch, command)
+        told = about(launch, command)
         launch = _note_session(journal, launch, command, started)
-        write_json(folder.about, {**about, "started": _iso(started)})
+        write_json(folder.about, {**told, "started": _iso(started)})
         complete = _drive(launch, journal, interrupts, swept)
-        summary = _conclude(launch, journal, about, started, since, complete=complete)
+        summary = _conclude(launch, journal, told, started, since, complete=complete)
         launch.site.check()
         return summary
 
@@ -111,33 +93,6 @@ def _trouble(folder: RunFolder) -> Iterator[None]:
             f"run folder {str(folder.path)!r}: {error}\n"
             "  what had ended before is kept; when this is mended, the same command continues"
         ) from error
-
-
-def _preflight(prepared: Prepared, stack: ExitStack) -> Launch:
-    """Looks at everything that a run needs. Raises what is wrong, all of it at once; nothing is written."""
-    problems, notes = Problems(), []
-    site = LocalSite.here()
-    with problems.collected():
-        if needs_engine(prepared.pipeline):
-            site = stack.enter_context(site.connected())
-    folder = RunFolder(prepared.options.out.resolve())
-    with problems.collected():
-        notes.append(check_folder(folder.path))
-    with problems.collected():
-        prepared.batch.check()
-        census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
-    image_of = partial(site.image, pull=prepared.options.pull, tell=tell) if site.engine else None
-    checked = check(prepared.pipeline, image_of, site.inventory, problems)
-    problems.tell()
-    return Launch(
-        prepared=prepared,
-        checked=checked,
-        site=site,
-        folder=folder,
-        files=folder.files(prepared.batch.folder),
-        census=census,
-        notes=tuple(note for note in notes if note),
-    )
 
 
 def _claim(journal: Journal, folder: RunFolder, batch: Path) -> None:
@@ -230,7 +185,7 @@ def _plan(launch: Launch, journal: Journal) -> Plan:
 def _conclude(
     launch: Launch,
     journal: Journal,
-    about: dict[str, object],
+    told: Json,
     started: float,
     since: float,
     *,
@@ -250,7 +205,7 @@ def _conclude(
     seconds = time.monotonic() - since
     times = {"started": _iso(started), "finished": _iso(started + seconds), "seconds": round(seconds, 3)}
     tallies = {f"{step}.{status}": count for (step, status), count in sorted(counts.items())}
-    write_json(folder.about, {**about, **times, "complete": complete, "tasks": tallies})
+    write_json(folder.about, {**told, **times, "complete": complete, "tasks": tallies})
     journal.note(session_state=SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
     if complete:
         journal.note(covered=True)
@@ -277,25 +232,6 @@ def _notes(launch: Launch, swept: int) -> list[str]:
         step = next(step.name for step in pipeline.steps if step.per is Per.REGION)
         notes.append(f"{census.without_position} recordings without a position take no part in {step!r}")
     return notes
-
-
-def _about(launch: Launch, command: str) -> dict[str, object]:
-    """What runs: enough to repeat it."""
-    prepared, checked = launch.prepared, launch.checked
-    projection = prepared.batch.projection
-    return {
-        "batch": {"name": prepared.batch.name, "folder": str(prepared.batch.folder)},
-        "crs": projection.name if projection else None,
-        "pipeline": checked.pipeline.model_dump(mode="json"),
-        "images": {
-            name: {"image_ref": facts.image_ref, "id": facts.id} for name, facts in checked.images.items()
-        },
-        "versions": {"coordinator": __version__, "protocol": PROTOCOL, "python": platform.python_version()},
-        **launch.site.describe(),
-        "command": command,
-        "job": prepared.options.settings(),
-        "process": os.getpid(),
-    }
 
 
 def _iso(seconds: float) -> str:

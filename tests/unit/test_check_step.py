@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.batch.imageheader import Header, read
-from coordinator.checkstep import judging
+from coordinator.checkstep import judging, refusing
 from coordinator.checkstep.conversation import Heard
 from coordinator.checkstep.findings import Finding, Report, Result, Verdict, failed, passed, shown, skipped
 from coordinator.checkstep.requests import ABSENT, Question, make_batch, question
@@ -139,7 +139,7 @@ class TestBadInput:
         "said", [heard(ERROR), heard(NOBODYS), heard(exit_code=5), heard(ERROR, exit_code=1)]
     )
     def test_an_error_or_at_least_an_exit_code(self, said: Heard) -> None:
-        assert judging.refusal(said, "junk").verdict is Verdict.PASSED
+        assert refusing.refusal(said, "junk").verdict is Verdict.PASSED
 
     @pytest.mark.parametrize(
         ("said", "reason"),
@@ -151,10 +151,10 @@ class TestBadInput:
         ],
     )
     def test_what_fails(self, said: Heard, reason: str) -> None:
-        assert_failed(judging.refusal(said, "junk"), reason)
+        assert_failed(refusing.refusal(said, "junk"), reason)
 
     def test_a_loop_goes_on(self) -> None:
-        assert judging.refusal_in_loop(heard(NOBODYS, GOOD), "junk", "t").verdict is Verdict.PASSED
+        assert refusing.refusal_in_loop(heard(NOBODYS, GOOD), "junk", "t").verdict is Verdict.PASSED
 
     @pytest.mark.parametrize(
         ("said", "reason"),
@@ -167,7 +167,7 @@ class TestBadInput:
         ],
     )
     def test_a_loop_that_does_not(self, said: Heard, reason: str) -> None:
-        assert_failed(judging.refusal_in_loop(said, "junk", "t"), reason)
+        assert_failed(refusing.refusal_in_loop(said, "junk", "t"), reason)
 
     @pytest.mark.parametrize(
         ("said", "verdict"),
@@ -183,11 +183,11 @@ class TestBadInput:
         ],
     )
     def test_an_image_that_cannot_be_read(self, said: Heard, verdict: Verdict) -> None:
-        assert judging.unreadable(said, "t", "the image").verdict is verdict
+        assert refusing.unreadable(said, "t", "the image").verdict is verdict
 
     def test_an_image_that_cannot_be_read_in_a_loop(self) -> None:
         for second, verdict in ((OTHER, Verdict.PASSED), (b"", Verdict.FAILED)):
-            finding = judging.unreadable_in_loop(heard(ERROR, second), "t", "the image", "u")
+            finding = refusing.unreadable_in_loop(heard(ERROR, second), "t", "the image", "u")
             assert finding.verdict is verdict
 
 
