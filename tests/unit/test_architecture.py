@@ -13,6 +13,7 @@ from tests.architecture import (
     arrows,
     circles,
     imported,
+    large,
     late,
     module,
     modules,
@@ -120,3 +121,7 @@ def test_only_the_commands_and_the_progress_print() -> None:
 
 def test_the_picture_of_the_house_is_true() -> None:
     assert PICTURE.read_text(encoding="utf-8") == picture(), "draw it anew: python -m tests.house"
+
+
+def test_nothing_is_larger_than_one_can_take_in() -> None:
+    assert not list(large(sources("coordinator", "steps", "images"))), "part it by meaning"
