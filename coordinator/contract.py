@@ -127,7 +127,7 @@ _RESPONSE: TypeAdapter[Response] = TypeAdapter(Response)
 
 
 class ErrorKind(StrEnum):
-    """Who or what a task failed of; the retry rule in dataflow.py goes by it."""
+    """Who or what a task failed of; the rule in core/retries.py goes by it."""
 
     BAD_INPUT = "bad_input"
     INTERNAL = "internal"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -146,12 +146,6 @@ def requested(driver: Chrome) -> list[str]:
     messages = [json.loads(entry["message"])["message"] for entry in _log(driver, "performance")]
     sent = [message for message in messages if message["method"] == "Network.requestWillBeSent"]
     return [str(message["params"]["request"]["url"]) for message in sent]
-
-
-def complaints(driver: Chrome, *, expected: Sequence[str] = ()) -> list[str]:
-    """What the console has to say since this was last called: errors, and violations of the page's own policy."""
-    messages = [str(entry["message"]) for entry in _log(driver, "browser")]
-    return [message for message in messages if not any(part in message for part in expected)]
 
 
 def _log(driver: Chrome, name: str) -> list[dict[str, str]]:
