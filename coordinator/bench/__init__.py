@@ -7,7 +7,7 @@ apiloop.py     the bare loop over the engine's API, the floor of the fresh rung
 machine.py     seconds of CPU, bytes of memory, what the machine is
 reading.py     what a run's journal says of its tasks
 figures.py     medians, spreads, ratios; pure
-flags.py       what each isolation flag costs
+isolationflags.py  what each isolation flag costs
 scale.py       a table of a million recordings: the first task, memory, time per task
 report.py      table, JSON and CSV
 plot.py        the SVG

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 
 from coordinator.bench import report
 from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios, summarise, turns
-from coordinator.bench.flags import measure_flags
-from coordinator.bench.machine import BenchError, EngineClock, describe, wait_until_quiet
+from coordinator.bench.isolationflags import measure_flags
+from coordinator.bench.machine import BenchError, EngineClock, Pace, Say, describe, wait_until_quiet
 from coordinator.bench.plot import svg
 from coordinator.bench.scale import ROWS, measure_scale, measure_starts
 from coordinator.bench.service import RUNGS as SERVICE_RUNGS
@@ -47,8 +47,6 @@ _FLAG_TASKS = 16
 _SCALE_TASKS = 100_000
 _SERVICE_IMAGES = 4
 """So many times as many images as tasks of the fresh rung."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,70 +88,75 @@ def chosen(known: Sequence[str], names: Sequence[str] | None) -> tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Session:
+class _Bench:
     """One bench: what is asked for, where it works, what is known of the machine."""
 
-    wanted: BenchOptions
+    options: BenchOptions
     folder: Path
     jobs: int
     machine: Mapping[str, object]
-    say: Say
+    pace: Pace
 
     def compare(
         self,
-        setting: Conditions,
+        conditions: Conditions,
         variants: Sequence[Variant],
         aims: Sequence[Aim],
         left_out: Mapping[str, str],
     ) -> Comparison:
         """Samples every variant in turns; with a number of tasks given, start-up is sampled apart."""
-        repeats = self.wanted.repeats
+        repeats = self.pace.repeats
         rounds: list[dict[str, Sample]] = [{} for _ in range(repeats)]
         start_ups: list[dict[str, Sample]] = [{} for _ in range(repeats)]
         for number, variant in turns(variants, repeats):
             if variant.name in _WITH_START_UP and variant.tasks:
-                start_ups[number][variant.name] = variant.with_tasks(_FEW).sample(setting)
-            sample = rounds[number][variant.name] = self.undisturbed(setting, variant)
+                start_ups[number][variant.name] = variant.with_tasks(_FEW).sample(conditions)
+            sample = rounds[number][variant.name] = self.undisturbed(conditions, variant)
             rate = report.rounded(sample.tasks / sample.seconds)
-            self.say(
+            self.pace.say(
                 f"round {number + 1}: {variant.name}: {rate} tasks/s ({sample.tasks} in {sample.seconds:.1f} s), "
                 f"other work {sample.elsewhere:.0%}"
             )
         figures = (summarise(variant.name, rounds, start_ups) for variant in variants)
         return Comparison(
-            workload=setting.workload.name,
-            about=setting.workload.about,
+            workload=conditions.workload.name,
+            about=conditions.workload.about,
             figures=tuple(row for row in figures if row is not None),
             ratios=tuple(ratios(aims, rounds)),
             identical=identical(rounds),
             left_out=left_out,
         )
 
-    def undisturbed(self, setting: Conditions, variant: Variant) -> Sample:
+    def undisturbed(self, conditions: Conditions, variant: Variant) -> Sample:
         """A sample, taken again while other work on the machine falls into it; the last one counts anyway."""
-        tries = _TRIES if self.wanted.patience else 1
+        tries = _TRIES if self.pace.patience else 1
         for _ in range(tries):
-            if self.wanted.patience and not wait_until_quiet(self.wanted.patience):
-                self.say("the machine does not get quiet")
-            sample = variant.sample(setting)
+            if self.pace.patience and not wait_until_quiet(self.pace.patience):
+                self.pace.say("the machine does not get quiet")
+            sample = variant.sample(conditions)
             if sample.elsewhere <= _DISTURBED:
                 break
-            self.say(f"{variant.name}: other work took {sample.elsewhere:.0%} of the machine")
+            self.pace.say(f"{variant.name}: other work took {sample.elsewhere:.0%} of the machine")
         return sample
 
     def write(self, name: str, texts: Mapping[str, str] | None = None, **measured: Any) -> tuple[Path, ...]:
         """Writes NAME.json with what was measured, and further files; returns them all."""
-        wanted = self.wanted
-        setting = {"jobs": self.jobs, "repeats": wanted.repeats, "tasks": wanted.tasks, "limit": wanted.limit}
-        wanted.out.mkdir(parents=True, exist_ok=True)
-        path = wanted.out / f"{name}.json"
+        options = self.options
+        setting = {
+            "jobs": self.jobs,
+            "repeats": options.repeats,
+            "tasks": options.tasks,
+            "limit": options.limit,
+        }
+        options.out.mkdir(parents=True, exist_ok=True)
+        path = options.out / f"{name}.json"
         write_json(path, report.as_json(self.machine, setting, **measured))
         for file_name, text in (texts or {}).items():
-            write_text(wanted.out / file_name, text)
-        return (path, *(wanted.out / file_name for file_name in texts or {}))
+            write_text(options.out / file_name, text)
+        return (path, *(options.out / file_name for file_name in texts or {}))
 
 
-def bench(wanted: BenchOptions, say: Say) -> BenchResult:
+def bench(options: BenchOptions, say: Say) -> BenchResult:
     """Measures what was asked for. Raises CoordinatorError if it cannot be measured."""
     inventory = host_inventory()
     with closing(Engine()) as engine:
@@ -162,33 +165,34 @@ def bench(wanted: BenchOptions, say: Say) -> BenchResult:
     if float(str(machine["load"])) > inventory.cpus / 2:
         say(f"this machine is busy (load {machine['load']}): the figures will be too low")
     with tempfile.TemporaryDirectory(prefix="coordinator-bench-") as name:
-        jobs = wanted.jobs or max(1, int(inventory.cpus))
-        session = _Session(wanted=wanted, folder=Path(name), jobs=jobs, machine=machine, say=say)
-        if wanted.mode == "flags":
-            return _flags(session)
-        if wanted.mode == "service":
-            return _service(session)
-        return _scale(session) if wanted.mode == "scale" else _rates(session, program)
+        pace = Pace(repeats=options.repeats, patience=options.patience, say=say)
+        jobs = options.jobs or max(1, int(inventory.cpus))
+        work = _Bench(options=options, folder=Path(name), jobs=jobs, machine=machine, pace=pace)
+        if options.mode == "flags":
+            return _flags(work)
+        if options.mode == "service":
+            return _service(work)
+        return _scale(work) if options.mode == "scale" else _rates(work, program)
 
 
-def _rates(session: _Session, program: str) -> BenchResult:
+def _rates(work: _Bench, program: str) -> BenchResult:
     comparisons = []
-    if "trivial" in session.wanted.workloads:
-        comparisons.append(_compare_trivial(session, program))
-    if "pipeline" in session.wanted.workloads:
-        comparisons.append(_compare_pipeline(session))
-    machine = session.machine
-    about = f"{machine['cpus']:g} CPUs, {machine['engine']}, {session.jobs} tasks at a time"
-    caption = f"{about}; median, least and greatest of {session.wanted.repeats}"
+    if "trivial" in work.options.workloads:
+        comparisons.append(_compare_trivial(work, program))
+    if "pipeline" in work.options.workloads:
+        comparisons.append(_compare_pipeline(work))
+    machine = work.machine
+    about = f"{machine['cpus']:g} CPUs, {machine['engine']}, {work.jobs} tasks at a time"
+    caption = f"{about}; median, least and greatest of {work.options.repeats}"
     texts = {"bench.csv": report.as_csv(comparisons), "bench.svg": svg(comparisons, caption)}
-    files = session.write("bench", texts, comparisons=comparisons)
+    files = work.write("bench", texts, comparisons=comparisons)
     lines = [line for comparison in comparisons for line in (*report.comparison_lines(comparison), "")]
     same = all(comparison.identical for comparison in comparisons)
     return BenchResult(lines=tuple(lines), files=files, identical=same)
 
 
-def _compare_trivial(session: _Session, program: str) -> Comparison:
-    wanted, folder = session.wanted, session.folder / "trivial"
+def _compare_trivial(work: _Bench, program: str) -> Comparison:
+    options, folder = work.options, work.folder / "trivial"
     folder.mkdir()
     left_out: dict[str, str] = {}
     command: tuple[str, ...] | None = None
@@ -196,82 +200,76 @@ def _compare_trivial(session: _Session, program: str) -> Comparison:
         command = local_command(TRIVIAL_IMAGE, program, folder)
     except BenchError as error:
         left_out[PROCESS] = str(error)
-    counts = {name: tasks_of(name, wanted.tasks) for name in RUNGS}
-    workload = trivial(folder, wanted.batch, max(counts.values()), command)
-    found, missing = baseline_variants(wanted.tasks)
-    left_out |= {name: reason for name, reason in missing.items() if name in wanted.baselines}
-    rungs = [rung_variant(name, counts[name]) for name in wanted.rungs if name not in left_out]
-    baselines = [found[name] for name in wanted.baselines if name in found]
-    setting = Conditions(
+    counts = {name: tasks_of(name, options.tasks) for name in RUNGS}
+    workload = trivial(folder, options.batch, max(counts.values()), command)
+    found, missing = baseline_variants(options.tasks)
+    left_out |= {name: reason for name, reason in missing.items() if name in options.baselines}
+    rungs = [rung_variant(name, counts[name]) for name in options.rungs if name not in left_out]
+    baselines = [found[name] for name in options.baselines if name in found]
+    conditions = Conditions(
         workload=workload,
         folder=folder,
-        jobs=session.jobs,
+        jobs=work.jobs,
         clock=EngineClock(),
-        compared=wanted.tasks,
+        compared=options.tasks,
     )
-    return session.compare(setting, [*baselines, *rungs], AIMS, left_out)
+    return work.compare(conditions, [*baselines, *rungs], AIMS, left_out)
 
 
-def _compare_pipeline(session: _Session) -> Comparison:
-    wanted, folder = session.wanted, session.folder / "pipeline"
+def _compare_pipeline(work: _Bench) -> Comparison:
+    options, folder = work.options, work.folder / "pipeline"
     folder.mkdir()
-    setting = Conditions(
-        workload=flagship(wanted.batch, wanted.pipeline),
+    conditions = Conditions(
+        workload=flagship(options.batch, options.pipeline),
         folder=folder,
-        jobs=session.jobs,
+        jobs=work.jobs,
         clock=EngineClock(),
         compared=None,
-        limit=wanted.limit,
+        limit=options.limit,
     )
-    return session.compare(setting, [rung_variant(name, None) for name in wanted.rungs], FLAGSHIP_AIMS, {})
+    return work.compare(conditions, [rung_variant(name, None) for name in options.rungs], FLAGSHIP_AIMS, {})
 
 
-def _flags(session: _Session) -> BenchResult:
-    wanted, tasks = session.wanted, min(_FLAG_TASKS, session.wanted.tasks)
-    workload = trivial(session.folder / "trivial", wanted.batch, tasks, None)
+def _flags(work: _Bench) -> BenchResult:
+    options, tasks = work.options, min(_FLAG_TASKS, work.options.tasks)
+    workload = trivial(work.folder / "trivial", options.batch, tasks, None)
     figures = measure_flags(
         workload,
-        session.folder,
+        work.folder,
         tasks=tasks,
-        repeats=wanted.repeats,
-        jobs=session.jobs,
-        patience=wanted.patience,
-        say=session.say,
+        jobs=work.jobs,
+        pace=work.pace,
     )
-    files = session.write("flags", flags=figures)
+    files = work.write("flags", flags=figures)
     return BenchResult(lines=tuple(report.flag_lines(figures)), files=files, identical=True)
 
 
-def _scale(session: _Session) -> BenchResult:
-    wanted, folder, say = session.wanted, session.folder, session.say
-    workload = trivial(folder / "trivial", wanted.batch, ROWS, None)
-    starts = measure_starts(workload, folder, repeats=wanted.repeats, patience=wanted.patience, say=say)
+def _scale(work: _Bench) -> BenchResult:
+    options, folder = work.options, work.folder
+    workload = trivial(folder / "trivial", options.batch, ROWS, None)
+    starts = measure_starts(workload, folder, work.pace)
     scale = measure_scale(
         workload,
         folder,
         tasks=_SCALE_TASKS,
-        repeats=wanted.repeats,
-        jobs=session.jobs,
-        patience=wanted.patience,
-        say=say,
+        jobs=work.jobs,
+        pace=work.pace,
     )
-    files = session.write("scale", scale=scale, starts=starts)
+    files = work.write("scale", scale=scale, starts=starts)
     return BenchResult(lines=tuple(report.scale_lines(scale, starts)), files=files, identical=True)
 
 
-def _service(session: _Session) -> BenchResult:
-    wanted = session.wanted
+def _service(work: _Bench) -> BenchResult:
+    options = work.options
     comparison = compare_service(
-        wanted.batch,
-        session.folder,
-        rungs=[rung for rung in SERVICE_RUNGS if rung in wanted.rungs],
-        images=_SERVICE_IMAGES * wanted.tasks,
-        workers=session.jobs,
-        repeats=wanted.repeats,
-        patience=wanted.patience,
-        say=session.say,
+        options.batch,
+        work.folder,
+        rungs=[rung for rung in SERVICE_RUNGS if rung in options.rungs],
+        images=_SERVICE_IMAGES * options.tasks,
+        workers=work.jobs,
+        pace=work.pace,
     )
-    files = session.write("service", comparisons=[comparison])
+    files = work.write("service", comparisons=[comparison])
     return BenchResult(
         lines=tuple(report.comparison_lines(comparison)), files=files, identical=comparison.identical
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
+Figure = TypeVar("Figure")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,28 +26,6 @@ class Split:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
-    """One run of one variant. Times are seconds, memory is bytes; None is what could not be told.
-
-    ``seconds`` runs from the first task handed over to the last one's end, ``command_seconds`` is the whole
-    command. ``client_cpu`` is the command's own CPU time and that of its helpers, without its steps.
-    """
-
-    tasks: int
-    recordings: int
-    seconds: float
-    command_seconds: float
-    digest: str
-    first_task: float | None = None
-    client_cpu: float | None = None
-    engine_cpu: float | None = None
-    peak_memory: int | None = None
-    split: Split | None = None
-    elsewhere: float = 0.0
-    """The share of the machine's CPUs that was at work for neither the command nor the engine."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Spread:
     """The median of several figures, the least and the greatest."""
 
@@ -57,40 +36,57 @@ class Spread:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
-    """What the samples of one variant come to. CPU is seconds per task, start-up taken off where it was measured."""
+class Measures(Generic[Figure]):
+    """What is measured of a variant: a number in one run, the spread of the numbers over all of them.
 
-    name: str
+    Times are seconds, memory is bytes; None is what could not be told. ``command_seconds`` is the whole command,
+    ``client_cpu`` its own CPU time and that of its helpers, without its steps: of a run, or of one task of it.
+    """
+
     tasks: int
-    tasks_per_second: Spread
-    recordings_per_second: Spread
-    command_seconds: Spread
-    digests: tuple[str, ...]
-    first_task: Spread | None = None
-    client_cpu: Spread | None = None
-    engine_cpu: Spread | None = None
-    peak_memory: Spread | None = None
+    command_seconds: Figure
+    first_task: Figure | None = None
+    client_cpu: Figure | None = None
+    engine_cpu: Figure | None = None
+    peak_memory: Figure | None = None
     split: Split | None = None
     elsewhere: float = 0.0
+    """The share of the machine's CPUs that was at work for neither the command nor the engine, at its greatest."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ratio:
-    """How many times the rate of ``floor`` a variant reached; ``least`` is what is aimed at."""
+class Sample(Measures[float]):
+    """One run of one variant. ``seconds`` runs from the first task handed over to the last one's end."""
+
+    recordings: int
+    seconds: float
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures(Measures[Spread]):
+    """What the samples of one variant come to. CPU is seconds per task, start-up taken off where it was measured."""
 
     name: str
-    floor: str
-    value: Spread
-    least: float | None = None
+    tasks_per_second: Spread
+    recordings_per_second: Spread
+    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aim:
-    """A ratio to report, with what is aimed at, if anything."""
+    """A ratio to report: of a variant's rate to that of ``floor``; ``least`` is what is aimed at, if anything."""
 
     name: str
     floor: str
     least: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio(Aim):
+    """A ratio that was aimed at, and what was reached."""
+
+    value: Spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +158,7 @@ def ratios(aims: Sequence[Aim], rounds: Rounds) -> list[Ratio]:
             if aim.name in samples and aim.floor in samples
         ]
         if values:
-            found.append(Ratio(name=aim.name, floor=aim.floor, value=spread(values), least=aim.least))
+            found.append(Ratio(**vars(aim), value=spread(values)))
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coordinator.bench.apiloop import isolation_in, loop, spec_maker
 from coordinator.bench.figures import Spread, spread, turns
-from coordinator.bench.machine import wait_until_quiet
+from coordinator.bench.machine import Pace, wait_until_quiet
 from coordinator.bench.workloads import Workload, requests, step_of
 from coordinator.contract import Request
 from coordinator.runners.engine import Engine
@@ -60,7 +60,7 @@ class FlagFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _FlagVariant:
+class _FlagSet:
     name: str
     without: tuple[str, ...] = ()
     own_network: bool = False
@@ -71,23 +71,21 @@ def measure_flags(
     folder: Path,
     *,
     tasks: int,
-    repeats: int,
     jobs: int,
-    patience: int,
-    say: Callable[[str], None],
+    pace: Pace,
 ) -> list[FlagFigures]:
-    """``tasks`` starts of every variant, ``repeats`` times in turns."""
+    """``tasks`` starts with every set of flags, in turns."""
     rates: dict[str, list[float]] = {}
     with closing(Engine()) as engine, isolation_in(engine, workload, folder / "flags", jobs) as own:
         step = step_of(workload)
         make_spec = spec_maker(own, step, engine.image(step.image_ref).id)
         asked = list(requests(workload, tasks))
         loop(engine, make_spec, asked[:jobs], jobs)  # makes the shared namespace, warms the engine
-        for number, variant in turns(_variants(), repeats):
-            wait_until_quiet(patience)
-            seconds, _ = loop(engine, _maker(make_spec, variant), asked, jobs)
-            rates.setdefault(variant.name, []).append(tasks / seconds)
-            say(f"round {number + 1}: {variant.name}: {tasks / seconds:.2f} starts/s")
+        for number, flags in turns(_flag_sets(), pace.repeats):
+            wait_until_quiet(pace.patience)
+            seconds, _ = loop(engine, _maker(make_spec, flags), asked, jobs)
+            rates.setdefault(flags.name, []).append(tasks / seconds)
+            pace.say(f"round {number + 1}: {flags.name}: {tasks / seconds:.2f} starts/s")
     return _figures(rates)
 
 
@@ -99,26 +97,26 @@ def _figures(rates: dict[str, list[float]]) -> list[FlagFigures]:
     return found
 
 
-def _variants() -> Sequence[_FlagVariant]:
+def _flag_sets() -> Sequence[_FlagSet]:
     everything = tuple(member for members in FLAGS.values() for member in members)
     return (
-        _FlagVariant(name=ALL),
-        *(_FlagVariant(name=f"without {flag}", without=members) for flag, members in FLAGS.items()),
-        _FlagVariant(name=OWN_NETWORK, own_network=True),
-        _FlagVariant(name=NONE_SHARED, without=everything),
-        _FlagVariant(name=NONE, without=everything, own_network=True),
+        _FlagSet(name=ALL),
+        *(_FlagSet(name=f"without {flag}", without=members) for flag, members in FLAGS.items()),
+        _FlagSet(name=OWN_NETWORK, own_network=True),
+        _FlagSet(name=NONE_SHARED, without=everything),
+        _FlagSet(name=NONE, without=everything, own_network=True),
     )
 
 
 def _maker(
-    make_spec: Callable[[Request], ContainerSpec], variant: _FlagVariant
+    make_spec: Callable[[Request], ContainerSpec], flags: _FlagSet
 ) -> Callable[[Request], ContainerSpec]:
     def make(task: Request) -> ContainerSpec:
         spec = make_spec(task)
         values = {field.name: getattr(spec, field.name) for field in fields(spec)}
-        if variant.own_network:
+        if flags.own_network:
             values["network_of"] = None
-        return _Stripped(**values, without=variant.without)
+        return _Stripped(**values, without=flags.without)
 
     return make
 

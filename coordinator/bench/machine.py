@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -33,6 +33,19 @@ class BenchError(CoordinatorError):
     """Something that was to be measured did not work."""
 
 
+Say = Callable[[str], None]
+"""Where a line goes that tells how far the measuring is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How everything is measured: ``repeats`` times, on a machine for whose quiet ``patience`` seconds are waited."""
+
+    repeats: int
+    patience: int
+    say: Say
+
+
 @dataclass(frozen=True, kw_only=True)
 class Usage:
     """What a command took. ``cpu`` is its own, ``children_cpu`` that of the processes it waited for."""
@@ -45,7 +58,7 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _CpuTimes:
+class _Times:
     """Seconds of CPU of a process, and of the children it has waited for."""
 
     name: str
@@ -111,7 +124,7 @@ def _complaint(command: Sequence[str], exit_code: int, errors: IO[bytes]) -> str
     return f"{shlex.join(command)[:_SHOWN]}\n  ended with exit code {exit_code}: {said}"
 
 
-def _times(pid: int) -> _CpuTimes | None:
+def _times(pid: int) -> _Times | None:
     try:
         text = (_PROC / str(pid) / "stat").read_text()
     except OSError:
@@ -120,7 +133,7 @@ def _times(pid: int) -> _CpuTimes | None:
     values = tail.split()
     own, children = int(values[11]) + int(values[12]), int(values[13]) + int(values[14])
     name = head.partition("(")[2]
-    return _CpuTimes(name=name, parent=int(values[1]), own=own / _TICKS, children=children / _TICKS)
+    return _Times(name=name, parent=int(values[1]), own=own / _TICKS, children=children / _TICKS)
 
 
 class EngineClock:
@@ -148,11 +161,11 @@ class EngineClock:
         return reaped + sum(times.own + times.children for times in counted)
 
 
-def _is_shim(times: _CpuTimes) -> bool:
+def _is_shim(times: _Times) -> bool:
     return times.name.startswith(_SHIM)
 
 
-def _processes() -> Iterator[tuple[int, _CpuTimes]]:
+def _processes() -> Iterator[tuple[int, _Times]]:
     for entry in _PROC.iterdir():
         if entry.name.isdecimal() and (times := _times(int(entry.name))):
             yield int(entry.name), times

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from coordinator.bench.figures import Comparison, Figures, Ratio, Split, Spread
-from coordinator.bench.flags import FlagFigures
+from coordinator.bench.isolationflags import FlagFigures
 from coordinator.bench.scale import ScaleFigures, StartFigures
 
 _COLUMNS = (

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.bench.figures import Spread, spread
-from coordinator.bench.machine import measure, wait_until_quiet
+from coordinator.bench.machine import Pace, measure, wait_until_quiet
 from coordinator.bench.reading import ended_times, read_run
 from coordinator.bench.workloads import Workload
 
@@ -53,16 +53,14 @@ def measure_scale(
     folder: Path,
     *,
     tasks: int,
-    repeats: int,
     jobs: int,
-    patience: int,
-    say: Callable[[str], None],
+    pace: Pace,
 ) -> ScaleFigures:
-    """Runs the first ``tasks`` of the workload's recordings, ``repeats`` times."""
+    """Runs the first ``tasks`` of the workload's recordings, again and again."""
     submitted, ended, memory, early, late = [], [], [], [], []
-    for number in range(repeats):
+    for number in range(pace.repeats):
         out = folder / "scale"
-        wait_until_quiet(patience)
+        wait_until_quiet(pace.patience)
         usage = measure(run_command(workload, out, "resident", tasks, jobs))
         told = read_run(out)
         before, after = windows(ended_times(out))
@@ -71,7 +69,7 @@ def measure_scale(
         memory.append(float(usage.peak_memory))
         early.append(before)
         late.append(after)
-        say(
+        pace.say(
             f"run {number + 1}: first task after {submitted[-1]:.2f} s, {usage.peak_memory / 1e6:.0f} MB, "
             f"{before * 1e3:.3f} ms per task early, {after * 1e3:.3f} ms late"
         )
@@ -88,23 +86,21 @@ def measure_scale(
     )
 
 
-def measure_starts(
-    workload: Workload, folder: Path, *, repeats: int, patience: int, say: Callable[[str], None]
-) -> StartFigures:
+def measure_starts(workload: Workload, folder: Path, pace: Pace) -> StartFigures:
     """How long ``--help`` takes, and how soon ``run`` has sent its first task, on an engine that has run some."""
-    wait_until_quiet(patience)
+    wait_until_quiet(pace.patience)
     helps = [measure([sys.executable, "-m", "coordinator", "--help"]).seconds for _ in range(_HELPS)]
     submitted: dict[str, list[float]] = {rung: [] for rung in _STARTS}
     ended: dict[str, list[float]] = {rung: [] for rung in _STARTS}
-    for _ in range(repeats):
+    for _ in range(pace.repeats):
         for rung in _STARTS:
             out = folder / "start"
-            wait_until_quiet(patience)
+            wait_until_quiet(pace.patience)
             usage = measure(run_command(workload, out, rung, _WARM_TASKS, 1))
             told = read_run(out)
             submitted[rung].append(told.first_submitted - usage.started)
             ended[rung].append(told.first_ended - usage.started)
-            say(f"{rung}: first task sent after {submitted[rung][-1]:.2f} s")
+            pace.say(f"{rung}: first task sent after {submitted[rung][-1]:.2f} s")
             shutil.rmtree(out)
     return StartFigures(
         help=spread(helps),

@@ -32,7 +32,8 @@ import cv2
 from coordinator.batch.folder import open_batch
 from coordinator.batch.recording import Recording
 from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios, summarise, turns
-from coordinator.bench.machine import BenchError, wait_until_quiet
+from coordinator.bench.machine import BenchError, Pace, wait_until_quiet
+from coordinator.core.paths import MOUNT
 
 RUNGS = ("resident", "process")
 POOL = "pool"
@@ -49,7 +50,6 @@ _BOUNDARY = "a-boundary-that-no-photograph-holds"
 _START = 60.0
 """Seconds that the service may take to start."""
 
-Say = Callable[[str], None]
 Measure = Callable[[], Sample]
 
 
@@ -60,9 +60,7 @@ def compare_service(
     rungs: Sequence[str],
     images: int,
     workers: int,
-    repeats: int,
-    patience: int,
-    say: Say,
+    pace: Pace,
 ) -> Comparison:
     """Samples the pool and the service on each rung in turns, with so many ``images`` each time.
 
@@ -79,12 +77,12 @@ def compare_service(
                 variants[f"{rung}, {each} per request"] = _Load(served, photographs, each).sample
         for measure in variants.values():
             measure()  # warm
-        rounds: list[dict[str, Sample]] = [{} for _ in range(repeats)]
-        for number, name in turns(tuple(variants), repeats):
-            if patience and not wait_until_quiet(patience):
-                say("the machine does not get quiet")
+        rounds: list[dict[str, Sample]] = [{} for _ in range(pace.repeats)]
+        for number, name in turns(tuple(variants), pace.repeats):
+            if pace.patience and not wait_until_quiet(pace.patience):
+                pace.say("the machine does not get quiet")
             sample = rounds[number][name] = variants[name]()
-            say(f"round {number + 1}: {name}: {sample.tasks / sample.seconds:.0f} images/s")
+            pace.say(f"round {number + 1}: {name}: {sample.tasks / sample.seconds:.0f} images/s")
     aims = [
         Aim(name=name, floor=POOL, least=AIM if str(_PER_REQUEST) in name else None)
         for name in variants
@@ -106,7 +104,7 @@ def _photographs(batch: Path, folder: Path, images: int) -> list[Path]:
     made = []
     found = (recording for recording in open_batch(batch).recordings() if isinstance(recording, Recording))
     for number, recording in enumerate(itertools.islice(found, _DIFFERENT)):
-        image = cv2.imread(str(batch / recording.item["image"].removeprefix("/batch/")))
+        image = cv2.imread(str(batch / recording.item["image"].removeprefix(f"{MOUNT}/")))
         path = folder / f"{number}.jpg"
         if image is None or not cv2.imwrite(str(path), cv2.resize(image, (_SIDE, _SIDE))):
             raise BenchError(f"photograph {recording.id!r} of batch {str(batch)!r} cannot be used")

@@ -62,9 +62,9 @@ class Variant:
     tasks: int | None
     run: Callable[[Conditions, int | None], Sample]
 
-    def sample(self, setting: Conditions) -> Sample:
+    def sample(self, conditions: Conditions) -> Sample:
         """Runs it once."""
-        return self.run(setting, self.tasks)
+        return self.run(conditions, self.tasks)
 
     def with_tasks(self, tasks: int) -> Variant:
         """The same for another number of tasks."""
@@ -78,7 +78,7 @@ def tasks_of(name: str, tasks: int) -> int:
 
 def rung_variant(name: str, tasks: int | None) -> Variant:
     """A rung of the coordinator."""
-    return Variant(name=name, tasks=tasks, run=lambda setting, count: _run_rung(setting, name, count))
+    return Variant(name=name, tasks=tasks, run=lambda conditions, count: _run_rung(conditions, name, count))
 
 
 def baseline_variants(tasks: int) -> tuple[dict[str, Variant], dict[str, str]]:
@@ -91,9 +91,9 @@ def baseline_variants(tasks: int) -> tuple[dict[str, Variant], dict[str, str]]:
     }
     runs: Mapping[str, Callable[[Conditions, int | None], Sample]] = {
         API_LOOP: _run_api_loop,
-        PARALLEL: lambda setting, count: _run_shell(setting, PARALLEL, count),
-        XARGS: lambda setting, count: _run_shell(setting, XARGS, count),
-        SHELL_LOOP: lambda setting, count: _run_shell(setting, SHELL_LOOP, count),
+        PARALLEL: lambda conditions, count: _run_shell(conditions, PARALLEL, count),
+        XARGS: lambda conditions, count: _run_shell(conditions, XARGS, count),
+        SHELL_LOOP: lambda conditions, count: _run_shell(conditions, SHELL_LOOP, count),
     }
     missing = {name: [tool for tool in tools if not shutil.which(tool)] for name, tools in needed.items()}
     left_out = {name: f"{tools[0]} is not installed" for name, tools in missing.items() if tools}
@@ -124,15 +124,15 @@ def local_command(image_ref: str, program: str, folder: Path) -> tuple[str, ...]
 # -- the coordinator ---------------------------------------------------------------------------------------
 
 
-def _run_rung(setting: Conditions, name: str, tasks: int | None) -> Sample:
-    out = _emptied(setting.folder / "run")
-    command = [*_python("coordinator"), "run", str(setting.workload.batch), "--out", str(out)]
-    command += ["--pipeline", setting.workload.pipeline, "--jobs", str(setting.jobs)]
-    command += ["--rung", FRESH, "--prestart", str(setting.jobs)] if name == PRESTART else ["--rung", name]
-    if limit := tasks or setting.limit:
+def _run_rung(conditions: Conditions, name: str, tasks: int | None) -> Sample:
+    out = _emptied(conditions.folder / "run")
+    command = [*_python("coordinator"), "run", str(conditions.workload.batch), "--out", str(out)]
+    command += ["--pipeline", conditions.workload.pipeline, "--jobs", str(conditions.jobs)]
+    command += ["--rung", FRESH, "--prestart", str(conditions.jobs)] if name == PRESTART else ["--rung", name]
+    if limit := tasks or conditions.limit:
         command += ["--limit", str(limit)]
-    taken = _measured(setting, command)
-    told = read_run(out, setting.compared)
+    taken = _measured(conditions, command)
+    told = read_run(out, conditions.compared)
     return Sample(
         tasks=told.tasks,
         recordings=told.recordings,
@@ -152,19 +152,23 @@ def _run_rung(setting: Conditions, name: str, tasks: int | None) -> Sample:
 # -- the baselines -----------------------------------------------------------------------------------------
 
 
-def _run_api_loop(setting: Conditions, tasks: int | None) -> Sample:
+def _run_api_loop(conditions: Conditions, tasks: int | None) -> Sample:
     assert tasks is not None
-    out, figures = _emptied(setting.folder / "loop"), setting.folder / "loop.json"
-    command = [*_python("coordinator.bench.apiloop"), str(setting.workload.batch), setting.workload.pipeline]
-    command += [str(out), "--tasks", str(tasks), "--jobs", str(setting.jobs)]
-    taken = _measured(setting, command, stdout=figures)
+    out, figures = _emptied(conditions.folder / "loop"), conditions.folder / "loop.json"
+    command = [
+        *_python("coordinator.bench.apiloop"),
+        str(conditions.workload.batch),
+        conditions.workload.pipeline,
+    ]
+    command += [str(out), "--tasks", str(tasks), "--jobs", str(conditions.jobs)]
+    taken = _measured(conditions, command, stdout=figures)
     told = json.loads(figures.read_text())
     return Sample(
         tasks=tasks,
         recordings=tasks,
         seconds=told["seconds"],
         command_seconds=taken.usage.seconds,
-        digest=_digest(setting, out / "responses.jsonl", tasks),
+        digest=_digest(conditions, out / "responses.jsonl", tasks),
         first_task=told["first"] - taken.usage.started,
         client_cpu=taken.usage.cpu,
         engine_cpu=taken.engine_cpu,
@@ -174,18 +178,18 @@ def _run_api_loop(setting: Conditions, tasks: int | None) -> Sample:
     )
 
 
-def _run_shell(setting: Conditions, name: str, tasks: int | None) -> Sample:
+def _run_shell(conditions: Conditions, name: str, tasks: int | None) -> Sample:
     """``docker run`` as people write it: for every request, in turn or side by side."""
     assert tasks is not None
-    asked = write_requests(setting.workload, tasks, setting.folder / "requests.jsonl")
-    answered = setting.folder / "responses.jsonl"
-    taken = _measured(setting, shell_command(name, setting.jobs), stdin=asked, stdout=answered)
+    asked = write_requests(conditions.workload, tasks, conditions.folder / "requests.jsonl")
+    answered = conditions.folder / "responses.jsonl"
+    taken = _measured(conditions, shell_command(name, conditions.jobs), stdin=asked, stdout=answered)
     return Sample(
         tasks=tasks,
         recordings=tasks,
         seconds=taken.usage.seconds,
         command_seconds=taken.usage.seconds,
-        digest=_digest(setting, answered, tasks),
+        digest=_digest(conditions, answered, tasks),
         client_cpu=taken.usage.cpu + taken.usage.children_cpu,
         engine_cpu=taken.engine_cpu,
         elsewhere=taken.elsewhere,
@@ -213,18 +217,18 @@ class _Taken:
 
 
 def _measured(
-    setting: Conditions, command: list[str], *, stdin: Path | None = None, stdout: Path | None = None
+    conditions: Conditions, command: list[str], *, stdin: Path | None = None, stdout: Path | None = None
 ) -> _Taken:
-    engine, busy = setting.clock.read(), busy_cpu()
+    engine, busy = conditions.clock.read(), busy_cpu()
     usage = measure(command, stdin=stdin, stdout=stdout)
-    engine_after, busy_after = setting.clock.read(), busy_cpu()
+    engine_after, busy_after = conditions.clock.read(), busy_cpu()
     engine_cpu = None if engine is None or engine_after is None else engine_after - engine
     others = busy_after - busy - usage.cpu - usage.children_cpu - (engine_cpu or 0.0)
     share = 0.0 if engine_cpu is None else max(0.0, others) / (usage.seconds * CPUS)
     return _Taken(usage=usage, engine_cpu=engine_cpu, elsewhere=round(share, 3))
 
 
-def _digest(setting: Conditions, responses: Path, tasks: int) -> str:
+def _digest(conditions: Conditions, responses: Path, tasks: int) -> str:
     ids = [f"{TRIVIAL_STEP}/r{number:07}" for number in range(tasks)]
     return digest_of_responses(responses, ids)
 

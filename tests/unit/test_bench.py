@@ -30,7 +30,7 @@ from coordinator.bench.figures import (
     summarise,
     turns,
 )
-from coordinator.bench.flags import FLAGS
+from coordinator.bench.isolationflags import FLAGS
 from coordinator.bench.machine import BenchError, measure
 from coordinator.bench.plot import svg
 from coordinator.bench.reading import digest, digest_of_responses, split
