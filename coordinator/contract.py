@@ -24,9 +24,9 @@ from coordinator.strictjson import Json, NotStrict, decode, encode_line, readabl
 
 PROTOCOL: Literal[1] = 1
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
-"""A response larger than this is the step's error."""
+"""Maximum size of a response: a larger one is the step's error."""
 MAX_METRES = 100_000_000
-"""A projected coordinate beyond it is no place on Earth, and arithmetic with it overflows."""
+"""Maximum of a projected coordinate: beyond it is no place on Earth, and arithmetic overflows."""
 
 
 def _check_items(items: list[Json]) -> list[Json]:

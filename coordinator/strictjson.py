@@ -11,11 +11,11 @@ import math
 from typing import Any
 
 MAX_DEPTH = 200
-"""Lists and objects in each other."""
+"""Maximum number of lists and objects in each other."""
 MAX_DIGITS = 1000
-"""Digits of a whole number."""
+"""Maximum number of digits of a whole number."""
 MAX_MESSAGE = 1000
-"""Characters of what is told of somebody's text."""
+"""Maximum number of characters of what is told of somebody's text."""
 
 _MARK = "\ufeff"
 
@@ -81,7 +81,7 @@ def _is_too_deep(document: Any, body: bytes) -> bool:
 
 
 def readable(text: str) -> str:
-    """``text`` as one printable line of at most 1,000 characters: what steps and files say ends up on terminals."""
+    """``text`` as one printable line, a maximum of 1,000 characters: what steps and files say ends up on terminals."""
     shown = "".join(sign if sign.isprintable() else _escaped(sign) for sign in text[:MAX_MESSAGE])
     if len(text) <= MAX_MESSAGE and len(shown) <= MAX_MESSAGE:
         return shown

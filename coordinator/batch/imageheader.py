@@ -15,15 +15,15 @@ from PIL import Image, UnidentifiedImageError
 from coordinator.strictjson import Json
 
 MAX_PIXELS = 250_000_000
-"""A header that promises more is taken for a decompression bomb. The largest panoramas have a little less
-(22,000 x 11,000); decoded, at 3 bytes a pixel, it is what still goes into a step's usual memory of 1 GiB."""
+"""Maximum number of pixels: a header that promises more is a decompression bomb. The largest panoramas have a little
+less (22,000 x 11,000); decoded, at 3 bytes a pixel, it is what still goes into a step's usual memory of 1 GiB."""
 MAX_BYTES = 1024**3
-"""A larger file is taken for no photograph: steps would have to read it into memory."""
+"""Maximum size of a photograph's file: steps would have to read a larger one into memory."""
 NO_FILE = "is not a regular file (but a directory, a pipe, a socket or a device)"
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _MAX_CHUNKS = 200_000
-"""So many chunks of a PNG are looked at: more than the largest photograph has, in pieces of 8 kB."""
+"""Maximum number of a PNG's chunks that are looked at: more than the largest photograph has, in pieces of 8 kB."""
 _ORIENTATION, _EXIF_IFD, _GPS_IFD = 0x0112, 0x8769, 0x8825
 _FOCAL_35MM = 0xA405
 _TURNED_BY_90 = {5, 6, 7, 8}

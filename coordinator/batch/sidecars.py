@@ -14,10 +14,11 @@ from coordinator.errors import BatchError
 from coordinator.strictjson import Json, decode
 
 MAX_CONFIG = 1024**2
-"""Bytes of batch.yaml."""
+"""Maximum number of bytes of batch.yaml."""
 MAX_CONFIG_DEPTH = 20
+"""Maximum number of lists and mappings in each other there."""
 _MAX_CELLS = 20
-"""So many cells of the grid a halo may span: a recording belongs to the square of twice that many regions."""
+"""Maximum number of the grid's cells in a halo: a recording belongs to the square of twice that many regions."""
 _WGS84_NAMES = (":CRS84", ":4326")
 """How GIS programs end the ``crs`` they write into a GeoJSON file that is in WGS84 anyway."""
 

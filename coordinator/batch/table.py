@@ -14,7 +14,7 @@ from coordinator.strictjson import Json, decode, readable
 
 TABLES = ("recordings.csv", "recordings.jsonl")
 MAX_LINE = 16 * 1024**2
-"""Characters of a table's line. A longer one is a sign of another kind of file, and not read into memory."""
+"""Maximum number of characters of a table's line: a longer one is a sign of another kind of file, and not read in."""
 
 
 def read_rows(table: Path) -> Iterator[tuple[int, Json | str]]:

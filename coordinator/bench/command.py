@@ -40,8 +40,8 @@ from coordinator.runners.inventory import host_inventory
 WORKLOADS = ("trivial", "pipeline")
 _FEW = 2
 """Tasks of the run by which start-up is told from the work."""
-_DISTURBED, _TRIES = 0.2, 3
-"""The share of the machine that other work may take during a sample, and how often it is taken at most."""
+_MAX_ELSEWHERE, _MAX_TRIES = 0.2, 3
+"""Maximum share of the machine that other work takes during a sample, and maximum number of times it is taken."""
 _WITH_START_UP = (*RUNGS, API_LOOP)
 _FLAG_TASKS = 16
 _SCALE_TASKS = 100_000
@@ -65,7 +65,7 @@ class BenchOptions:
     jobs: int | None = None
     limit: int | None = None
     patience: int = 20
-    """Seconds to wait for a quiet machine before each sample; with 0 every sample is taken as it comes."""
+    """Maximum number of seconds to wait for a quiet machine before each sample; with 0 it is taken as it comes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,12 +129,12 @@ class _Bench:
 
     def undisturbed(self, conditions: Conditions, variant: Variant) -> Sample:
         """A sample, taken again while other work on the machine falls into it; the last one counts anyway."""
-        tries = _TRIES if self.pace.patience else 1
+        tries = _MAX_TRIES if self.pace.patience else 1
         for _ in range(tries):
             if self.pace.patience and not wait_until_quiet(self.pace.patience):
                 self.pace.say("the machine does not get quiet")
             sample = variant.sample(conditions)
-            if sample.elsewhere <= _DISTURBED:
+            if sample.elsewhere <= _MAX_ELSEWHERE:
                 break
             self.pace.say(f"{variant.name}: other work took {sample.elsewhere:.0%} of the machine")
         return sample

@@ -22,9 +22,10 @@ _DAEMONS = {"dockerd", "containerd"}
 _SHIM = "containerd-shim"
 _LOOK = 0.05
 """Seconds between two looks at a command's memory."""
-_SHOWN = 2000
+_MAX_SHOWN = 2000
+"""Maximum number of characters that are shown of a command, and of what it said."""
 _QUIET = 0.1
-"""The share of the machine's CPUs that may be at work while nothing is measured."""
+"""Maximum share of the machine's CPUs that is at work while nothing is measured."""
 CPUS = os.cpu_count() or 1
 """All of the machine's, for shares of the whole machine."""
 
@@ -39,7 +40,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How everything is measured: ``repeats`` times, on a machine for whose quiet ``patience`` seconds are waited."""
+    """How everything is measured: ``repeats`` times, and each time on a quiet machine.
+
+    ``patience`` is the maximum number of seconds to wait for that; ``say`` is told how far it is.
+    """
 
     repeats: int
     patience: int
@@ -120,8 +124,8 @@ def _high_water(pid: int) -> int:
 
 def _complaint(command: Sequence[str], exit_code: int, errors: IO[bytes]) -> str:
     errors.seek(0)
-    said = errors.read().decode(errors="replace")[-_SHOWN:].strip()
-    return f"{shlex.join(command)[:_SHOWN]}\n  ended with exit code {exit_code}: {said}"
+    said = errors.read().decode(errors="replace")[-_MAX_SHOWN:].strip()
+    return f"{shlex.join(command)[:_MAX_SHOWN]}\n  ended with exit code {exit_code}: {said}"
 
 
 def _times(pid: int) -> _Times | None:

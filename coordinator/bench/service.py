@@ -47,8 +47,8 @@ _ACTIONS = {
     "output": "jpg",
 }
 _BOUNDARY = "a-boundary-that-no-photograph-holds"
-_START = 60.0
-"""Seconds that the service may take to start."""
+_MAX_START = 60.0
+"""Maximum number of seconds until the service has started."""
 
 Measure = Callable[[], Sample]
 
@@ -188,7 +188,7 @@ def _service(data: Path, rung: str, workers: int) -> Iterator[_Served]:
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
-    deadline = time.monotonic() + _START
+    deadline = time.monotonic() + _MAX_START
     while not (found := re.search(r"running on http://\S+:(\d+)", said := log.read_text(errors="replace"))):
         if process.poll() is not None or time.monotonic() > deadline:
             raise BenchError(f"the service does not start: {said.strip()[-500:]}")

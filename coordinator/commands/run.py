@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_what(parser)
     parser.add_argument("--out", type=Path, metavar="RUN_DIR", help="the run folder (default: runs/<batch>)")
     parser.add_argument(
-        "--jobs", type=positive, metavar="N", help="at most N tasks at a time (default: what fits)"
+        "--jobs", type=positive, metavar="N", help="maximum number of tasks at a time (default: what fits)"
     )
     parser.add_argument(
         "--rung",

@@ -22,7 +22,7 @@ _PLAIN = re.compile(r"(?=.*[^.])[A-Za-z0-9_.~-]{1,120}")
 
 
 def unit_folder(unit_id: str) -> str:
-    """A folder name for any id: unique, at most 120 characters, safe in a path and on a command line."""
+    """A folder name for any id: unique, a maximum of 120 characters, safe in a path and on a command line."""
     if _PLAIN.fullmatch(unit_id):
         return unit_id
     name = quote(unit_id, safe="")

@@ -9,7 +9,7 @@ from coordinator.contract import ErrorKind, TaskError
 DEADLY = frozenset({ErrorKind.CRASH, ErrorKind.TIMEOUT})
 """How a task kills its step. What does so in all its attempts is quarantined: it fails for good, the run goes on."""
 _NEVER_AGAIN = {ErrorKind.BAD_INPUT, ErrorKind.CANCELLED}
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_FIRST_PAUSE, _MAX_PAUSE = 0.5, 30.0
 """Seconds."""
 _ENGINE_FAILURES = 12
 """So often the engine may fail a task before the task is given up: minutes, with the pauses between."""
@@ -48,4 +48,4 @@ def retry(error: TaskError, tries: Tries, retries: int) -> Retry | None:
 
 
 def _pause(times: int) -> float:
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (times - 1))
+    return min(_MAX_PAUSE, _FIRST_PAUSE * 2.0 ** (times - 1))

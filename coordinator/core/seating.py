@@ -41,7 +41,7 @@ class _OpenLane:
 
 
 class Seating:
-    """Gives tasks their seats, within what the ledger grants, in at most ``jobs`` lanes at a time."""
+    """Gives tasks their seats, within what the ledger grants, in a maximum of ``jobs`` lanes at a time."""
 
     def __init__(self, ledger: Ledger, *, jobs: int) -> None:
         self._ledger = ledger

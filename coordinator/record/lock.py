@@ -18,7 +18,7 @@ from coordinator.strictjson import Json
 
 _NAME = ".lock"
 _OWNER = re.compile(r"process (?P<process>\d+) on (?P<host>\S+), started (?P<started>.+)")
-_TRIES, _PAUSE = 5, 0.02
+_MAX_TRIES, _PAUSE = 5, 0.02
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def owner(folder: Path) -> Owner | None:
 
 def _take(lock: TextIO) -> None:
     """Takes the lock. Who only looks whether it is held (:func:`owner`) holds it for a moment: that is waited for."""
-    for _ in range(_TRIES):
+    for _ in range(_MAX_TRIES):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from coordinator.errors import EngineError
 
 _UPGRADE = "Host: engine\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
-_LONGEST_REPLY = 64 * 1024
-"""Bytes of an engine's reply before a stream; more is no engine's."""
+_MAX_REPLY = 64 * 1024
+"""Maximum number of bytes of an engine's reply before a stream; more is no engine's."""
 
 
 class ApiError(EngineError):
@@ -201,7 +201,7 @@ def _reply(connection: socket.socket) -> tuple[int, bytes]:
     reply = b""
     while b"\r\n\r\n" not in reply:
         data = connection.recv(65536)
-        if not data or len(reply) > _LONGEST_REPLY:
+        if not data or len(reply) > _MAX_REPLY:
             raise ConnectionError(f"the connection ended after {reply[:300]!r}")
         reply += data
     head, _, received = reply.partition(b"\r\n\r\n")

@@ -7,7 +7,7 @@ program that dies, hangs or babbles. Those behind it are lost, which costs them 
     program  pending  the lane
     -------  -------  ------------------------------------------------------------------------------------------
     none     none     waits for a task
-    there    none     waits for a task; what the program says is kept for one, 64 kB of it at most
+    there    none     waits for a task; what the program says is kept for one, a maximum of 64 kB of it
     there    some     writes requests, reads answers, until the head's time is up
     none     some     only while a program is opened; a failure of that is the head's
 

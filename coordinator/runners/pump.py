@@ -42,8 +42,8 @@ from types import TracebackType
 
 _CHUNK = 256 * 1024
 _IN, _OUT = select.POLLIN, select.POLLOUT
-_LONGEST = 24 * 3600.0
-"""Seconds of one wait at most: the system call takes no more than some weeks."""
+_MAX_WAIT = 24 * 3600.0
+"""Maximum number of seconds of one wait: the system call takes no more than some weeks."""
 
 
 class Bell:
@@ -175,7 +175,7 @@ class Pump:
         """What has happened to the socket."""
         timeout = None
         if deadline is not None:
-            timeout = 1000 * min(max(0.0, deadline - time.monotonic()), _LONGEST)
+            timeout = 1000 * min(max(0.0, deadline - time.monotonic()), _MAX_WAIT)
         self._await_room(bool(self._outgoing) or self._ends_output)
         bell = self._bell
         if bell is None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from coordinator.strictjson import Json
 
 PIDS_LIMIT = 256
+"""Maximum number of a container's processes and threads."""
 MAX_WRITTEN = 4 * 1024**3
-"""Bytes of one file that a step writes, which the kernel sees to, and of all that a task leaves in its work folder."""
+"""Maximum number of bytes of one file that a step writes, which the kernel sees to, and of all that a task leaves."""
 TMPFS = "rw,noexec,nosuid,nodev,size=256m"
 ENVIRONMENT = {"HOME": "/tmp"}
 HOST_LABEL = "coordinator.host"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_LONGEST = 80
+_MAX_STEM = 80
+"""Maximum number of characters of a stem."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _SUFFIX = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
 _NAMELESS = "image"
@@ -32,7 +33,7 @@ def result_name(stem: str, number: int, output: str) -> str:
 
 def _safe(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
-    return _UNSAFE.sub("_", _SUFFIX.sub("", last)).lstrip(".-")[:_LONGEST] or _NAMELESS
+    return _UNSAFE.sub("_", _SUFFIX.sub("", last)).lstrip(".-")[:_MAX_STEM] or _NAMELESS
 
 
 def _unique(stem: str, taken: set[str]) -> str:
@@ -40,5 +41,5 @@ def _unique(stem: str, taken: set[str]) -> str:
     while candidate.casefold() in taken:
         number += 1
         ending = f"_{number}"
-        candidate = stem[: _LONGEST - len(ending)] + ending
+        candidate = stem[: _MAX_STEM - len(ending)] + ending
     return candidate

@@ -74,17 +74,21 @@ FLAGS = (
     Flag("image_ref", str, "coordinator/imaging", "IMAGE_REF", "the workers' container image"),
     Flag("workers", count, None, "N", "workers; without it, one per CPU"),
     Flag("worker_memory", size, "2g", "SIZE", "memory of one worker's container"),
-    Flag("task_timeout", duration, "120", "S", "seconds that a worker may take for one task"),
-    Flag("running", count, "8", "N", "jobs at work at a time"),
-    Flag("waiting", count, "128", "N", "further jobs that may wait; beyond them requests get 429"),
-    Flag("max_files", count, "64", "N", "images in one request"),
-    Flag("max_results", count, "4096", "N", "results of one request"),
-    Flag("max_file_bytes", size, "64m", "SIZE", "size of one image's file"),
-    Flag("max_request_bytes", size, "512m", "SIZE", "size of one request"),
-    Flag("max_pixels", count, "100000000", "N", "pixels of one image"),
+    Flag("task_timeout", duration, "120", "S", "maximum number of seconds that a worker takes for one task"),
+    Flag("running", count, "8", "N", "maximum number of jobs at work at a time"),
+    Flag(
+        "waiting", count, "128", "N", "maximum number of further jobs that wait; beyond it requests get 429"
+    ),
+    Flag("max_files", count, "64", "N", "maximum number of images in one request"),
+    Flag("max_results", count, "4096", "N", "maximum number of results of one request"),
+    Flag("max_file_bytes", size, "64m", "SIZE", "maximum size of one image's file"),
+    Flag("max_request_bytes", size, "512m", "SIZE", "maximum size of one request"),
+    Flag("max_pixels", count, "100000000", "N", "maximum number of pixels of one image"),
     Flag("images", str, None, "DIR", "folder whose images may be named by path; without it, none may"),
     Flag("keep", duration, "24", "H", "hours after which a finished job is removed"),
-    Flag("grace", duration, "30", "S", "seconds that running jobs get to end after SIGTERM"),
+    Flag(
+        "grace", duration, "30", "S", "maximum number of seconds that running jobs take to end after SIGTERM"
+    ),
 )
 
 

@@ -17,10 +17,10 @@ from coordinator.strictjson import decode
 
 OUTPUTS = ("jpg", "png")
 BLURS = ("gaussian", "updownsampling", "bilateral", "median")
-MAX_OPERATIONS = 99
-MAX_SPLITS = 6
-MAX_SIDE = 32_767
-MAX_RESULT_PIXELS = 100_000_000
+MAX_OPERATIONS, MAX_SPLITS = 99, 6
+"""Maximum numbers in one order: of all operations, and of the splits among them."""
+MAX_SIDE, MAX_RESULT_PIXELS = 32_767, 100_000_000
+"""Maximum numbers of pixels: of a side of any image, and of the result of a resize."""
 
 _SIDES = re.compile(r"([1-9][0-9]{0,4})?x([1-9][0-9]{0,4})?")
 _PERCENT = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,6})?)%")

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.batch import imageheader
+from coordinator.service.orders import MAX_SIDE
 from coordinator.service.refusal import TOO_LARGE, Refused
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _JPEG_END, _PNG_END = b"\xff\xd9", b"IEND"
 _TAIL = 64 * 1024
-"""So many last bytes may hold what some cameras write behind the image."""
-_MAX_SIDE = 32_767
+"""Maximum number of bytes, the last ones, that hold what some cameras write behind the image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,10 @@ class Photograph:
 
 
 def examine(path: Path, field: str, max_pixels: int) -> Photograph:
-    """What the file at ``path`` is. Raises Refused, which blames ``field``, for what cannot be worked on."""
+    """What the file at ``path`` is. Raises Refused, which blames ``field``, for what cannot be worked on.
+
+    ``max_pixels`` is the maximum number of its pixels.
+    """
     with path.open("rb") as file:
         head = file.read(len(_PNG))
         length = file.seek(0, 2)
@@ -44,10 +47,10 @@ def examine(path: Path, field: str, max_pixels: int) -> Photograph:
         raise Refused(field, header, TOO_LARGE)
     if isinstance(header, str):
         raise Refused(field, f"begins like a {suffix[1:]} file, but {header}")
-    if header.width * header.height > max_pixels or max(header.width, header.height) > _MAX_SIDE:
+    if header.width * header.height > max_pixels or max(header.width, header.height) > MAX_SIDE:
         raise Refused(
             field,
-            f"has {header.width}x{header.height} pixels; at most {max_pixels:,} are allowed, {_MAX_SIDE:,} a side",
+            f"has {header.width}x{header.height} pixels; at most {max_pixels:,} are allowed, {MAX_SIDE:,} a side",
             TOO_LARGE,
         )
     if end not in tail:

@@ -12,7 +12,7 @@ from coordinator.service.refusal import Refused
 _WEIGHT = 0.2
 """Of the newest job in the running mean of the seconds per job."""
 _MAX_TURN = 60
-"""Seconds after which a client is asked to come again, at the latest."""
+"""Maximum number of seconds after which a client is asked to come again."""
 
 
 class Places:

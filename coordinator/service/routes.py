@@ -26,11 +26,10 @@ from coordinator.service.store import Store
 from coordinator.strictjson import Json
 
 _LOG = logging.getLogger("coordinator.service")
-_DISCARDED = 16 * 1024 * 1024
-"""So much of a refused body is read, because most clients look for an answer only when they have sent it."""
-_DISCARD_SECONDS = 10.0
-_PROGRESS_SECONDS = 0.2
-_HEARTBEAT_SECONDS = 15.0
+_MAX_DISCARDED, _MAX_DISCARD_SECONDS = 16 * 1024 * 1024, 10.0
+"""Maximum bytes and seconds for which a refused body is read on: most clients look for an answer only behind it."""
+_PROGRESS_SECONDS, _HEARTBEAT_SECONDS = 0.2, 15.0
+"""Between two looks at a job, and between two signs of life to a client that follows one on which nothing happens."""
 
 
 class Routes:
@@ -150,9 +149,9 @@ async def _chunks(receive: Receive, metrics: Metrics) -> AsyncIterator[bytes]:
 
 
 async def _discard(chunks: AsyncIterator[bytes]) -> None:
-    left = _DISCARDED
+    left = _MAX_DISCARDED
     with suppress(TimeoutError):
-        async with asyncio.timeout(_DISCARD_SECONDS):
+        async with asyncio.timeout(_MAX_DISCARD_SECONDS):
             async for chunk in chunks:
                 left -= len(chunk)
                 if left < 0:

@@ -16,8 +16,9 @@ from coordinator.service.options import FLAGS, Flag
 class Settings:
     """The service's settings, named as in :data:`coordinator.service.options.FLAGS`.
 
-    Sizes are bytes, ``keep`` is hours, ``grace`` and ``task_timeout`` are seconds. ``workers`` is None for one
-    per CPU; ``images`` is None where no image may be named by its path.
+    Sizes are bytes, ``keep`` is hours, ``grace`` and ``task_timeout`` are seconds. ``max_...``, ``running`` and
+    ``waiting`` are maximum numbers. ``workers`` is None for one per CPU; ``images`` is None where no image may be
+    named by its path.
     """
 
     host: str

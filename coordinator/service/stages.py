@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from coordinator.service.orders import Operation, Order
 from coordinator.strictjson import Json
 
-_LONGEST = 40
+_MAX_NAME = 40
+"""Maximum number of characters of a step's name."""
 _QUARTERS = 4
 
 
@@ -64,4 +65,4 @@ def in_order(items: Iterable[Json]) -> list[Json]:
 
 def _name(number: int, operations: Sequence[Operation]) -> str:
     words = [name for name, _ in operations if name != "write"] or ["write"]
-    return "-".join([str(number), *words])[:_LONGEST].rstrip("-")
+    return "-".join([str(number), *words])[:_MAX_NAME].rstrip("-")

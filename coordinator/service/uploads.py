@@ -16,13 +16,13 @@ from coordinator.service.refusal import TOO_LARGE, Refused
 
 ACTIONS, FILES = "actions", "files"
 _MAX_ACTIONS_BYTES = 256 * 1024
-_PATIENCE = 60.0
-"""Seconds that a client may be silent in the middle of its body."""
+_MAX_SILENCE = 60.0
+"""Maximum number of seconds between two pieces of a body."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """``request_bytes`` holds for the whole body, whatever its Content-Length says."""
+    """Maximum numbers: of files, of the bytes of each, and of the whole body's, whatever its Content-Length says."""
 
     files: int
     file_bytes: int
@@ -53,15 +53,15 @@ async def receive(
     received = 0
     try:
         parser = MultipartParser(_boundary(content_type), parts.callbacks())  # type: ignore[arg-type]
-        async with asyncio.timeout(_PATIENCE) as patience:
+        async with asyncio.timeout(_MAX_SILENCE) as patience:
             async for chunk in chunks:
                 received += len(chunk)
                 if received > limits.request_bytes:
                     raise too_long(limits)
                 parser.write(chunk)
-                patience.reschedule(asyncio.get_running_loop().time() + _PATIENCE)
+                patience.reschedule(asyncio.get_running_loop().time() + _MAX_SILENCE)
     except TimeoutError as error:
-        message = f"nothing came for {_PATIENCE:g} seconds"
+        message = f"nothing came for {_MAX_SILENCE:g} seconds"
         raise Refused("body", message, HTTPStatus.REQUEST_TIMEOUT) from error
     except (MultipartParseError, FormParserError) as error:
         raise Refused("body", f"is not well-formed multipart/form-data: {error}") from error

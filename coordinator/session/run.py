@@ -220,7 +220,7 @@ def _conclude(
 
 
 def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:
-    """So many tasks fit on the machine at most, whichever they are."""
+    """The maximum number of tasks that fit on the machine, whichever they are."""
     return max(1, int(max(inventory.cpus / step.resources.cpus for step in pipeline.steps)))
 
 
