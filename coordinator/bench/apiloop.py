@@ -45,7 +45,10 @@ class Turn:
 def loop(
     engine: Engine, make_spec: Callable[[Request], ContainerSpec], tasks: Sequence[Request], jobs: int
 ) -> tuple[float, list[Turn]]:
-    """Runs every task, ``jobs`` at a time; the seconds it took, and the turns in the tasks' order."""
+    """Runs every task, ``jobs`` at a time; the seconds it took, and the turns in the tasks' order.
+
+    Raises EngineError and BenchError if a task gets no answer.
+    """
     with ThreadPoolExecutor(max_workers=jobs) as threads:
         started = time.perf_counter()
         turns = list(threads.map(lambda task: _turn(engine, make_spec(task), task), tasks))
@@ -72,7 +75,10 @@ def _turn(engine: Engine, spec: ContainerSpec, task: Request) -> Turn:
 
 @contextmanager
 def isolation_in(engine: Engine, workload: Workload, out: Path, jobs: int) -> Iterator[Isolation]:
-    """The isolation that a run in ``out`` would have; locked, so that nobody takes it for a dead run's."""
+    """The isolation that a run in ``out`` would have; locked, so that nobody takes it for a dead run's.
+
+    Raises RunFolderError if ``out`` cannot be used, EngineError if the engine refuses.
+    """
     folder = RunFolder(out.resolve())
     folder.create()
     files, run_id = folder.files(workload.batch.resolve()), f"bench-{secrets.token_hex(4)}"
@@ -90,7 +96,10 @@ def spec_maker(isolation: Isolation, step: Step, image_id: str) -> Callable[[Req
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a workload's first tasks; responses go to a file, the figures to stdout as JSON."""
+    """Runs a workload's first tasks; responses go to a file, the figures to stdout as JSON.
+
+    Raises CoordinatorError if that cannot be done.
+    """
     parser = argparse.ArgumentParser(prog="python -m coordinator.bench.apiloop", description=__doc__)
     parser.add_argument("batch", type=Path)
     parser.add_argument("pipeline")

@@ -74,7 +74,7 @@ def measure_flags(
     jobs: int,
     pace: Pace,
 ) -> list[FlagFigures]:
-    """``tasks`` starts with every set of flags, in turns."""
+    """``tasks`` starts with every set of flags, in turns. Raises EngineError and BenchError if one fails."""
     rates: dict[str, list[float]] = {}
     with closing(Engine()) as engine, isolation_in(engine, workload, folder / "flags", jobs) as own:
         step = step_of(workload)

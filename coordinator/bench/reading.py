@@ -58,13 +58,13 @@ def read_run(folder: Path, compared: int | None = None) -> Told:
 
 
 def ended_times(folder: Path) -> list[float]:
-    """When each task ended, in that order."""
+    """When each task ended, in seconds since the epoch and in order. Raises BenchError if there is no journal."""
     with _open(folder) as journal:
         return [row[0] for row in journal.execute("SELECT ended FROM attempts ORDER BY ended")]
 
 
 def split(attempts: Iterable[tuple[float, Mapping[str, float]]]) -> Split:
-    """The mean over attempts of (seconds from submitted to ended, metrics).
+    """The mean over attempts of (seconds from submitted to ended, metrics), in seconds.
 
     On rungs that keep a program, ``busy_s`` is a task's share of its lane's time; before it, it queued.
     """

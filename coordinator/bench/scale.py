@@ -56,7 +56,7 @@ def measure_scale(
     jobs: int,
     pace: Pace,
 ) -> ScaleFigures:
-    """Runs the first ``tasks`` of the workload's recordings, again and again."""
+    """Runs the first ``tasks`` of the workload's recordings, again and again. Raises BenchError if a run fails."""
     submitted, ended, memory, early, late = [], [], [], [], []
     for number in range(pace.repeats):
         out = folder / "scale"
@@ -87,7 +87,10 @@ def measure_scale(
 
 
 def measure_starts(workload: Workload, folder: Path, pace: Pace) -> StartFigures:
-    """How long ``--help`` takes, and how soon ``run`` has sent its first task, on an engine that has run some."""
+    """How long ``--help`` takes, and how soon ``run`` has sent its first task, on an engine that has run some.
+
+    Raises BenchError if one of them fails.
+    """
     wait_until_quiet(pace.patience)
     helps = [measure([sys.executable, "-m", "coordinator", "--help"]).seconds for _ in range(_HELPS)]
     submitted: dict[str, list[float]] = {rung: [] for rung in _STARTS}
@@ -110,7 +113,10 @@ def measure_starts(workload: Workload, folder: Path, pace: Pace) -> StartFigures
 
 
 def windows(ended: Sequence[float]) -> tuple[float, float]:
-    """Seconds per task in the window behind the first thousand tasks, and in the last one of the same size."""
+    """Seconds per task in the window behind the first thousand tasks, and in the last one of the same size.
+
+    ``ended`` are the times at which tasks ended, in seconds and in order. Raises ValueError for too few of them.
+    """
     size = min(_WINDOW, (len(ended) - _EARLY - 1) // 2)
     if size < 1:
         raise ValueError(f"{len(ended)} tasks are too few to compare the beginning with the end")

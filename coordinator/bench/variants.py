@@ -63,7 +63,7 @@ class Variant:
     run: Callable[[Conditions, int | None], Sample]
 
     def sample(self, conditions: Conditions) -> Sample:
-        """Runs it once."""
+        """Runs it once. Raises BenchError if it fails."""
         return self.run(conditions, self.tasks)
 
     def with_tasks(self, tasks: int) -> Variant:

@@ -37,7 +37,10 @@ class Workload:
 
 
 def trivial(folder: Path, batch: Path, rows: int, command: tuple[str, ...] | None) -> Workload:
-    """The trivial step over ``rows`` recordings, made in ``folder``. ``command`` is the step's program here."""
+    """The trivial step over ``rows`` recordings, made in ``folder``. ``command`` is the step's program here.
+
+    Raises BatchError for what is no batch, BenchError for one without a photograph.
+    """
     photograph = _first_photograph(batch)
     made = folder / "batch"
     made.mkdir(parents=True)
@@ -62,19 +65,19 @@ def trivial(folder: Path, batch: Path, rows: int, command: tuple[str, ...] | Non
 
 
 def flagship(batch: Path, pipeline: str) -> Workload:
-    """A pipeline over the batch itself."""
+    """A pipeline over the batch itself. Raises PipelineError for a file that is none."""
     loaded = load_pipeline(pipeline)
     steps = " -> ".join(f"{step.name} (per {step.per})" for step in loaded.steps)
     return Workload(name=loaded.name, batch=batch, pipeline=pipeline, about=steps)
 
 
 def step_of(workload: Workload) -> Step:
-    """The first step of a workload's pipeline."""
+    """The first step of a workload's pipeline. Raises PipelineError."""
     return load_pipeline(workload.pipeline).steps[0]
 
 
 def requests(workload: Workload, tasks: int) -> Iterator[Request]:
-    """The requests that the coordinator would send for the first ``tasks`` recordings."""
+    """The requests that the coordinator would send for the first ``tasks`` recordings. Raises BatchError."""
     step = step_of(workload)
     recordings = open_batch(workload.batch).recordings()
     for recording in itertools.islice(recordings, tasks):

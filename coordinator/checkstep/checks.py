@@ -20,7 +20,10 @@ CONTRACT = "contract"
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check. ``needs_answer`` says that it proves nothing for a step that cannot do a single task."""
+    """One check. ``needs_answer`` says that it proves nothing for a step that cannot do a single task.
+
+    ``find`` may raise EngineError; what it finds out is described where it is judged, and in ``proves``.
+    """
 
     name: str
     proves: str
@@ -29,7 +32,7 @@ class Check:
     needs_loop: bool = False
 
     def run(self, subject: Subject) -> Finding:
-        """What it finds; skipped where it would prove nothing."""
+        """What it finds; skipped where it would prove nothing. Raises EngineError if the engine fails."""
         if self.needs_loop and not subject.loops:
             return _NO_LOOP
         if self.needs_answer and not (contract(subject).is_good and stdout(subject).is_good):

@@ -53,6 +53,7 @@ def warning(reason: str, mend: str) -> Finding:
 
 
 def failed(reason: str, mend: str, sample: bytes = b"") -> Finding:
+    """``sample`` is what shows it, of any length."""
     return Finding(verdict=Verdict.FAILED, reason=reason, sample=shown(sample), mend=mend)
 
 

@@ -187,6 +187,7 @@ def several(heard: Heard, task_ids: list[str]) -> Finding:
 
 
 def ended_well(heard: Heard) -> Finding:
+    """A program that has answered well ends with its input, with exit code 0."""
     if not heard.ended:
         return failed("the step answered, but did not end after its input had ended", _END)
     if heard.exit_code != 0:

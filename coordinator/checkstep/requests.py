@@ -73,7 +73,7 @@ def question(batch: Path, *, request: str | None, item: str | None, params: str 
     """The question to ask. ``request`` is a file; ``item`` and ``params`` are JSON texts.
 
     Paths of images may be relative to the batch. Without an item it is the batch's first recording.
-    Raises UsageError for what cannot be asked.
+    Raises UsageError for what cannot be asked, BatchError for a batch without a photograph.
     """
     if request is not None:
         sample = _read_sample(Path(request))
@@ -88,7 +88,7 @@ def question(batch: Path, *, request: str | None, item: str | None, params: str 
 
 
 def make_batch(folder: Path) -> None:
-    """A batch of one small photograph that every user can read."""
+    """A batch of one small photograph that every user can read. Raises OSError if it cannot be written."""
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
     rows, columns = np.mgrid[0:_HEIGHT, 0:_WIDTH]

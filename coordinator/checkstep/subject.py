@@ -46,7 +46,10 @@ DEFAULT_LIMITS = CheckLimits()
 
 @dataclass(kw_only=True)
 class Subject:
-    """One image, asked one question in many containers."""
+    """One image, asked one question in many containers.
+
+    Whatever starts a container raises EngineError if the engine fails, CannotStart if the program does not start.
+    """
 
     engine: Engine
     image: ImageFacts
@@ -69,6 +72,7 @@ class Subject:
 
     @cached_property
     def first_request(self) -> Request:
+        """What the first container is asked."""
         return self.request()
 
     @cached_property
@@ -81,6 +85,7 @@ class Subject:
 
     @cached_property
     def three_requests(self) -> list[Request]:
+        """What one process is asked at once."""
         return [self.request() for _ in range(3)]
 
     @cached_property
@@ -165,6 +170,7 @@ class Subject:
         return Step(name=STEP, image_ref=self.image.image_ref, resources=self.grant.resources)
 
     def task(self, request: Request) -> StepTask:
+        """The task for which a request stands, as the runners know it."""
         return StepTask(request=request, step=self._step, image_id=self.image.id)
 
 

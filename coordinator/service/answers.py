@@ -33,10 +33,12 @@ def _ranks(accept: str) -> Iterator[tuple[str, float]]:
 
 
 def error_json(field: str, message: str) -> Json:
+    """A refusal as JSON: which field is to blame, and why."""
     return {"error": {"field": field, "message": message}}
 
 
 def refusal_headers(refused: Refused) -> dict[str, str]:
+    """When to come again, in seconds, if the refusal says so."""
     return {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
 
 

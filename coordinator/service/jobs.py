@@ -26,6 +26,7 @@ class JobState(StrEnum):
 
     @property
     def is_final(self) -> bool:
+        """Whether the job has ended."""
         return self not in (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -33,6 +34,7 @@ class JobState(StrEnum):
 class File:
     """One image of a job. ``name`` is the client's, ``stem`` and ``suffix`` make its name on disk.
 
+    ``width`` and ``height`` are pixels, upright.
     ``results`` is the number of its published results; a file with an error has none.
     """
 
@@ -46,9 +48,11 @@ class File:
 
     @property
     def original(self) -> str:
+        """The name on disk of what the client sent."""
         return self.stem + self.suffix
 
     def with_error(self, error: TaskError) -> File:
+        """The file without results, and why."""
         return replace(self, results=0, error=error)
 
 
@@ -71,6 +75,7 @@ class Job:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
+        """The steps of its run."""
         order = Order(operations=self.operations, output=self.output)
         return stages(order, files=len(self.files), workers=self.workers)
 
@@ -80,10 +85,11 @@ class Job:
         return sum(stage.tasks for stage in self.stages)
 
     def in_state(self, state: JobState) -> Job:
+        """The same in another state."""
         return replace(self, state=state)
 
     def ended(self, files: Iterable[File], at: float) -> Job:
-        """The job with what became of its files."""
+        """The job with what became of its files; ``at`` is in seconds since the epoch."""
         files = tuple(files)
         failed = any(file.error for file in files)
         return replace(self, files=files, finished=at, state=JobState.FAILED if failed else JobState.DONE)
@@ -123,7 +129,7 @@ class Job:
 
     @classmethod
     def load(cls, text: str) -> Job:
-        """The job that :meth:`dump` wrote."""
+        """The job that :meth:`dump` wrote. Raises ValueError, KeyError or TypeError for another text."""
         document = json.loads(text)
         files = (
             File(**{**kept, "error": TaskError(**kept["error"]) if kept["error"] else None})

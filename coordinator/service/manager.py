@@ -107,7 +107,10 @@ class Manager:
         return self._places.admission()
 
     def accept(self, job: Job) -> Live:
-        """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process."""
+        """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process.
+
+        Raises sqlite3.Error if it cannot be written down.
+        """
         self._registry.put(job)
         return self._launch(job)
 

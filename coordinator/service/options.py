@@ -59,10 +59,12 @@ class Flag(NamedTuple):
 
     @property
     def option(self) -> str:
+        """As it is written on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def variable(self) -> str:
+        """As it is named in the environment."""
         return PREFIX + self.name.upper()
 
 

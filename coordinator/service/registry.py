@@ -22,7 +22,10 @@ CREATE TABLE IF NOT EXISTS jobs (
 
 
 class Registry:
-    """The jobs of one data folder; safe to use from many threads."""
+    """The jobs of one data folder; safe to use from many threads.
+
+    Every call raises sqlite3.Error if the file cannot be read or written, for example on a full disk.
+    """
 
     def __init__(self, path: Path) -> None:
         """Opens or creates it. Raises RunFolderError if that cannot be done."""
@@ -36,6 +39,7 @@ class Registry:
         self._lock = threading.Lock()
 
     def close(self) -> None:
+        """Nothing may be asked of it afterwards."""
         self._db.close()
 
     def put(self, job: Job) -> None:
@@ -44,10 +48,12 @@ class Registry:
         self._execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?)", *row)
 
     def get(self, job_id: str) -> Job | None:
+        """The job as it was put last; None if there is none."""
         found = self._execute("SELECT job FROM jobs WHERE id = ?", job_id)
         return Job.load(found[0][0]) if found else None
 
     def remove(self, job_id: str) -> None:
+        """Forgets a job, if it is known."""
         self._execute("DELETE FROM jobs WHERE id = ?", job_id)
 
     def unfinished(self) -> list[Job]:
@@ -56,6 +62,7 @@ class Registry:
         return [Job.load(row[0]) for row in self._execute(query, JobState.QUEUED, JobState.RUNNING)]
 
     def ids(self) -> set[str]:
+        """The ids of all jobs."""
         return {row[0] for row in self._execute("SELECT id FROM jobs")}
 
     def finished_before(self, moment: float) -> list[str]:

@@ -33,7 +33,12 @@ _PROGRESS_SECONDS, _HEARTBEAT_SECONDS = 0.2, 15.0
 
 
 class Routes:
-    """The handlers, beside what they work with."""
+    """The handlers, beside what they work with.
+
+    They run in the event loop's thread, and lend another one whatever touches the disk. What they refuse they raise, as
+    Refused or HTTPException, and :mod:`coordinator.service.app` answers it: a handler's docstring tells clients, not
+    callers, as it stands in the OpenAPI document.
+    """
 
     def __init__(
         self, manager: Manager, intake: Intake, store: Store, metrics: Metrics, workers: int

@@ -32,14 +32,17 @@ class Store:
 
     @property
     def registry(self) -> Path:
+        """The file of the registry."""
         return self.path / "jobs.db"
 
     @property
     def uploads(self) -> Path:
+        """The folder of all originals."""
         return self.path / "uploads"
 
     @property
     def static(self) -> Path:
+        """The folder of all that is published."""
         return self.path / "static"
 
     @property
@@ -84,6 +87,7 @@ class Store:
         return replace(self.files, own=WORK_MOUNT / job_id)
 
     def upload_folder(self, job_id: str) -> Path:
+        """Where a job's originals lie."""
         return self.uploads / job_id
 
     @staticmethod
@@ -94,7 +98,7 @@ class Store:
     def publish(self, job: Job, results: Iterable[tuple[File, Iterable[str]]]) -> None:
         """Puts originals and results, named by their mounted paths, into the job's static folder, all at once.
 
-        Raises ValueError for a result that is no file of the workers'.
+        Raises ValueError for a result that is no file of the workers', OSError if one cannot be linked.
         """
         aside, target = self.static / f".{job.id}.part", self.static / job.id
         shutil.rmtree(aside, ignore_errors=True)

@@ -71,6 +71,7 @@ async def receive(
 
 
 def too_long(limits: UploadLimits) -> Refused:
+    """The refusal of a body that is too long."""
     return Refused("body", f"is larger than {limits.request_bytes:,} bytes", TOO_LARGE)
 
 
