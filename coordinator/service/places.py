@@ -28,9 +28,11 @@ class Places:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Lets nobody in any more."""
-        with self._lock:
-            self._is_closed = True
+        """Lets nobody in any more.
+
+        It takes no lock: a signal's handler calls it in the thread of the event loop, which may hold that lock.
+        """
+        self._is_closed = True
 
     @contextmanager
     def admission(self) -> Iterator[None]:

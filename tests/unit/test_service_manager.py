@@ -17,6 +17,7 @@ from coordinator.service.execution import WorkerSpec
 from coordinator.service.jobs import File, Job, JobState
 from coordinator.service.manager import Live, Manager
 from coordinator.service.metrics import Metrics
+from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
@@ -186,6 +187,18 @@ def test_a_result_that_is_no_file_is_not_published(shop: Shop) -> None:
         ErrorKind.INTERNAL,
     )
     assert not (shop.store.static / job.id).exists()
+
+
+def test_a_signal_closes_the_places_in_whatever_the_event_loop_is_interrupted() -> None:
+    places = Places(running=1, waiting=0)
+    with places._lock:  # by the very thread that the signal's handler interrupts
+        handler = threading.Thread(target=places.close, daemon=True)
+        handler.start()
+        handler.join(1.0)
+        assert not handler.is_alive()
+    with pytest.raises(Refused) as refused, places.admission():
+        pass
+    assert refused.value.status == 503
 
 
 class TestCancelling:
