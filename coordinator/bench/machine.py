@@ -62,7 +62,7 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Times:
+class _CpuTimes:
     """Seconds of CPU of a process, and of the children it has waited for."""
 
     name: str
@@ -128,7 +128,7 @@ def _complaint(command: Sequence[str], exit_code: int, errors: IO[bytes]) -> str
     return f"{shlex.join(command)[:_MAX_SHOWN]}\n  ended with exit code {exit_code}: {said}"
 
 
-def _times(pid: int) -> _Times | None:
+def _times(pid: int) -> _CpuTimes | None:
     try:
         text = (_PROC / str(pid) / "stat").read_text()
     except OSError:
@@ -137,7 +137,7 @@ def _times(pid: int) -> _Times | None:
     values = tail.split()
     own, children = int(values[11]) + int(values[12]), int(values[13]) + int(values[14])
     name = head.partition("(")[2]
-    return _Times(name=name, parent=int(values[1]), own=own / _TICKS, children=children / _TICKS)
+    return _CpuTimes(name=name, parent=int(values[1]), own=own / _TICKS, children=children / _TICKS)
 
 
 class EngineClock:
@@ -165,11 +165,11 @@ class EngineClock:
         return reaped + sum(times.own + times.children for times in counted)
 
 
-def _is_shim(times: _Times) -> bool:
+def _is_shim(times: _CpuTimes) -> bool:
     return times.name.startswith(_SHIM)
 
 
-def _processes() -> Iterator[tuple[int, _Times]]:
+def _processes() -> Iterator[tuple[int, _CpuTimes]]:
     for entry in _PROC.iterdir():
         if entry.name.isdecimal() and (times := _times(int(entry.name))):
             yield int(entry.name), times

@@ -50,7 +50,7 @@ _BOUNDARY = "a-boundary-that-no-photograph-holds"
 _MAX_START = 60.0
 """Maximum number of seconds until the service has started."""
 
-Measure = Callable[[], Sample]
+TakeSample = Callable[[], Sample]
 
 
 def compare_service(
@@ -68,7 +68,7 @@ def compare_service(
     """
     photographs = _photographs(batch, folder / "photographs", images)
     with ExitStack() as stack:
-        variants: dict[str, Measure] = {
+        variants: dict[str, TakeSample] = {
             POOL: stack.enter_context(_pool(photographs, folder / "pool", workers))
         }
         for rung in rungs:
@@ -118,7 +118,7 @@ def _photographs(batch: Path, folder: Path, images: int) -> list[Path]:
 
 
 @contextmanager
-def _pool(photographs: Sequence[Path], folder: Path, workers: int) -> Iterator[Measure]:
+def _pool(photographs: Sequence[Path], folder: Path, workers: int) -> Iterator[TakeSample]:
     rounds = itertools.count()
     # Not forked: a child of a process with threads may find their locks held for ever.
     with multiprocessing.get_context("spawn").Pool(workers, _one_thread) as pool:

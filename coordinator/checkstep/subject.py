@@ -105,7 +105,7 @@ class Subject:
         expected = len(requests) + bool(before)
         is_first = "first" not in vars(self) or bool(without)
         seconds = self.limits.answer if is_first else self.patience * expected
-        with _Folders(self, requests), Conversation(self.engine, self.spec(without)) as talk:
+        with _TaskFolders(self, requests), Conversation(self.engine, self.spec(without)) as talk:
             talk.say(before + b"".join(request.line() for request in requests))
             talk.end_input()
             talk.hears_documents(expected, seconds)
@@ -114,7 +114,7 @@ class Subject:
     def ask_in_turn(self, requests: Sequence[Request]) -> tuple[list[bool], Heard]:
         """Each request written when the answer before it is there, and for each whether its answer came."""
         came: list[bool] = []
-        with _Folders(self, requests), Conversation(self.engine, self.spec()) as talk:
+        with _TaskFolders(self, requests), Conversation(self.engine, self.spec()) as talk:
             for number, request in enumerate(requests, start=1):
                 talk.say(request.line())
                 came.append(talk.hears_documents(number, self.patience))
@@ -130,7 +130,7 @@ class Subject:
     def ends_on_sigterm(self, without: Sequence[Without] = ()) -> bool:
         """Whether a SIGTERM ends it while it waits for input; sent again and again until time is up."""
         request = self.request()
-        with _Folders(self, [request]), Conversation(self.engine, self.spec(without)) as talk:
+        with _TaskFolders(self, [request]), Conversation(self.engine, self.spec(without)) as talk:
             # A signal that comes before the program has said what it does with signals proves nothing.
             if self.loops and self.first.lines:
                 talk.say(request.line())
@@ -174,7 +174,7 @@ class Subject:
         return StepTask(request=request, step=self._step, image_id=self.image.id)
 
 
-class _Folders:
+class _TaskFolders:
     """The tasks' own folders, for as long as their container is there."""
 
     def __init__(self, subject: Subject, requests: Sequence[Request]) -> None:

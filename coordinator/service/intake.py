@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from coordinator.service.driver import LiveJob
 from coordinator.service.jobs import File, Job
-from coordinator.service.manager import Live
 from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
 from coordinator.service.photographs import examine
@@ -36,8 +36,8 @@ class Intake:
         )
 
     async def take(
-        self, headers: Mapping[str, str], chunks: AsyncIterator[bytes], accept: Callable[[Job], Live]
-    ) -> Live:
+        self, headers: Mapping[str, str], chunks: AsyncIterator[bytes], accept: Callable[[Job], LiveJob]
+    ) -> LiveJob:
         """Has the job that a request asks for accepted. Raises Refused, and leaves nothing of it behind then."""
         promised = headers.get("content-length", "")
         if promised.isdecimal() and int(promised) > self._limits.request_bytes:
@@ -48,7 +48,7 @@ class Intake:
         with _removed_on_failure(folder):
             form = await receive(chunks, headers.get("content-type", ""), folder, self._limits)
 
-        def finish() -> Live:  # goes on to its end even if nobody waits for it any more
+        def finish() -> LiveJob:  # goes on to its end even if nobody waits for it any more
             with _removed_on_failure(folder):
                 return accept(self._make_job(job_id, folder, form))
 

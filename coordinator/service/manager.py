@@ -6,15 +6,31 @@ A job is durable before it is accepted, and runs again after a restart until it 
                                |           |
                                +-- cancel -+----> cancelled: removed
 
-Threads
-    Requests come from any thread (admission, accept, live, kept, cancel). Each job has one of ``running`` threads
-    while it runs (``_work``); a sweeper removes what has been kept long enough; ``drain`` makes one to wind down.
+Who calls what, and from which thread
+    The event loop's thread opens ``admission``, looks (``live``, ``count``, ``is_draining``) and waits for ``ended``.
+    It must not be held up: what touches the disk (``accept``, ``kept``, ``cancel``) is called from threads it lends.
+    Such a thread goes on to its end even if its request has gone, so no job is accepted by half. Who waits for
+    ``ended`` shields it: a waiter that is cancelled would cancel it for all others, too.
+    ``drain`` is called by the handler of a signal, in the main thread, between any two instructions of the event loop,
+    which may have a lock in its hands. So it asks for none, and leaves the work to a thread of its own.
+    ``close`` is called once, when the event loop has ended, and with it all threads that could still accept a job.
+    Each job has one of ``running`` threads while it runs (``_work``, the driver); a sweeper removes what has been kept
+    long enough.
+
+From hand to hand
+    A place is the request handler's until ``accept``, and the job's from there to ``_end``. A job that ``accept`` has
+    written into the registry runs after any restart until it has ended, whatever becomes of this process.
     ``_live`` holds the jobs that this process is not through with. Whoever takes a job out of it, under the lock, ends
     it (``_end``), and nobody else does: that is the job's own thread, or ``_stop`` if it could still withdraw the job
-    from the line for a thread (``Future.cancel`` is what decides between the two).
-    A cancel marks the job first and stops it then: the job's thread looks at the mark behind its last step, so
-    whichever comes first, the job is removed once, and ``ended`` is set after that.
-    A drain that has begun is looked at before a job starts: it stays queued in the registry for the next process.
+    from the line for a thread. ``cancel`` and ``drain`` may both withdraw it, as a future can be cancelled again, but
+    only one of them takes it out; and its thread never begins with it.
+    ``cancel`` marks a job while it is live; ``_end`` looks for the mark when it has taken the job out. So a job that
+    ends at the moment in which it is cancelled is either marked, and removed by ``_end``, or no longer live, and
+    removed by ``cancel``.
+    A job that has begun is told to stop, and its own thread ends it once its running tasks have ended. It may be told
+    before its scheduler is there: then its executor takes none of its tasks.
+    A job that was admitted before a drain and is accepted after it is queued; its thread sees that nothing is to begin
+    any more, and it stays in the registry for the next process.
 """
 
 from __future__ import annotations
@@ -25,7 +41,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 
-from coordinator.contract import ErrorKind, TaskError
+from coordinator.service.driver import Driver, LiveJob
 from coordinator.service.execution import Execution, WorkerSpec
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.metrics import Metrics
@@ -33,36 +49,13 @@ from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
 from coordinator.service.store import Store
-from coordinator.strictjson import Json
 
 _LOG = logging.getLogger("coordinator.service")
 _SWEEP_SECONDS = 60.0
-_PAUSE = 5.0
-"""Seconds before a job that was broken off goes on."""
-
-
-class Live:
-    """A job that has not ended yet. ``ended`` holds the job as it was left, once this process is through with it."""
-
-    def __init__(self, execution: Execution) -> None:
-        self.execution = execution
-        self.state = JobState.QUEUED
-        self.cancelled = False
-        self.turn: Future[None] | None = None
-        """Its place in the queue for a thread."""
-        self.ended: Future[Job] = Future()
-
-    @property
-    def job(self) -> Job:
-        return self.execution.job.in_state(self.state)
-
-    def as_json(self) -> Json:
-        """What a client sees of it now."""
-        return self.job.as_json(self.execution.done)
 
 
 class Manager:
-    """Drives jobs to their ends, some at a time, the oldest first."""
+    """Has jobs driven to their ends, some at a time, the oldest first; safe to use from many threads, as told above."""
 
     def __init__(
         self,
@@ -82,8 +75,9 @@ class Manager:
         self._places = Places(running=running, waiting=waiting)
         self._keep, self._grace, self._metrics = keep, grace, metrics
         self._lock = threading.Lock()
-        self._live: dict[str, Live] = {}
+        self._live: dict[str, LiveJob] = {}
         self._draining = threading.Event()
+        self._driver = Driver(registry, store, self._places, self._draining)
         self._threads = ThreadPoolExecutor(max_workers=running, thread_name_prefix="job")
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
 
@@ -106,7 +100,7 @@ class Manager:
         """Holds a place while a request is read, until :meth:`accept` takes it over. Raises Refused if none is free."""
         return self._places.admission()
 
-    def accept(self, job: Job) -> Live:
+    def accept(self, job: Job) -> LiveJob:
         """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process.
 
         Raises sqlite3.Error if it cannot be written down.
@@ -114,8 +108,8 @@ class Manager:
         self._registry.put(job)
         return self._launch(job)
 
-    def _launch(self, job: Job) -> Live:
-        live = Live(Execution(job, self._store, self._program, self._pool))
+    def _launch(self, job: Job) -> LiveJob:
+        live = LiveJob(Execution(job, self._store, self._program, self._pool))
         with self._lock:
             self._live[job.id] = live
             live.turn = self._threads.submit(self._work, live)
@@ -123,7 +117,7 @@ class Manager:
 
     # -- looking ------------------------------------------------------------------------------------------
 
-    def live(self, job_id: str) -> Live | None:
+    def live(self, job_id: str) -> LiveJob | None:
         """The job, if it has not ended."""
         return self._live.get(job_id)
 
@@ -140,18 +134,13 @@ class Manager:
     def is_draining(self) -> bool:
         return self._draining.is_set()
 
-    # -- a job's own thread -------------------------------------------------------------------------------
+    # -- ending -------------------------------------------------------------------------------------------
 
-    def _work(self, live: Live) -> None:
-        try:
-            left = self._run(live)
-        except Exception:
-            job = live.execution.job
-            _LOG.exception("job %s failed in the service itself", job.id)
-            left = self._give_up(job)
-        self._end(live, left)
+    def _work(self, live: LiveJob) -> None:
+        """What a job's own thread does."""
+        self._end(live, self._driver.run(live))
 
-    def _end(self, live: Live, left: Job) -> None:
+    def _end(self, live: LiveJob, left: Job) -> None:
         """This process is through with the job, and leaves it so."""
         with self._lock:
             self._live.pop(left.id, None)
@@ -165,7 +154,7 @@ class Manager:
         finally:
             live.ended.set_result(left)
 
-    def _stop(self, live: Live) -> None:
+    def _stop(self, live: LiveJob) -> None:
         """Ends the job as soon as its running tasks have; at once, if it is not yet running."""
         with self._lock:
             waited = live.turn is not None and live.turn.cancel()
@@ -174,38 +163,6 @@ class Manager:
             self._end(live, live.job)
         else:
             live.execution.stop()
-
-    def _run(self, live: Live) -> Job:
-        """Runs the job; it comes back as it was if it was stopped, or never started."""
-        if self._draining.is_set():
-            return live.job
-        live.state = JobState.RUNNING
-        started = time.time()
-        # A run that nobody has stopped, and that comes to no end, has lost its engine: it goes on when that is back.
-        while (ended := live.execution.run()) is None and not (live.cancelled or self._draining.is_set()):
-            _LOG.warning("job %s was broken off, and goes on", live.job.id)
-            self._draining.wait(_PAUSE)
-        if ended is None or live.cancelled:
-            return live.job.in_state(JobState.QUEUED)
-        job = live.execution.job
-        self._store.publish(job, zip(ended.files, ended.images, strict=True))
-        job = job.ended(ended.files, time.time())
-        self._registry.put(job)
-        self._store.tidy(job.id)
-        seconds = time.time() - started
-        self._places.note(seconds)
-        _LOG.info("job %s is %s: %d files, %.2f s", job.id, job.state, len(job.files), seconds)
-        return job
-
-    def _give_up(self, job: Job) -> Job:
-        """A job that the service itself failed at ends, so that it is not taken up for ever."""
-        error = TaskError(kind=ErrorKind.INTERNAL, message="the service failed at this job; its log says why")
-        job = job.ended((file.with_error(error) for file in job.files), time.time())
-        try:
-            self._registry.put(job)
-        except Exception:
-            _LOG.exception("job %s cannot be written down as failed", job.id)
-        return job
 
     # -- removing -----------------------------------------------------------------------------------------
 

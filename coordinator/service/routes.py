@@ -17,9 +17,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from coordinator.service.answers import event, listing, plain, prefers_json
+from coordinator.service.driver import LiveJob
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job, JobState
-from coordinator.service.manager import Live, Manager
+from coordinator.service.manager import Manager
 from coordinator.service.metrics import CONTENT_TYPE, Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.store import Store
@@ -112,7 +113,7 @@ class Routes:
             return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"{found.name}/"})
         return HTMLResponse(await asyncio.to_thread(_listing, f"/static/{url_path}", found))
 
-    async def _accept(self, request: Request) -> Live:
+    async def _accept(self, request: Request) -> LiveJob:
         """Receives a job and hands it to the manager. Raises Refused."""
         chunks = _chunks(request.receive, self._metrics)
         try:
@@ -166,7 +167,7 @@ async def _discard(chunks: AsyncIterator[bytes]) -> None:
 # -- events ------------------------------------------------------------------------------------------------
 
 
-async def _follow(live: Live) -> AsyncIterator[bytes]:
+async def _follow(live: LiveJob) -> AsyncIterator[bytes]:
     """The events of a job that has not ended yet."""
     ended = asyncio.wrap_future(live.ended)
     last: Json | None = None

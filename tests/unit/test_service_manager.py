@@ -13,9 +13,10 @@ from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Rung
 from coordinator.schedule.threads import Sink
+from coordinator.service.driver import LiveJob
 from coordinator.service.execution import WorkerSpec
 from coordinator.service.jobs import File, Job, JobState
-from coordinator.service.manager import Live, Manager
+from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.places import Places
 from coordinator.service.pool import Pool
@@ -107,7 +108,7 @@ class Shop:
             id=job_id, created=float(number), operations=operations, output="png", workers=1, files=images
         )
 
-    def accept(self, manager: Manager, number: int, files: int = 1) -> Live:
+    def accept(self, manager: Manager, number: int, files: int = 1) -> LiveJob:
         with manager.admission():
             return manager.accept(self.job(number, files))
 
@@ -237,7 +238,7 @@ class TestCancelling:
 def test_a_job_that_loses_its_workers_goes_on_when_they_are_back(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coordinator.service.manager._PAUSE", 0.01)
+    monkeypatch.setattr("coordinator.service.driver._PAUSE", 0.01)
     broken_off = iter([None, error(ErrorKind.CANCELLED)])
     shop.answer = lambda task: next(broken_off, None) or shop.write(task)
     live = shop.accept(shop.open(), 1, files=3)
