@@ -6,8 +6,8 @@ contract: the published JSON Schema is made from them, and every response is che
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
+from json import JSONDecodeError
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,7 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from coordinator.strictjson import Json, NotStrict, decode, encode_line, readable
+from coordinator.strictjson import Json, decode, encode_line, offset, readable
 
 PROTOCOL: Literal[1] = 1
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
@@ -193,19 +193,8 @@ def parse_any_response(raw: bytes) -> Response | TaskError:
         return _protocol_error("the step ended without a response; one line of JSON on stdout is due")
     try:
         document = decode(body)
-    except UnicodeDecodeError as error:
-        return _protocol_error(
-            f"the response is not UTF-8 at byte {error.start}: {_sample(body, error.start)}"
-        )
-    except json.JSONDecodeError as error:
-        offset = len(error.doc[: error.pos].encode())
-        reason = "two documents where one is due" if error.msg == "Extra data" else error.msg
-        return _protocol_error(
-            f"the response is not one JSON document, at byte {offset}: {reason}: {_sample(body, offset)}"
-        )
-    except NotStrict as error:
-        offset = max(0, body.find(error.text))
-        return _protocol_error(f"the response is refused, at byte {offset}: {error}: {_sample(body, offset)}")
+    except ValueError as error:
+        return _protocol_error(_unread(error, body))
     return _check_response(document, body)
 
 
@@ -217,6 +206,18 @@ def said_by_step(failure: Failure) -> TaskError:
 def wrong_task(answered: str, asked: str) -> TaskError:
     """The complaint about a response to another task than the one that was asked."""
     return _protocol_error(f"the response is for task {answered!r}, task {asked!r} was asked")
+
+
+def _unread(error: ValueError, body: bytes) -> str:
+    """Why a response could not be read, at which byte, with a sample from there."""
+    at = offset(error, body)
+    what = f"refused, at byte {at}: {error}"
+    if isinstance(error, UnicodeDecodeError):
+        what = f"not UTF-8 at byte {at}"
+    elif isinstance(error, JSONDecodeError):
+        reason = "two documents where one is due" if error.msg == "Extra data" else error.msg
+        what = f"not one JSON document, at byte {at}: {reason}"
+    return f"the response is {what}: {_sample(body, at)}"
 
 
 def _check_response(document: Any, body: bytes) -> Response | TaskError:
@@ -243,5 +244,5 @@ def _protocol_error(message: str) -> TaskError:
     return TaskError(kind=ErrorKind.PROTOCOL, message=message)
 
 
-def _sample(body: bytes, offset: int) -> str:
-    return repr(body[max(0, offset - 20) : offset + 60])[1:]
+def _sample(body: bytes, at: int) -> str:
+    return repr(body[max(0, at - 20) : at + 60])[1:]

@@ -29,9 +29,11 @@ def encode_line(document: Json) -> bytes:
 
 
 def decode(body: bytes) -> Any:
-    """One JSON document from UTF-8 bytes. Raises ValueError (or a subclass) for what could not be passed on:
+    """One JSON document from UTF-8 bytes.
 
-    numbers that are not finite or have thousands of digits, half of a UTF-16 pair, very deep nesting.
+    Raises UnicodeDecodeError for other bytes, JSONDecodeError for what is not one document, and NotStrict for what
+    could not be passed on: numbers that are not finite or have thousands of digits, half of a UTF-16 pair, very deep
+    nesting. All are ValueErrors, and :func:`offset` says where they lie.
     """
     text = body.decode()
     if text.startswith(_MARK):
@@ -50,6 +52,15 @@ def decode(body: bytes) -> Any:
     return document
 
 
+def offset(error: ValueError, body: bytes) -> int:
+    """The byte of ``body`` at which lies what :func:`decode` raised ``error`` for."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.start
+    if isinstance(error, json.JSONDecodeError):  # which counts characters
+        return len(error.doc[: error.pos].encode())
+    return max(0, body.find(error.text)) if isinstance(error, NotStrict) else 0
+
+
 class NotStrict(ValueError):
     """JSON that Python reads and the contract does not allow; ``text`` is where to look for it."""
 
@@ -59,6 +70,7 @@ class NotStrict(ValueError):
 
     @classmethod
     def constant(cls, name: str) -> float:
+        """Refuses ``NaN``, ``Infinity`` and ``-Infinity``: raises NotStrict always."""
         raise cls(f"{name} is not finite", name.encode())
 
 

@@ -36,7 +36,7 @@ def written_aside(path: Path) -> Iterator[TextIO]:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def remove_half_written(folder: Path) -> None:
@@ -53,9 +53,9 @@ def remove_tree(folder: Path) -> None:
         subprocess.run(["rm", "-rf", "--", folder], check=False, stderr=subprocess.DEVNULL)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Makes a new name in a folder last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Makes a file's bytes, or the names in a folder, last through a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

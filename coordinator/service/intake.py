@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import shutil
 import time
@@ -11,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from coordinator.record.disk import sync
 from coordinator.service.driver import LiveJob
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import stems
@@ -62,8 +62,8 @@ class Intake:
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
         files = tuple(self._files(folder, uploads, fields))
-        _sync(folder)
-        _sync(folder.parent)
+        sync(folder)
+        sync(folder.parent)
         return Job(
             id=job_id,
             created=time.time(),
@@ -96,7 +96,7 @@ class Intake:
             file = File(
                 name=upload.name, stem=stem, suffix=found.suffix, width=found.width, height=found.height
             )
-            _sync(upload.path.rename(folder / file.original))
+            sync(upload.path.rename(folder / file.original))
             files.append(file)
         return files
 
@@ -125,12 +125,3 @@ def _removed_on_failure(folder: Path) -> Iterator[None]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _sync(path: Path) -> None:
-    """Makes a file's bytes, or a folder's entries, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
