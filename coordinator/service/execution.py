@@ -94,7 +94,11 @@ class Execution:
                 executor=self._executor,
                 observer=self,
             )
-            complete = self._scheduler.run(map(self._recording, range(len(self.job.files))))
+            try:
+                complete = self._scheduler.run(map(self._recording, range(len(self.job.files))))
+            except BaseException:
+                self._executor.close()  # its files are to be removed: no worker may be at them
+                raise
             journal.note(session_state=SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
             return self._ended(journal) if complete else None
 

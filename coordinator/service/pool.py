@@ -146,7 +146,8 @@ class JobExecutor:
         self._ended = Inbox()
         self._stopped = threading.Event()
         self._seats = _SEATS * pool.size
-        self._taken = 0
+        self._taken = self._out = 0
+        """Seats that are taken, and tasks that have not come back: a seat may be taken and never used."""
 
     @property
     def fetches(self) -> int:
@@ -162,6 +163,7 @@ class JobExecutor:
         return self._taken
 
     def submit(self, task: StepTask, seat: int) -> None:
+        self._out += 1
         if self._stopped.is_set():
             self._ended.put([Outcome(task=task.id, result=CANCELLED)])
         else:
@@ -171,11 +173,13 @@ class JobExecutor:
         """Refuses: a client's images come with its request, and the service asks nobody for any."""
         refused = TaskError(kind=ErrorKind.BAD_INPUT, message=f"{task.url}: images are uploaded, not fetched")
         self._taken += 1
+        self._out += 1
         self._ended.put([Outcome(task=task.id, result=refused)])
 
     def wait(self, timeout: float | None) -> list[Outcome]:
         outcomes = self._ended.wait(timeout)
         self._taken -= len(outcomes)
+        self._out -= len(outcomes)
         return outcomes
 
     def wake(self) -> None:
@@ -189,5 +193,5 @@ class JobExecutor:
     def close(self) -> None:
         """Waits until no worker has a task of the job."""
         self.cancel()
-        while self._taken:
+        while self._out:
             self.wait(timeout=None)

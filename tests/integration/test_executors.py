@@ -235,6 +235,15 @@ def test_closing_waits_for_what_runs(tasks: Tasks, gate: Path) -> None:
     assert not closer.is_alive()
 
 
+def test_a_seat_that_nobody_took_keeps_it_from_nothing(tasks: Tasks) -> None:
+    """Whoever schedules may fail between the seat and the task: at a full disk, for example."""
+    assert tasks.executor.seat(tasks.step) is not None
+    closer = threading.Thread(target=tasks.executor.close)
+    closer.start()
+    closer.join(120)
+    assert not closer.is_alive()
+
+
 def test_what_cannot_be_fetched_is_an_outcome(tasks: Tasks) -> None:
     task = FetchTask(id="fetch/a", url="http://127.0.0.1:1/a.jpg", path="/work/fetch/a/image.jpg")
     tasks.executor.fetch(task)
