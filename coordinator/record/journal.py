@@ -28,6 +28,8 @@ from coordinator.strictjson import Json
 BATCH = "batch"
 """Under this name the journal keeps what is wrong with the batch itself."""
 
+_MAX_ASIDE = 1000
+"""Maximum number of rows that are put aside; a long stretch of bad recordings has no commit in it."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -185,15 +187,19 @@ class Journal:
     # -- tasks ----------------------------------------------------------------------------------------
 
     def succeeded(self, task: str, step: str, unit: str, key: str, items: list[Json]) -> None:
-        row = (task, step, unit, _SUCCEEDED, self.session, key, _ENCODER.encode(items), None, None)
-        self._tasks[task] = row
+        self._end((task, step, unit, _SUCCEEDED, self.session, key, _ENCODER.encode(items), None, None))
 
     def failed(self, task: str, step: str, unit: str, error: TaskError, key: str | None = None) -> None:
-        row = (task, step, unit, _FAILED, self.session, key, None, error.kind.value, error.message)
-        self._tasks[task] = row
+        self._end((task, step, unit, _FAILED, self.session, key, None, error.kind.value, error.message))
 
     def skipped(self, task: str, step: str, unit: str) -> None:
-        self._tasks[task] = (task, step, unit, _SKIPPED, self.session, None, None, None, None)
+        self._end((task, step, unit, _SKIPPED, self.session, None, None, None, None))
+
+    def _end(self, row: tuple[Any, ...]) -> None:
+        """Puts a task's row aside. What is written before the commit stays in its transaction."""
+        self._tasks[row[0]] = row
+        if len(self._tasks) >= _MAX_ASIDE:
+            self._flush()
 
     def attempted(self, attempt: Attempt) -> None:
         kind, message = (attempt.error.kind.value, attempt.error.message) if attempt.error else (None, None)

@@ -28,7 +28,7 @@ class LocalExecutor:
     def __init__(
         self, make_runner: Callable[[Rung, Sink], Runner], files: Files, ledger: Ledger, *, jobs: int
     ) -> None:
-        """``jobs`` is the most tasks at a time."""
+        """``jobs`` is the maximum number of tasks at a time."""
         self._make_runner = make_runner
         self._files = files
         self._jobs = jobs

@@ -37,7 +37,6 @@ _IO = {
 }  # fmt: skip
 _ALLOWED_IO = {"pipeline.py": {"pathlib"}, "paths.py": {"pathlib", "urllib"}}
 """Loading a pipeline reads its file; paths are taken apart and quoted as text."""
-_MAY_PRINT = ("coordinator.cli", "coordinator.commands", "coordinator.bench")
 LATE = {
     ("coordinator/batch/crs.py", "_load_pyproj", "pyproj"),
     ("coordinator/session/progress.py", "_load_bars", "coordinator.session.bars"),
