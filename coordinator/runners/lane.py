@@ -28,7 +28,8 @@ A program that has gone is no end of the lane: the next task opens another one.
 
 Threads: :meth:`Lane.submit`, :meth:`Lane.cancel` and :meth:`Lane.close` may be called from any thread, and cancel from
 a signal handler. They publish what they want (in the inbox, in a flag) and then ring the bell; everything else is the
-lane's own thread's. pump.py says why a ring is never lost: a lane that has been cancelled does not wait for anything.
+lane's own thread's. pump.py says why a ring is never lost. What nobody rings for is what the lane itself does: it may
+have ended its last task since it looked whether it was closed, so it looks once more right before it waits.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class Lane:
 
     def _serve(self) -> None:
         try:
-            while not (self._closing and not self._inbox and not self._pending):
+            while not self._is_done():
                 try:
                     self._turn()
                 except EngineError as error:
@@ -126,15 +127,20 @@ class Lane:
                 self._end_program(kill=self._cancelled)
             self._incoming.close()
 
+    def _is_done(self) -> bool:
+        # The flag first: what was submitted before it was raised is in the inbox by then.
+        return self._closing and not self._inbox and not self._pending
+
     def _turn(self) -> None:
         """Takes in what has been submitted, waits for something to happen, and handles it."""
         if self._cancelled:
             while self._inbox:
                 self._pending.add(self._inbox.popleft(), 0.0)
             self._break_off(CANCELLED)
-            self._pump.turn()
+        else:
+            self._take_in()
+        if self._is_done():  # since just now, by the lane's own doing: nobody rings for that
             return
-        self._take_in()
         try:
             data = self._pump.turn(self._pending.deadline)
         except OSError:
