@@ -133,6 +133,7 @@ class Lane:
 
     def _turn(self) -> None:
         """Takes in what has been submitted, waits for something to happen, and handles it."""
+        self._bell.acknowledge()
         if self._cancelled:
             while self._inbox:
                 self._pending.add(self._inbox.popleft(), 0.0)
