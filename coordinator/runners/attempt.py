@@ -1,85 +1,127 @@
-"""One attempt at a task, whatever container it has: its folder, the exchange, the end, what it came to."""
+"""One attempt at a task that has a program to itself: its folder, the exchange, the end, what it came to.
+
+The rungs differ in where the program runs and how it is ended: in a container of its own (:class:`OwnContainer`), or as
+one more process of a kept one (execute.py). What is done with it is the same for all of them.
+"""
 
 from __future__ import annotations
 
-import shlex
+import socket
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from coordinator.contract import Success, TaskError
+from coordinator.core.seating import Seat
 from coordinator.core.tasks import Evidence, Outcome, StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
+from coordinator.runners.kept import Ending
 from coordinator.runners.received import as_evidence
-from coordinator.runners.spec import ContainerSpec
-from coordinator.runners.stream import Exchange, Live, exchange
+from coordinator.runners.stream import Live, exchange
 from coordinator.runners.verdict import CANCELLED, engine_failed, judge
 from coordinator.runners.workfolder import hand_over, prepare
-from coordinator.schedule.threads import Clock
+from coordinator.schedule.threads import Clock, Sink, Threads
 
 Judged = tuple[Success | TaskError, Evidence]
 
 
-def attempt(task: StepTask, isolation: Isolation, run: Callable[[Clock], Judged]) -> Outcome:
-    """Runs the task in a folder of its own. What ``run`` fails of with an EngineError is the engine's failure."""
-    clock = Clock()
-    if isolation.containers.is_cancelled:
-        return Outcome(task=task.id, result=CANCELLED)
-    prepare(task, isolation.files)
-    result: Success | TaskError
-    try:
-        result, evidence = run(clock)
-    except EngineError as error:
-        result, evidence = engine_failed(error), Evidence()
-    if isolation.containers.is_cancelled and isinstance(result, TaskError):
-        result = CANCELLED
-    result = hand_over(task, isolation.files, result)
-    return Outcome(task=task.id, result=result, evidence=evidence, times=clock.times())
+class Process(Protocol):
+    """A program that has started and waits for one request; ``received`` are the first bytes of its streams."""
+
+    connection: socket.socket
+    received: bytes
+
+    def end(self, *, kill: bool) -> Ending:
+        """Waits until it has ended, or ends it. Raises EngineError if it cannot be learnt how it ended."""
+        ...
+
+
+class OwnContainer:
+    """The program of a container that is one task's; whoever started it removes it."""
+
+    def __init__(self, engine: Engine, started: Started) -> None:
+        self._engine = engine
+        self._started = started
+        self.connection = started.connection
+        self.received = started.received
+
+    def end(self, *, kill: bool) -> Ending:
+        """Raises EngineError if it cannot be learnt how it ended."""
+        container = self._started.id
+        if kill:
+            self._engine.kill(container)
+        exit_code = self._engine.exit_code(container)
+        return Ending(
+            exit_code=exit_code,
+            out_of_memory=None if exit_code == 0 else self._engine.ran_out_of_memory(container),
+            container=container,
+            command=self._started.command,
+        )
 
 
 def converse(
-    engine: Engine, started: Started, task: StepTask, clock: Clock, *, spill: Path, live: Live | None = None
+    process: Process, task: StepTask, clock: Clock, *, spill: Path, live: Live | None = None
 ) -> Judged:
-    """A task in a container of its own, to the container's end; it still has to be removed.
+    """The task from its request to its program's end: what that came to, and the evidence of it.
 
-    A large response is held in the folder ``spill``. Raises EngineError if the end cannot be learnt.
+    A large response is held in the folder ``spill``; ``live`` is told of everything as it comes. Raises EngineError
+    if it cannot be learnt how the program ended, and OSError if the disk is full.
     """
-    with started.connection, clock.measure("exchange"):
+    with process.connection, clock.measure("exchange"):
         answer = exchange(
-            started.connection,
-            started.received,
+            process.connection,
+            process.received,
             task.request.line(),
             deadline=time.monotonic() + task.step.timeout,
             spill=spill,
             live=live,
         )
     with clock.measure("end"):
-        if answer.cut:
-            engine.kill(started.id)
-        exit_code = engine.exit_code(started.id)
-    out_of_memory = None if exit_code == 0 else engine.ran_out_of_memory(started.id)
-    return judged(task, answer, exit_code, out_of_memory, started.id, started.spec)
+        ending = replace(process.end(kill=answer.cut is not None), stderr=answer.stderr)
+    result = judge(task, answer, ending.exit_code, ending.out_of_memory)
+    return result, Evidence(stdout=as_evidence(answer.stdout), **vars(ending))
 
 
-def judged(
-    task: StepTask,
-    answer: Exchange,
-    exit_code: int,
-    out_of_memory: bool | None,
-    container: str,
-    spec: ContainerSpec,
-) -> Judged:
-    """What an attempt came to, and the evidence of it."""
-    result = judge(task, answer, exit_code, out_of_memory)
-    evidence = Evidence(
-        stdout=as_evidence(answer.stdout),
-        stderr=answer.stderr,
-        exit_code=exit_code,
-        out_of_memory=out_of_memory,
-        container=container,
-        command=shlex.join(spec.to_command()),
-    )
-    return result, evidence
+class AttemptRunner:
+    """A runner that makes every attempt in a thread of its own; how one is made, its rung says."""
+
+    def __init__(self, isolation: Isolation, sink: Sink, *, concurrency: int) -> None:
+        """At most ``concurrency`` attempts are made at a time; outcomes go to ``sink``."""
+        self.isolation = isolation
+        self.containers = isolation.containers
+        self._threads = Threads(sink, size=concurrency)
+
+    def submit(self, task: StepTask, seat: Seat) -> None:
+        """Starts one attempt, from the start of its program to its end, and returns at once."""
+        self._threads.submit(task.id, lambda: self._attempt(task, seat))
+
+    def cancel(self) -> None:
+        """Ends every container at once, with all that runs in it; their tasks end as cancelled."""
+        self.containers.cancel()
+
+    def close(self) -> None:
+        """Waits until every task has ended, and leaves nothing behind."""
+        self._threads.close()
+
+    def run(self, task: StepTask, seat: Seat, clock: Clock) -> Judged:
+        """Runs the task, whose folder is ready. What this fails of with an EngineError is the engine's failure."""
+        raise NotImplementedError
+
+    def _attempt(self, task: StepTask, seat: Seat) -> Outcome:
+        clock = Clock()
+        if self.containers.is_cancelled:
+            return Outcome(task=task.id, result=CANCELLED)
+        prepare(task, self.isolation.files)
+        result: Success | TaskError
+        try:
+            result, evidence = self.run(task, seat, clock)
+        except EngineError as error:
+            result, evidence = engine_failed(error), Evidence()
+        if self.containers.is_cancelled and isinstance(result, TaskError):
+            result = CANCELLED
+        result = hand_over(task, self.isolation.files, result)
+        return Outcome(task=task.id, result=result, evidence=evidence, times=clock.times())

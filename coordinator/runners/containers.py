@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shlex
 import socket
 import threading
 import time
@@ -36,6 +37,11 @@ class Started:
     spec: ContainerSpec
     connection: socket.socket
     received: bytes
+
+    @property
+    def command(self) -> str:
+        """What makes such a container by hand, as a line for a shell."""
+        return shlex.join(self.spec.to_command())
 
     def has_ended(self) -> bool:
         """Whether it has ended, of a container whose output is of no interest: what has come of it is dropped."""

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from coordinator.core.seating import Seat
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
-from coordinator.runners.attempt import Judged, attempt, judged
+from coordinator.runners.attempt import AttemptRunner, Judged, converse
 from coordinator.runners.containers import Started
+from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
-from coordinator.runners.stream import exchange
-from coordinator.schedule.threads import Clock, Sink, Threads
+from coordinator.runners.kept import Ending
+from coordinator.schedule.threads import Clock, Sink
 
 _KILLED = 137
 _LOOK, _END_TIMEOUT = 0.05, 10.0
@@ -32,22 +33,41 @@ class _KeptContainer:
     command: tuple[str, ...]
 
 
-class ExecRunner:
-    """Runs every task in a process of its own in its lane's container."""
+class ExecProcess:
+    """A process that was started for one task, in a container that is kept."""
+
+    def __init__(self, engine: Engine, kept: _KeptContainer) -> None:
+        """Starts it. Raises EngineError."""
+        self._engine = engine
+        self._kept = kept
+        self._process = engine.exec_create(kept.container.id, kept.command)
+        self.connection, self.received = engine.exec_start(self._process)
+
+    def end(self, *, kill: bool) -> Ending:
+        """Tells how it ended; one that is to be killed counts as killed, and ends with its container (see run)."""
+        exit_code = None if kill else self._exit_code()
+        return Ending(
+            exit_code=_KILLED if exit_code is None else exit_code,
+            container=self._kept.container.id,
+            command=self._kept.container.command,
+        )
+
+    def _exit_code(self) -> int | None:
+        """The exit code of a process that has ended its output; None if it goes on without it."""
+        deadline = time.monotonic() + _END_TIMEOUT
+        while (code := self._engine.exec_exit_code(self._process)) is None and time.monotonic() < deadline:
+            time.sleep(_LOOK)
+        return code
+
+
+class ExecRunner(AttemptRunner):
+    """Runs every task in a process of its own in its lane's container; a lane has one task at a time."""
 
     def __init__(self, isolation: Isolation, sink: Sink, *, concurrency: int) -> None:
-        self._isolation = isolation
+        super().__init__(isolation, sink, concurrency=concurrency)
         self._engine = isolation.engine
-        self._containers = isolation.containers
-        self._threads = Threads(sink, size=concurrency)
         self._lanes: dict[int, _KeptContainer] = {}
         self._lock = threading.Lock()
-
-    def submit(self, task: StepTask, seat: Seat) -> None:
-        """Starts one attempt and returns at once. A lane has one task at a time."""
-        self._threads.submit(
-            task.id, lambda: attempt(task, self._isolation, lambda clock: self._run(task, seat, clock))
-        )
 
     def close_lane(self, lane: int) -> None:
         """Removes the lane's container, and all processes in it."""
@@ -55,47 +75,26 @@ class ExecRunner:
             kept = self._lanes.pop(lane, None)
         if kept is not None:
             kept.container.connection.close()
-            self._containers.remove_now(kept.container.id)
-
-    def cancel(self) -> None:
-        """Ends every container at once, and all processes in it."""
-        self._containers.cancel()
+            self.containers.remove_now(kept.container.id)
 
     def close(self) -> None:
         """Waits until every task has ended and every container is gone."""
-        self._threads.close()
+        super().close()
         for lane in tuple(self._lanes):
             self.close_lane(lane)
 
-    def _run(self, task: StepTask, seat: Seat, clock: Clock) -> Judged:
+    def run(self, task: StepTask, seat: Seat, clock: Clock) -> Judged:
+        """Raises EngineError if the engine fails. No process outlives its task: else its container goes with it."""
         try:
-            return self._converse(task, seat, clock)
+            with clock.measure("start"):
+                process = ExecProcess(self._engine, self._kept(task, seat))
+            result, evidence = converse(process, task, clock, spill=self.isolation.files.work)
         except EngineError:
             self.close_lane(seat.lane)  # the process may be running
             raise
-
-    def _converse(self, task: StepTask, seat: Seat, clock: Clock) -> Judged:
-        with clock.measure("start"):
-            kept = self._kept(task, seat)
-            process = self._engine.exec_create(kept.container.id, kept.command)
-            connection, received = self._engine.exec_start(process)
-        with connection, clock.measure("exchange"):
-            answer = exchange(
-                connection,
-                received,
-                task.request.line(),
-                deadline=time.monotonic() + task.step.timeout,
-                spill=self._isolation.files.work,
-            )
-        with clock.measure("end"):
-            exit_code = None if answer.cut else self._exit_code(process)
-            if exit_code in (
-                None,
-                _KILLED,
-            ):  # with its container, or with it now: the engine can kill no process
-                self.close_lane(seat.lane)
-            exit_code = _KILLED if exit_code is None else exit_code
-        return judged(task, answer, exit_code, None, kept.container.id, kept.container.spec)
+        if evidence.exit_code == _KILLED:  # with its container, or now: the engine can kill no single process
+            self.close_lane(seat.lane)
+        return result, evidence
 
     def _kept(self, task: StepTask, seat: Seat) -> _KeptContainer:
         """The lane's container, made for its first task, and again once it has ended for whatever reason."""
@@ -105,16 +104,9 @@ class ExecRunner:
             self.close_lane(seat.lane)
             kept = None
         if kept is None:
-            self._containers.await_engine()
+            self.containers.await_engine()
             command = self._engine.image(task.image_id).command
-            kept = _KeptContainer(self._isolation.start_kept(task, seat.grant), command)
+            kept = _KeptContainer(self.isolation.start_kept(task, seat.grant), command)
             with self._lock:
                 self._lanes[seat.lane] = kept
         return kept
-
-    def _exit_code(self, process: str) -> int | None:
-        """The exit code of a process that has ended its output; None if it goes on without it."""
-        deadline = time.monotonic() + _END_TIMEOUT
-        while (code := self._engine.exec_exit_code(process)) is None and time.monotonic() < deadline:
-            time.sleep(_LOOK)
-        return code

@@ -28,7 +28,8 @@ A program that has gone is no end of the lane: the next task opens another one.
 
 Threads: :meth:`Lane.submit`, :meth:`Lane.cancel` and :meth:`Lane.close` may be called from any thread, and cancel from
 a signal handler. They publish what they want (in the inbox, in a flag) and then ring the bell; everything else is the
-lane's own thread's. pump.py says why a ring is never lost: a lane that has been cancelled does not wait for anything.
+lane's own thread's. pump.py says why a ring is never lost. What nobody rings for is what the lane itself does: it may
+have ended its last task since it looked whether it was closed, so it looks once more right before it waits.
 """
 
 from __future__ import annotations
@@ -36,35 +37,20 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
-from coordinator.contract import (
-    MAX_RESPONSE_BYTES,
-    ErrorKind,
-    Failure,
-    Success,
-    TaskError,
-    parse_any_response,
-    said_by_step,
-    wrong_task,
-)
-from coordinator.core.tasks import NO_EVIDENCE, Evidence, Outcome, StepTask, Times
+from coordinator.contract import ErrorKind, TaskError
+from coordinator.core.tasks import NO_EVIDENCE, Evidence, Outcome, StepTask
 from coordinator.errors import EngineError
 from coordinator.record.files import Files
+from coordinator.runners.answers import Answers
 from coordinator.runners.kept import Ending, Program, end_input
 from coordinator.runners.pending import Pending
 from coordinator.runners.pump import Bell, Pump
-from coordinator.runners.received import Lines, as_evidence
-from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, junk, timed_out, too_large
-from coordinator.runners.workfolder import discard, hand_over, prepare
+from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, timed_out
+from coordinator.runners.workfolder import discard, prepare
 from coordinator.schedule.threads import Sink
-
-_OUT_OF_TURN = 64 * 1024
-"""Bytes that a program may write while it has no task; with more of them it is ended."""
-
-Answered = tuple[str, Success | TaskError, Evidence]
-"""A task's id, its result, and the evidence if it failed."""
 
 
 class Lane:
@@ -80,8 +66,7 @@ class Lane:
         self._pump = Pump(bell=self._bell)
         self._pending = Pending()
         self._program: Program | None = None
-        self._answered = 0
-        self._incoming = Lines(files.work)
+        self._answers = self._no_answers()
         self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
         self._thread.start()
 
@@ -89,6 +74,11 @@ class Lane:
     def is_open(self) -> bool:
         """Whether its program is there; it is opened for the first task, and anew after it has ended."""
         return self._program is not None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was closed, and nothing is left of it."""
+        return not self._thread.is_alive()
 
     def submit(self, task: StepTask) -> None:
         """Takes a task on; its outcome goes to the sink."""
@@ -113,7 +103,7 @@ class Lane:
 
     def _serve(self) -> None:
         try:
-            while not (self._closing and not self._inbox and not self._pending):
+            while not self._is_done():
                 try:
                     self._turn()
                 except EngineError as error:
@@ -124,24 +114,31 @@ class Lane:
         finally:
             with suppress(EngineError):
                 self._end_program(kill=self._cancelled)
-            self._incoming.close()
+            self._answers.close()
+
+    def _is_done(self) -> bool:
+        # The flag first: what was submitted before it was raised is in the inbox by then.
+        return self._closing and not self._inbox and not self._pending
 
     def _turn(self) -> None:
         """Takes in what has been submitted, waits for something to happen, and handles it."""
+        self._bell.acknowledge()
         if self._cancelled:
             while self._inbox:
                 self._pending.add(self._inbox.popleft(), 0.0)
             self._break_off(CANCELLED)
-            self._pump.turn()
+        else:
+            self._take_in()
+        if self._is_done():  # since just now, by the lane's own doing: nobody rings for that
             return
-        self._take_in()
         try:
             data = self._pump.turn(self._pending.deadline)
         except OSError:
             data = b""  # the program has gone with the connection; its ending tells how
         if data:
             assert self._program is not None  # nothing else is pumped
-            self._answers(self._program.decode(data))
+            self._answers.feed(self._program.decode(data))
+            self._match(self._program)
         elif data is not None:
             self._ended()
         deadline = self._pending.deadline
@@ -157,77 +154,31 @@ class Lane:
             prepare(task, self._files)
             program = self._program or self._open(task)
             requests.append(program.encode(task.request.line()))
-        if requests:
+        if requests and self._program is not None:
             self._pump.send(b"".join(requests))
             self._pump.write()
-            self._answers(b"")  # what was said out of turn may be about them
+            self._match(self._program)  # what was said out of turn may be about them
 
     def _open(self, task: StepTask) -> Program:
         program = self._program = self._open_program(task)
         self._pump.connect(program.connection)
-        self._answered = 0
         self._pending.begin(time.monotonic())
         return program
 
-    def _answers(self, stdout: bytes) -> None:
-        """Handles the lines that have ended; while no task is pending they wait for one."""
-        self._incoming.feed(stdout)
-        answered: list[Answered] = []
-        line, fault = b"", None
-        try:
-            while self._incoming and self._pending and fault is None:
-                line = self._incoming.take()
-                fault = self._answer(line, answered)
-        finally:
-            if answered:
-                self._hand_out(answered)
+    def _match(self, program: Program) -> None:
+        fault = self._answers.match(program.decode_line)
         if fault is not None:
-            self._break_off(fault, as_evidence(line))
-        elif (flooded := self._flooded()) is not None:
-            self._break_off(flooded)
-
-    def _flooded(self) -> TaskError | None:
-        """What is wrong if so much has come, and no end of it, that reading on is pointless."""
-        if self._incoming.is_junk:
-            return junk(self._incoming.evidence())
-        limit = MAX_RESPONSE_BYTES if self._pending else _OUT_OF_TURN
-        return too_large() if self._incoming.size > limit else None
-
-    def _answer(self, line: bytes, answered: list[Answered]) -> TaskError | None:
-        """Adds what one line tells; a line that is no answer is a fault of the program."""
-        response = parse_any_response(self._program.decode_line(line) if self._program else line)
-        if isinstance(response, TaskError):
-            return response
-        task = self._pending.find(response.task)
-        if task is None:
-            return wrong_task(response.task, self._pending.head.id)
-        result = said_by_step(response) if isinstance(response, Failure) else response
-        result = hand_over(task, self._files, result)
-        self._pending.remove(response.task)
-        evidence = NO_EVIDENCE if isinstance(result, Success) else Evidence(stdout=as_evidence(line))
-        answered.append((response.task, result, evidence))
-        return None
-
-    def _hand_out(self, answered: Sequence[Answered]) -> None:
-        """Passes outcomes on; answers that arrive together have taken equal shares of the time since the last."""
-        times = Times(busy=self._pending.shares(len(answered), time.monotonic()))
-        self._answered += len(answered)
-        self._sink(
-            [
-                Outcome(task=task, result=result, evidence=evidence, times=times)
-                for task, result, evidence in answered
-            ]
-        )
+            self._break_off(fault.error, fault.stdout)
 
     # -- the end of a program -----------------------------------------------------------------------------
 
     def _ended(self) -> None:
         """The program has ended by itself. If it ended well after an answer, nobody is to blame for it."""
-        stdout = self._incoming.evidence()
+        stdout, has_answered = self._answers.evidence(), self._answers.any
         ending = self._end_program(kill=False)
         if not self._pending:
             return
-        if ending.exit_code == 0 and self._answered:
+        if ending.exit_code == 0 and has_answered:
             self._fail_pending(LOST, ending, stdout)
         else:
             head = self._pending.head
@@ -236,7 +187,7 @@ class Lane:
 
     def _break_off(self, error: TaskError, stdout: bytes | None = None) -> None:
         """Ends the program because of its head, whose evidence is ``stdout``, or else what has not been taken."""
-        stdout = self._incoming.evidence() if stdout is None else stdout
+        stdout = self._answers.evidence() if stdout is None else stdout
         try:
             ending = self._end_program(kill=True)
         except Exception:  # why it is ended is known already, and its tasks must not wait for ever
@@ -254,11 +205,14 @@ class Lane:
         if outcomes:
             self._sink(outcomes)
 
+    def _no_answers(self) -> Answers:
+        return Answers(self._pending, self._files, self._sink)
+
     def _end_program(self, *, kill: bool) -> Ending:
         program, self._program = self._program, None
         self._pump.disconnect()
-        self._incoming.close()
-        self._incoming = Lines(self._files.work)
+        self._answers.close()
+        self._answers = self._no_answers()
         if program is None:
             return Ending()
         if not kill:

@@ -35,9 +35,12 @@ class LaneRunner:
 
     def close_lane(self, lane: int) -> None:
         """Ends the lane's program once it has nothing to do."""
-        if found := self._lanes.pop(lane, None):
+        found = self._lanes.get(lane)
+        if found is not None:
+            # Here before it is gone from there: a signal handler may cancel in between, and must see it.
+            self._closed = [*(other for other in self._closed if not other.has_ended), found]
+            del self._lanes[lane]
             found.close()
-            self._closed.append(found)
 
     def cancel(self) -> None:
         """Ends every program at once."""

@@ -10,7 +10,7 @@ from coordinator.contract import Success, TaskError
 from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.record.files import Files
-from coordinator.runners.attempt import converse
+from coordinator.runners.attempt import OwnContainer, converse
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import TASK, container_labels, container_spec
@@ -49,5 +49,5 @@ def run_once(engine: Engine, task: StepTask, grant: Grant, files: Files, *, owne
             engine.start(container)
             begun = time.monotonic()
             started = Started(id=container, spec=spec, connection=connection, received=received)
-            result, evidence = converse(engine, started, task, Clock(), spill=owner, live=live)
+            result, evidence = converse(OwnContainer(engine, started), task, Clock(), spill=owner, live=live)
     return Rerun(result=result, exit_code=evidence.exit_code, seconds=time.monotonic() - begun)

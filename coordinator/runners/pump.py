@@ -18,7 +18,8 @@ Other threads have no business with a pump. They publish what they want (append 
 - A ring before b is seen at b, and c does not wait. A ring after b finds ``asleep`` set, because a came before b, and
   its byte ends c. Each side raises its own flag before it looks at the other's, so one of the two sees the other.
 - What a ring stood for is looked at. f may clear the ring of somebody who came after b; but he had published before
-  he rang, and g comes after f. A ring after f stands until the next b.
+  he rang, and g comes after f. A ring after f stands until the next b. (The owner may repeat f right before g, with
+  :meth:`Bell.acknowledge`: that saves the turn in which nothing new would be found.)
 - Whoever takes ``asleep`` down writes a byte after that. The other way round, e could take the byte, and the flag that
   came down then would be the next turn's, for which no byte is left.
 - Of two threads that find ``asleep`` set, one may have taken it down and not yet written: the other relies on that
@@ -41,6 +42,8 @@ from contextlib import suppress
 from types import TracebackType
 
 _CHUNK = 256 * 1024
+_RINGS = 4096
+"""Maximum number of rings that are taken from the pipe at once; there is one for every thread that can ring."""
 _IN, _OUT = select.POLLIN, select.POLLOUT
 _MAX_WAIT = 24 * 3600.0
 """Maximum number of seconds of one wait: the system call takes no more than some weeks."""
@@ -71,7 +74,11 @@ class Bell:
         """It has waited, and ``heard`` that there is something in the pipe."""
         self._asleep = False
         if heard:
-            os.read(self.pipe, _CHUNK)
+            os.read(self.pipe, _RINGS)
+        self._rung = False
+
+    def acknowledge(self) -> None:
+        """Call it only before looking at all that may have been published: that is what it was rung for until now."""
         self._rung = False
 
 
@@ -91,6 +98,7 @@ class Pump:
             self._poll.register(bell.pipe, _IN)
         self._connection: socket.socket | None = None
         self._outgoing: deque[memoryview] = deque()
+        self._buffer = memoryview(bytearray(_CHUNK))
         self._ends_output = self._awaits_room = False
         if connection is not None:
             self.connect(connection)
@@ -137,7 +145,7 @@ class Pump:
         if connection is None or not events:
             return None
         # In this order: a write takes a socket's error away with it, and reading would find a clean end.
-        data = _read(connection) if events & ~_OUT else None
+        data = self._read(connection) if events & ~_OUT else None
         if events & _OUT:
             self.write()
         return data
@@ -184,14 +192,15 @@ class Pump:
         bell.wake_up(heard=ready.pop(bell.pipe, 0) != 0)
         return sum(ready.values())
 
+    def _read(self, connection: socket.socket) -> bytes | None:
+        # Into the same memory: recv makes some of that size for every few bytes, which takes longer than to copy them.
+        try:
+            size = connection.recv_into(self._buffer)
+        except BlockingIOError:
+            return None
+        return bytes(self._buffer[:size])
+
     def _await_room(self, wanted: bool) -> None:
         if wanted != self._awaits_room and self._connection is not None:
             self._awaits_room = wanted
             self._poll.modify(self._connection, _IN | _OUT if wanted else _IN)
-
-
-def _read(connection: socket.socket) -> bytes | None:
-    try:
-        return connection.recv(_CHUNK)
-    except BlockingIOError:
-        return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
@@ -58,7 +56,7 @@ class ResidentContainer:
             stderr=bytes(self._streams.stderr),
             out_of_memory=out_of_memory,
             container=container,
-            command=shlex.join(self._started.spec.to_command()),
+            command=self._started.command,
         )
 
 

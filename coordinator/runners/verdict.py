@@ -14,7 +14,7 @@ LOST = TaskError(kind=ErrorKind.LOST, message="the container it waited in ended 
 
 
 def judge(
-    task: StepTask, answer: Exchange, exit_code: int, out_of_memory: bool | None
+    task: StepTask, answer: Exchange, exit_code: int | None, out_of_memory: bool | None
 ) -> Success | TaskError:
     """The result of an attempt that had a program to itself."""
     match answer.cut:
