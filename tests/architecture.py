@@ -17,10 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 ROOMS = (
-    "coordinator.errors", "coordinator.strictjson", "coordinator.contract", "coordinator.pipeline",
-    "coordinator.core", "coordinator.batch", "coordinator.record", "coordinator.schedule", "coordinator.runners",
-    "coordinator.session", "coordinator.checkstep", "coordinator.service", "coordinator.bench",
-    "coordinator.commands", "coordinator.cli", "coordinator.__main__",
+    "coordinator.errors", "coordinator.strictjson", "coordinator.findings", "coordinator.contract",
+    "coordinator.pipeline", "coordinator.core", "coordinator.formats", "coordinator.batch", "coordinator.record",
+    "coordinator.schedule", "coordinator.runners", "coordinator.session", "coordinator.checkstep",
+    "coordinator.service", "coordinator.bench", "coordinator.commands", "coordinator.cli", "coordinator.__main__",
 )  # fmt: skip
 """From the ground to the roof: a room imports from those before it."""
 

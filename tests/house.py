@@ -25,11 +25,15 @@ ABOUT = {
     "schedule": "the loop that owns the state, and the seam behind which tasks run",
     "record": "what is kept: journal, evidence, results, locks",
     "batch": "what the user brings: photographs, tables, regions, CRS",
+    "formats": "pure readers of the files people have: tables, photographs, detections, tracks",
     "core": "pure: what is ready, which task next, what it may take",
-    "ground": "the step contract, pipelines, strict JSON, errors",
+    "ground": "the step contract, pipelines, strict JSON, errors, findings",
 }
 """The rooms that are drawn, the highest first."""
-_GROUND = ("coordinator.errors", "coordinator.strictjson", "coordinator.contract", "coordinator.pipeline")
+_GROUND = (
+    "coordinator.errors", "coordinator.strictjson", "coordinator.findings", "coordinator.contract",
+    "coordinator.pipeline",
+)  # fmt: skip
 _ROOF = ("coordinator.cli", "coordinator.__main__")
 _WIDTH, _LEFT, _HEAD, _LINE, _GAP, _LETTERS = 860, 130, 30, 14, 12, 108
 _STYLE = (

@@ -15,16 +15,18 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
-from coordinator.batch import imageheader
 from coordinator.batch.crs import Projection
 from coordinator.batch.imagefiles import IMAGE_SUFFIXES, image_files, is_inside, mounted, refusal
-from coordinator.batch.recording import BadRecording, Pose, Recording, Row
+from coordinator.batch.recording import BadRecording, Pose, Recording
 from coordinator.batch.regions import Grid, Point, Polygons, Regions, Undivided
-from coordinator.batch.sidecars import CAMERA, BatchFile, read_coco, read_config, read_regions
-from coordinator.batch.table import TABLES, read_rows
+from coordinator.batch.sidecars import BatchFile, read_coco, read_config, read_regions
 from coordinator.contract import first_reason
 from coordinator.core.paths import FETCH, MOUNT, WORK_MOUNT, unit_folder
 from coordinator.errors import BatchError
+from coordinator.formats import imageheader
+from coordinator.formats.camera import CAMERA
+from coordinator.formats.row import Row
+from coordinator.formats.table import TABLES, read_rows
 from coordinator.strictjson import Json, readable
 
 _CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
@@ -143,6 +145,7 @@ class Batch:
         pose, position = self._pose(row, header)
         item: Json = {
             **(row.model_extra or {}),
+            **({} if row.time is None else {"time": row.time}),
             "id": recording_id,
             "image": _fetched_path(recording_id, url) if url else mounted(row.image),
             "width": row.width or (header.width if header else None),
@@ -157,19 +160,26 @@ class Batch:
         given = {name: extra.pop(name) for name in _CAMERA_FIELDS if name in extra}
         given = {name: value for name, value in given.items() if value not in (None, "")}
         if isinstance(row.camera, dict):
-            return CAMERA.validate_python(row.camera).model_dump(exclude_defaults=False)
+            return CAMERA.validate_python(row.camera).model_dump(exclude_none=True)
         if row.camera:
             given = given if row.camera == "pinhole" else {}
-            return CAMERA.validate_python({"model": row.camera, **given}).model_dump()
+            return CAMERA.validate_python({"model": row.camera, **given}).model_dump(exclude_none=True)
         if header and header.equirectangular:
             return {"model": "equirectangular"}
         if self.config.camera:
-            return self.config.camera.model_dump()
+            return self.config.camera.model_dump(exclude_none=True)
         return header.pinhole() if header else None
 
     def _pose(self, row: Row, header: imageheader.Header | None) -> tuple[Json | None, Point | None]:
         if row.x is not None and row.y is not None:
-            pose = Pose(x=row.x, y=row.y, z=row.z, heading=row.heading, pitch=row.pitch, roll=row.roll)
+            pose = Pose(
+                x=row.x,
+                y=row.y,
+                z=row.z or 0.0,
+                heading=row.heading,
+                pitch=row.pitch or 0.0,
+                roll=row.roll or 0.0,
+            )
         elif header is not None and header.longitude is not None and self.projection is not None:
             assert header.latitude is not None
             x, y = self.projection.to_projected(header.longitude, header.latitude)

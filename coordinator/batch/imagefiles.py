@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from coordinator.batch import imageheader
 from coordinator.batch.recording import BadRecording
 from coordinator.core.paths import MOUNT
 from coordinator.errors import BatchError
+from coordinator.formats import imageheader
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 _LINK = "a link that leaves the batch (or leads nowhere); copy the file instead"

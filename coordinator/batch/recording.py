@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from coordinator.batch.regions import Point
-from coordinator.contract import MAX_METRES
+from coordinator.formats.remarks import Remark
 from coordinator.strictjson import Json
-
-Metres = Annotated[float, Field(ge=-MAX_METRES, le=MAX_METRES)]
 
 
 class Pose(BaseModel):
@@ -27,24 +24,6 @@ class Pose(BaseModel):
     roll: float = 0.0
 
 
-class Row(BaseModel):
-    """One row of the table: only what has to be right; further columns are carried on as they are."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
-
-    id: str | None = None
-    image: str
-    x: Metres | None = None
-    y: Metres | None = None
-    z: Metres = 0.0
-    heading: float | None = None
-    pitch: float = 0.0
-    roll: float = 0.0
-    camera: str | dict[str, Any] | None = None
-    width: int | None = Field(default=None, gt=0)
-    height: int | None = Field(default=None, gt=0)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recording:
     """One capture. ``item`` is what moves along the pipeline; ``url`` is set if the image must be fetched."""
@@ -53,6 +32,7 @@ class Recording:
     item: Json
     position: Point | None = None
     url: str | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

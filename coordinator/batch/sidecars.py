@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coordinator.batch.crs import Projection
 from coordinator.contract import first_reason
 from coordinator.errors import BatchError
+from coordinator.formats.camera import Camera
 from coordinator.strictjson import Json, decode
 
 MAX_CONFIG = 1024**2
@@ -25,31 +25,6 @@ _WGS84_NAMES = (":CRS84", ":4326")
 
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Equirectangular(_Config):
-    """A panorama that spans 360 x 180 degrees."""
-
-    model: Literal["equirectangular"]
-
-
-class Pinhole(_Config):
-    """A perspective camera in pixels, with OpenCV's distortion."""
-
-    model: Literal["pinhole"]
-    fx: float = Field(gt=0)
-    fy: float = Field(gt=0)
-    cx: float
-    cy: float
-    k1: float = 0.0
-    k2: float = 0.0
-    p1: float = 0.0
-    p2: float = 0.0
-    k3: float = 0.0
-
-
-Camera = Annotated[Equirectangular | Pinhole, Field(discriminator="model")]
-CAMERA: TypeAdapter[Equirectangular | Pinhole] = TypeAdapter(Camera)
 
 
 class RegionSize(_Config):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from coordinator import __version__
-from coordinator.batch.imageheader import MAX_BYTES
 from coordinator.contract import ErrorKind, TaskError
+from coordinator.formats.imageheader import MAX_BYTES
 
 _FETCH_SILENCE, _FETCH_TIMEOUT = 60.0, 600.0
 """Seconds without a byte, and for a whole image."""

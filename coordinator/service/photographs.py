@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.batch import imageheader
+from coordinator.formats import imageheader
 from coordinator.service.orders import MAX_SIDE
 from coordinator.service.refusal import TOO_LARGE, Refused
 

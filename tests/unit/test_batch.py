@@ -17,11 +17,11 @@ from PIL import Image
 
 from coordinator.batch.crs import Projection
 from coordinator.batch.folder import Batch, open_batch
-from coordinator.batch.imageheader import NO_FILE
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Grid, Polygons, Undivided
 from coordinator.core.paths import unit_folder
 from coordinator.errors import BatchError
+from coordinator.formats.imageheader import NO_FILE
 from tests.unit.builders import PROPERTY, collection, feature, square, write_png
 
 RD = "EPSG:28992"

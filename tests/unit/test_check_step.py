@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.batch.imageheader import Header, read
 from coordinator.checkstep import judging, refusing
 from coordinator.checkstep.conversation import Heard
 from coordinator.checkstep.findings import Finding, Report, Result, Verdict, failed, passed, shown, skipped
 from coordinator.checkstep.requests import ABSENT, Question, make_batch, question
 from coordinator.contract import Request, Success
 from coordinator.errors import CoordinatorError, ExitCode, UsageError
+from coordinator.formats.imageheader import Header, read
 from coordinator.strictjson import Json
 
 GOOD = b'{"task":"t","items":[{"id":"a"}],"metrics":{"compute_s":0.5}}\n'

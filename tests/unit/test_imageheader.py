@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from coordinator.batch.imageheader import MAX_BYTES, NO_FILE, Header, read
+from coordinator.formats.imageheader import MAX_BYTES, NO_FILE, Header, read
 from tests.unit.builders import PROPERTY, write_png
 
 GPANO = "<rdf:Description {attributes}>{elements}</rdf:Description>"
@@ -92,7 +92,7 @@ class TestGps:
 
     @pytest.mark.parametrize("parts", [(52.0,), 52.0, "fifty-two", (0.0, 0.0, float("nan"))])
     def test_nonsense_is_taken_for_absent(self, parts: Any) -> None:
-        from coordinator.batch.imageheader import _degrees
+        from coordinator.formats.imageheader import _degrees
 
         assert _degrees(parts, "N", negative="S") is None
 

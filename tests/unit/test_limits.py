@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from coordinator import contract, strictjson
-from coordinator.batch import imageheader, sidecars, table
+from coordinator.batch import sidecars
+from coordinator.formats import imageheader, table
 from coordinator.pipeline import Step
 from coordinator.runners import fetch, received, spec
 

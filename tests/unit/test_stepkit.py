@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from coordinator.batch import imageheader
 from coordinator.contract import Success, parse_response
+from coordinator.formats import imageheader
 from steps.stepkit import BadInput, Json, Task, camera, imagefile, photograph
 from steps.stepkit.loop import answer
 from tests.unit.builders import PROPERTY, item, request, write_png
