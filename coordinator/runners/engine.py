@@ -32,6 +32,10 @@ TIMEOUT, PATIENCE = "COORDINATOR_ENGINE_TIMEOUT", "COORDINATOR_ENGINE_PATIENCE"
 _END_TIMEOUT = 10.0
 
 
+class EndedFromOutside(EngineError):
+    """The engine no longer has a container, or no longer runs it, or the one whose network it was to join."""
+
+
 class NameTaken(ApiError):
     """Another container has the name."""
 
@@ -236,7 +240,7 @@ def _ended_by_others(container: str) -> Iterator[None]:
         yield
     except ApiError as error:
         if error.status in (404, 409):
-            raise EngineError(f"{container[:12]} was ended from outside: {error}") from error
+            raise EndedFromOutside(f"{container[:12]} was ended from outside: {error}") from error
         raise
 
 

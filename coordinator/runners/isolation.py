@@ -18,8 +18,9 @@ from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.pipeline import Step
 from coordinator.record.files import Files
+from coordinator.runners.api import ApiError
 from coordinator.runners.containers import Containers, Started
-from coordinator.runners.engine import FOLDER_LABEL, LABEL, Engine
+from coordinator.runners.engine import FOLDER_LABEL, LABEL, EndedFromOutside, Engine
 from coordinator.runners.spec import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.workfolder import step_user
 
@@ -118,14 +119,23 @@ class Isolation:
         self.containers.close()
 
     def _start(self, make_spec: Callable[[], ContainerSpec]) -> Started:
-        """Starts a container of the run, and at once again if the holder of its network has ended meanwhile."""
+        """Starts a container of the run, and at once again if the holder of its network has ended meanwhile.
+
+        The holder may have ended before its connection tells so. What the engine refuses in the holder's network is
+        therefore tried in one of its own: what is refused there, too, is refused for itself.
+        """
         while True:
             spec = make_spec()
             try:
                 return self.containers.start(spec)
-            except EngineError:
-                if spec.network_of is None or self._holds(spec.network_of):
+            except EngineError as error:
+                if spec.network_of is None:
                     raise
+                if not self._holds(spec.network_of):
+                    continue
+                if not isinstance(error, ApiError | EndedFromOutside):
+                    raise
+                return self.containers.start(spec.in_own_network())
 
     def _spec(
         self, step: Step, image_id: str, grant: Grant, writable: str | None, role: str

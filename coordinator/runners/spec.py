@@ -49,6 +49,10 @@ class ContainerSpec:
         """The same in another container's network namespace."""
         return replace(self, network_of=container)
 
+    def in_own_network(self) -> ContainerSpec:
+        """The same in a network namespace of its own."""
+        return replace(self, network_of=None)
+
     def to_api(self) -> Json:
         """The body of the engine's ``POST /containers/create``.
 

@@ -19,6 +19,7 @@ import pytest
 from coordinator.errors import EngineError, ExitCode
 from coordinator.pipeline import Rung
 from coordinator.record.journal import Status
+from coordinator.runners.containers import Started
 from coordinator.runners.engine import FOLDER_LABEL, PATIENCE, TIMEOUT, Engine
 from coordinator.runners.isolation import LANE, NETWORK, ROLE, TASK
 from coordinator.session.preflight import PreflightError
@@ -317,15 +318,25 @@ def test_a_container_ended_from_outside_in_mid_task(
     thread.join()
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["told", "not told yet"])
 @pytest.mark.parametrize("end", ["kill", "remove"])
 def test_the_holder_of_the_network_ended_from_outside(
-    workshop: Workshop, stub_image: str, client: docker.DockerClient, end: str
+    workshop: Workshop,
+    stub_image: str,
+    client: docker.DockerClient,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+    told: bool,
 ) -> None:
+    """Also if its connection does not tell so by the time when the next container is to start."""
+
     def interfere() -> None:
         holder = running(client, workshop, NETWORK)
         holder.kill() if end == "kill" else holder.remove(force=True)
         workshop.go()
 
+    if not told:
+        monkeypatch.setattr(Started, "has_ended", lambda started: False)
     thread = beside(interfere)
     succeeds(workshop, stub_image, hold=1)
     thread.join()
