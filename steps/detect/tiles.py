@@ -2,7 +2,8 @@
 
 Shapes and models are made for perspective photographs. The tiles look all around the horizon in equal steps
 and overlap, so that a sign on one tile's edge is whole in the next; the ±180 degree seam is no edge of any
-tile. A tile's focal length keeps the panorama's resolution in its middle.
+tile. A tile's focal length keeps the panorama's resolution in its middle. Of an image that is a part of a panorama
+they show black where it has no pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 
 from steps.detect.boxes import Box
 from steps.stepkit import camera
-from steps.stepkit.arrays import F32, Image
+from steps.stepkit.arrays import F32, I64, Image
+from steps.stepkit.camera import Sphere
 
 _EQUIRECTANGULAR = {"model": "equirectangular"}
 _ELLIPSE = np.linspace(0, 2 * math.pi, 32, endpoint=False)
@@ -30,15 +32,16 @@ class Tile:
     image: Image
     pinhole: dict[str, Any]
     shift: int
-    panorama: tuple[int, int]
+    whole: Sphere
     overlap: float
 
     def box_in_panorama(self, box: Box) -> Box:
         """The panorama's box around what a box of the tile holds (taken as the ellipse inscribed in it).
 
-        COCO edges in both frames; 0 <= x < the panorama's width, x + width may exceed it.
+        COCO edges in both frames; 0 <= x < the panorama's width, x + width may exceed it. Of a part of a panorama
+        that does not go all the way round: in its own frame, and perhaps outside it.
         """
-        width, height = self.panorama
+        whole = self.whole
         x, y, w, h = box
         pixels = np.stack(
             [
@@ -48,10 +51,14 @@ class Tile:
             axis=1,
         )
         rays = camera.pixels_to_rays(self.pinhole, 0, 0, pixels)
-        edges = camera.rays_to_pixels(_EQUIRECTANGULAR, width, height, rays) + 0.5
+        edges = camera.rays_to_pixels(_EQUIRECTANGULAR, whole.width, whole.height, rays) + 0.5
         left, top = edges.min(axis=0)
         right, bottom = edges.max(axis=0)
-        return float((left + self.shift) % width), float(top), float(right - left), float(bottom - top)
+        across = right - left
+        left = (left + self.shift - whole.left) % whole.width
+        if not whole.closed:
+            left = whole.nearest(left + across / 2) - across / 2
+        return float(left), float(top - whole.top), float(across), float(bottom - top)
 
     def cuts(self, box: Box) -> bool:
         """Whether a tile's side cuts through the box, and a neighbour shows the whole."""
@@ -60,15 +67,14 @@ class Tile:
 
 
 def tiles(
-    panorama: Image, elevation: tuple[float, float], count: int = 8, overlap: float = 12.0
+    image: Image, whole: Sphere, elevation: tuple[float, float], count: int = 8, overlap: float = 12.0
 ) -> Iterator[Tile]:
-    """``count`` tiles around the horizon, each ``360 / count + overlap`` degrees wide.
+    """The tiles that show something, of ``count`` around the horizon, each ``360 / count + overlap`` degrees wide.
 
-    ``panorama`` is BGR, shape (height, width, 3), and spans 360 x 180 degrees.
+    ``image`` is BGR, shape (height, width, 3), and lies in the panorama ``whole``.
     ``elevation`` is the band, in degrees above the horizon, that each tile's middle column covers.
     """
-    height, width = panorama.shape[:2]
-    focal = width / (2 * math.pi)
+    focal = whole.width / (2 * math.pi)
     half = math.radians(360 / count + overlap) / 2
     above, below = (focal * math.tan(math.radians(angle)) for angle in (elevation[1], -elevation[0]))
     pinhole = {
@@ -79,28 +85,45 @@ def tiles(
         "cy": above - 0.5,
     }
     size = round(2 * focal * math.tan(half)), round(above + below)
-    columns, rows, first = _lookup(pinhole, size, (width, height))
+    columns, rows, first = _lookup(pinhole, size, whole)
     last = first + int(columns.max()) + 2
+    border = cv2.BORDER_CONSTANT if whole.is_part else cv2.BORDER_REPLICATE
     for index in range(count):
-        shift = round(index * width / count)
-        band = np.take(panorama, np.arange(first, last) + shift, axis=1, mode="wrap")
-        seen = cv2.remap(band, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        shift = round(index * whole.width / count)
+        band = _band(image, whole, np.arange(first, last) + shift)
+        if band is None:
+            continue
+        seen = cv2.remap(band, columns, rows, cv2.INTER_LINEAR, borderMode=border)
         yield Tile(
             image=np.asarray(seen, np.uint8),
             pinhole=pinhole,
             shift=shift,
-            panorama=(width, height),
+            whole=whole,
             overlap=focal * math.radians(overlap),
         )
 
 
-def _lookup(
-    pinhole: dict[str, Any], size: tuple[int, int], panorama: tuple[int, int]
-) -> tuple[F32, F32, int]:
-    """Where each tile pixel lies in the panorama: columns from the returned first column on, and rows."""
+def _band(image: Image, whole: Sphere, columns: I64) -> Image | None:
+    """These columns of the panorama, black where the image has none; None if it has none of them."""
+    width = image.shape[1]
+    own = (columns - math.floor(whole.left)) % (width if whole.closed else round(whole.width))
+    missing = own >= width
+    if missing.all():
+        return None
+    band = np.take(image, own, axis=1, mode="clip")
+    band[:, missing] = 0
+    return band
+
+
+def _lookup(pinhole: dict[str, Any], size: tuple[int, int], whole: Sphere) -> tuple[F32, F32, int]:
+    """Where each tile pixel lies: columns of the panorama from the returned first one on, and rows of the image.
+
+    A column counts from the image's own grid of pixels, which may lie between the panorama's.
+    """
     x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
     rays = camera.pixels_to_rays(pinhole, *size, np.stack([x.ravel(), y.ravel()], axis=1))
-    found = camera.rays_to_pixels(_EQUIRECTANGULAR, *panorama, rays).astype(np.float32)
-    columns, rows = (found[:, axis].reshape(size[1], size[0]) for axis in (0, 1))
+    found = camera.rays_to_pixels(_EQUIRECTANGULAR, whole.width, whole.height, rays)
+    found -= whole.left % 1, whole.top
+    columns, rows = (found[:, axis].reshape(size[1], size[0]).astype(np.float32) for axis in (0, 1))
     first = int(columns.min()) - 1
     return columns - first, rows, first

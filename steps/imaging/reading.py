@@ -9,6 +9,7 @@ from steps.imaging.image import check_size, size_of
 from steps.imaging.orientation import upright
 from steps.stepkit import imagefile
 from steps.stepkit.arrays import Pixels
+from steps.stepkit.decoding import decode
 from steps.stepkit.loop import BadInput
 from steps.stepkit.photograph import content
 
@@ -19,7 +20,7 @@ def read(path: str, size: tuple[int, int] | None = None) -> Pixels:
     """The image at ``path``, upright, shape (height, width, ...), with the channels and the depth that it has there.
 
     ``size`` is the (width, height) that its item promises. Raises BadInput, with the reason, for a file that is
-    missing, too large, truncated, neither JPEG nor PNG nor an array, or not of the promised size.
+    missing, too large, truncated, damaged, neither JPEG nor PNG nor an array, or not of the promised size.
     """
     try:
         image = _array(path) if path.endswith(_ARRAY_SUFFIX) else _photograph(path)
@@ -43,11 +44,9 @@ def _photograph(path: str) -> Pixels:
     check_size(f"image {path!r}", *promised)
     try:
         # With any other flag OpenCV drops the alpha channel; with this one it leaves the turning to us.
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise BadInput(f"image {path!r} cannot be decoded: {error.err}") from error
-    if image is None:
-        raise BadInput(f"image {path!r} cannot be decoded: it is truncated or damaged")
+        image = decode(data, cv2.IMREAD_UNCHANGED)
+    except BadInput as error:
+        raise BadInput(f"image {path!r} {error}") from error
     return upright(image, imagefile.exif(data))
 
 

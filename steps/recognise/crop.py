@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from steps.stepkit.arrays import F64, Image
-from steps.stepkit.camera import box_centre, pixels_to_rays, rays_to_pixels
+from steps.stepkit.camera import box_centre, pixels_to_rays, rays_to_pixels, sphere
 
 SIDE = 72
 """Width and height of a patch in pixels."""
@@ -30,24 +30,25 @@ def patch(image: Image, camera: dict[str, Any] | None, bbox: Sequence[float]) ->
 
     ``camera`` is an observation's; None is a flat photograph. Large boxes are sampled several times denser
     and averaged, so that fine strokes do not alias. Positions outside the image repeat its border.
-    Raises ValueError if the box lies outside the image or the camera model is unknown.
+    Raises ValueError if the box lies outside the image or the camera model or its crop is unknown.
     """
     height, width = image.shape[:2]
     model = camera["model"] if camera else "pinhole"
     if model not in ("equirectangular", "pinhole"):
         raise ValueError(f"unknown camera model {model!r}; known are equirectangular and pinhole")
-    spherical = model == "equirectangular"
-    _check_is_inside(bbox, width, height, spherical)
+    spherical = camera if model == "equirectangular" else None
+    wraps = spherical is not None and sphere(spherical, width, height).closed
+    _check_is_inside(bbox, width, height, wraps)
     span = max(bbox[2], bbox[3]) * (1 + 2 * MARGIN)
     dense = SIDE * min(_MAX_OVERSAMPLING, max(1, math.ceil(span / SIDE)))
-    grid = _perspective_grid(width, height, bbox, dense) if spherical else _flat_grid(bbox, dense)
-    sampled = _sample(image, grid, wrap=spherical)
+    grid = _perspective_grid(spherical, width, height, bbox, dense) if spherical else _flat_grid(bbox, dense)
+    sampled = _sample(image, grid, wraps)
     return np.asarray(cv2.resize(sampled, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _check_is_inside(bbox: Sequence[float], width: int, height: int, spherical: bool) -> None:
+def _check_is_inside(bbox: Sequence[float], width: int, height: int, wraps: bool) -> None:
     x, y, w, h = bbox
-    inside = y < height and y + h > 0 and (spherical or (x < width and x + w > 0))
+    inside = y < height and y + h > 0 and (wraps or (x < width and x + w > 0))
     if not inside:
         raise ValueError(f"box {list(bbox)} lies outside the {width}x{height} image")
 
@@ -67,9 +68,10 @@ def _flat_grid(bbox: Sequence[float], count: int) -> F64:
     return np.stack(np.meshgrid(u, v), axis=-1)
 
 
-def _perspective_grid(width: int, height: int, bbox: Sequence[float], count: int) -> F64:
+def _perspective_grid(
+    camera: dict[str, Any], width: int, height: int, bbox: Sequence[float], count: int
+) -> F64:
     """Pixel positions, shape (count, count, 2), of the rays of a perspective camera turned to the box."""
-    camera = {"model": "equirectangular"}
     x, y, w, h = bbox
     u, v = box_centre(bbox)
     middles = [(u, v), (x - 0.5, v), (x + w - 0.5, v), (u, y - 0.5), (u, y + h - 0.5)]
@@ -83,7 +85,8 @@ def _perspective_grid(width: int, height: int, bbox: Sequence[float], count: int
     a, b = np.meshgrid(offsets * half_w, offsets * half_h)
     rays = forward + a[..., None] * across + b[..., None] * down
     pixels = rays_to_pixels(camera, width, height, rays.reshape(-1, 3))
-    pixels[:, 0] = u + (pixels[:, 0] - u + width / 2) % width - width / 2
+    turn = sphere(camera, width, height).width
+    pixels[:, 0] = u + (pixels[:, 0] - u + turn / 2) % turn - turn / 2
     return pixels.reshape(count, count, 2)
 
 

@@ -9,11 +9,14 @@ Frames
     equirectangular image a box may cross the seam: then ``x + width`` exceeds the image's width.
 
 Angles are degrees in JSON and radians in code. Heading turns clockwise from grid north and belongs to the
-image's centre, pitch is positive upwards, roll is positive clockwise as the camera sees it.
+image's centre, pitch is positive upwards, roll is positive clockwise as the camera sees it. An image that is a
+part of a panorama has the pose of the whole one, and looks where its pixels lie in that.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,68 @@ from steps.stepkit.arrays import F64
 
 # Columns: where the camera's x, y and z axes point in the world at heading = pitch = roll = 0 (looking north).
 _LOOKING_NORTH: F64 = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+_ROUNDED = 1.0
+"""Pixels by which an image may be larger than the whole panorama that it is part of: sides are rounded when scaled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sphere:
+    """Where an equirectangular image lies in the panorama of 360 x 180 degrees, in pixels of the image's own scale."""
+
+    width: float
+    """Of the whole panorama."""
+    height: float
+    left: float
+    """The image's left edge, from that of the whole one."""
+    top: float
+    middle: float
+    """The column in the middle of the image."""
+    is_part: bool
+    closed: bool
+    """Whether the image goes all the way round, so that its last column is followed by its first."""
+
+    def nearest(self, columns: F64) -> F64:
+        """Columns, any shape, moved by whole turns to where they are nearest to the image's middle."""
+        moved: F64 = columns - np.round((columns - self.middle) / self.width) * self.width
+        return moved
+
+
+def sphere(camera: dict[str, Any], width: float, height: float) -> Sphere:
+    """The part of a panorama that an equirectangular camera's image of ``width`` x ``height`` pixels is.
+
+    Raises ValueError for a crop that is none: numbers missing or not finite, the whole smaller than the image.
+    """
+    crop = camera.get("crop")
+    middle = (width - 1) / 2
+    if crop is None:
+        return Sphere(
+            width=width, height=height, left=0.0, top=0.0, middle=middle, is_part=False, closed=True
+        )
+    if not isinstance(crop, dict):
+        raise ValueError(f"crop must be an object with full_width, full_height, left and top, not {crop!r}")
+    full_width, full_height, left, top = (
+        _finite(crop, name) for name in ("full_width", "full_height", "left", "top")
+    )
+    if full_width < width - _ROUNDED or full_height < top + height - _ROUNDED or left < 0 or top < 0:
+        raise ValueError(
+            f"the {width}x{height} image does not lie in the whole panorama that its crop tells: {crop!r}"
+        )
+    return Sphere(
+        width=full_width,
+        height=full_height,
+        left=left,
+        top=top,
+        middle=middle,
+        is_part=True,
+        closed=width > full_width - _ROUNDED,
+    )
+
+
+def _finite(crop: dict[str, Any], name: str) -> float:
+    value = crop.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"crop {name} must be a finite number, not {value!r}")
+    return float(value)
 
 
 def rotation(heading: float, pitch: float = 0.0, roll: float = 0.0) -> F64:
@@ -42,17 +107,19 @@ def box_centre(bbox: ArrayLike) -> F64:
     return np.stack([box[..., 0] + box[..., 2] / 2 - 0.5, box[..., 1] + box[..., 3] / 2 - 0.5], axis=-1)
 
 
-def pixels_to_rays(camera: dict[str, Any], width: int, height: int, pixels: ArrayLike) -> F64:
+def pixels_to_rays(camera: dict[str, Any], width: float, height: float, pixels: ArrayLike) -> F64:
     """Unit rays in the camera frame, shape (N, 3), through pixels of shape (N, 2).
 
     ``camera`` is an item's ``camera``: ``{"model": "equirectangular"}`` (the image spans 360 x 180 degrees
-    over ``width`` x ``height``) or ``{"model": "pinhole", "fx", "fy", "cx", "cy"}`` in pixels with OpenCV's
-    optional distortion ``k1, k2, p1, p2, k3``. Raises ValueError for any other model.
+    over ``width`` x ``height``, or the part that its ``crop`` tells, see :func:`sphere`) or
+    ``{"model": "pinhole", "fx", "fy", "cx", "cy"}`` in pixels with OpenCV's optional distortion
+    ``k1, k2, p1, p2, k3``. Raises ValueError for any other model, and for a crop that is none.
     """
     uv = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
     if camera["model"] == "equirectangular":
-        azimuth = ((uv[:, 0] + 0.5) / width - 0.5) * 2 * np.pi
-        elevation = (0.5 - (uv[:, 1] + 0.5) / height) * np.pi
+        whole = sphere(camera, width, height)
+        azimuth = ((uv[:, 0] + 0.5 + whole.left) / whole.width - 0.5) * 2 * np.pi
+        elevation = (0.5 - (uv[:, 1] + 0.5 + whole.top) / whole.height) * np.pi
         level = np.cos(elevation)
         return np.stack([level * np.sin(azimuth), -np.sin(elevation), level * np.cos(azimuth)], axis=1)
     if camera["model"] == "pinhole":
@@ -65,17 +132,21 @@ def pixels_to_rays(camera: dict[str, Any], width: int, height: int, pixels: Arra
     raise ValueError(f"unknown camera model {camera['model']!r}; known are equirectangular and pinhole")
 
 
-def rays_to_pixels(camera: dict[str, Any], width: int, height: int, rays: ArrayLike) -> F64:
+def rays_to_pixels(camera: dict[str, Any], width: float, height: float, rays: ArrayLike) -> F64:
     """Pixels, shape (N, 2), of rays in the camera frame, shape (N, 3) of any length.
 
-    Rays that a pinhole camera cannot see (behind it) give NaN. Raises ValueError for an unknown model.
+    Rays that pass beside an image have pixels outside it; those of a part of a panorama lie where the way round is
+    shortest. Rays that a pinhole camera cannot see (behind it) give NaN. Raises ValueError as :func:`pixels_to_rays`.
     """
     ray = np.asarray(rays, dtype=np.float64).reshape(-1, 3)
     if camera["model"] == "equirectangular":
         azimuth = np.arctan2(ray[:, 0], ray[:, 2])
         elevation = np.arctan2(-ray[:, 1], np.hypot(ray[:, 0], ray[:, 2]))
-        u = (azimuth / (2 * np.pi) + 0.5) * width - 0.5
-        v = (0.5 - elevation / np.pi) * height - 0.5
+        whole = sphere(camera, width, height)
+        u = (azimuth / (2 * np.pi) + 0.5) * whole.width - 0.5 - whole.left
+        v = (0.5 - elevation / np.pi) * whole.height - 0.5 - whole.top
+        if whole.is_part:
+            u = whole.nearest(u)
         return np.stack([u, v], axis=1)
     if camera["model"] == "pinhole":
         depth = np.where(ray[:, 2] > 0, ray[:, 2], np.nan)

@@ -8,17 +8,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
+from steps.stepkit import tiff
+
 Size = tuple[int, int]
 """(width, height) in pixels as stored, before any EXIF orientation."""
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 """What the files begin with."""
-_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
+_WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9)}
+"""A zero makes no marker, but a byte of data out of the 0xFF before it."""
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_SCAN, _END_OF_IMAGE = 0xDA, b"\xff\xd9"
+_SCAN, _END, _END_OF_IMAGE = 0xDA, 0xD9, b"\xff\xd9"
+_PNG_END = b"\0\0\0\0IEND"
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
-_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
-_TIFF_NUMBERS = {3: "H", 4: "L", 16: "Q"}
 
 
 def size(data: bytes) -> Size | None:
@@ -36,7 +38,7 @@ def truncated(data: bytes) -> str | None:
     """The kind of file that the bytes are without its end, if so. OpenCV fills what a JPEG lacks with grey."""
     if data.startswith(JPEG) and not _jpeg_has_end(data):
         return "JPEG"
-    if data.startswith(PNG) and b"IEND" not in data[-64:]:
+    if data.startswith(PNG) and data.rfind(_PNG_END) < 0:
         return "PNG"
     return None
 
@@ -46,6 +48,26 @@ def exif(data: bytes) -> bytes:
     if data.startswith(JPEG):
         return _jpeg_exif(data)
     return _png_exif(data) if data.startswith(PNG) else b""
+
+
+def without_strays(data: bytes) -> bytes:
+    """A JPEG without the bytes between its header's segments, of which a decoder would only complain."""
+    parts = [data[:2]]
+    for marker, at in _segments(data):
+        if marker == _SCAN:
+            is_plain = at - 2 == sum(map(len, parts))
+            return data if is_plain else b"".join([*parts, data[at - 2 :]])
+        length = int.from_bytes(data[at : at + 2], "big")
+        parts.append(data[at - 2 : at + length])
+    return data
+
+
+def padding(data: bytes) -> int:
+    """How many bytes of one value stand between a JPEG's pixels and its end."""
+    scan = next((at for marker, at in _segments(data) if marker == _SCAN), len(data))
+    end = data.find(_END_OF_IMAGE, scan)
+    before = data[scan : max(end, scan)]
+    return len(before) - len(before.rstrip(before[-1:])) if before else 0
 
 
 def _jpeg_exif(data: bytes) -> bytes:
@@ -73,19 +95,25 @@ def _jpeg_has_end(data: bytes) -> bool:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """The markers of a JPEG's header up to the first scan, and where their lengths stand."""
+    """The markers of a JPEG's header up to the first scan, and where their lengths stand.
+
+    Found as libjpeg does (next_marker in its jdmarker.c): bytes between a segment's end and the next marker are
+    passed over, since cameras and editors leave some behind thumbnails and comments of odd length.
+    """
     at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:
+    while (at := data.find(0xFF, at)) >= 0:
+        while data[at : at + 1] == b"\xff":
             at += 1
-        elif marker in _WITHOUT_LENGTH:
-            at += 2
-        else:
-            yield marker, at + 2
-            if marker == _SCAN:
-                return
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        marker, at = int.from_bytes(data[at : at + 1]), at + 1
+        if marker in _WITHOUT_LENGTH:
+            continue
+        length = int.from_bytes(data[at : at + 2], "big")
+        if marker == _END or length < 2:  # libjpeg goes no further
+            return
+        yield marker, at
+        if marker == _SCAN:
+            return
+        at += length
 
 
 def _jpeg(data: bytes) -> Size | None:
@@ -125,19 +153,8 @@ def _webp(data: bytes) -> Size | None:
 
 def _tiff(data: bytes) -> Size | None:
     """Of the first image in the file, classic or BigTIFF."""
-    order = "<" if data.startswith(b"II") else ">"
-    is_big = data[2:4] in (b"+\0", b"\0+")
-    (directory,) = struct.unpack_from(order + ("Q" if is_big else "L"), data, 8 if is_big else 4)
-    (entries,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, directory)
-    first, length, value_at = directory + (8 if is_big else 2), 20 if is_big else 12, 12 if is_big else 8
-    found = {}
-    for at in range(first, first + min(entries, 65_535) * length, length):
-        tag, kind = struct.unpack_from(order + "HH", data, at)
-        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT) and kind in _TIFF_NUMBERS:
-            (found[tag],) = struct.unpack_from(order + _TIFF_NUMBERS[kind], data, at + value_at)
-        if len(found) == 2:
-            return found[_TIFF_WIDTH], found[_TIFF_HEIGHT]
-    return None
+    found = tiff.tags(data, (tiff.WIDTH, tiff.HEIGHT))
+    return (found[tiff.WIDTH], found[tiff.HEIGHT]) if len(found) == 2 else None
 
 
 _READERS: dict[bytes, Callable[[bytes], Size | None]] = {

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def answer(handler: Handler, line: bytes) -> bytes:
 
 def _parse(line: bytes) -> Task:
     try:
-        request = json.loads(line)
+        request = json.loads(line, object_pairs_hook=_each_once)
         if request["protocol"] != PROTOCOL:
             raise BadInput(f"this step speaks protocol {PROTOCOL}, the request {request['protocol']!r}")
         return Task(
@@ -101,6 +102,15 @@ def _parse(line: bytes) -> Task:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"not a request of the step contract: {type(error).__name__}: {error}") from error
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> Json:
+    """The object that these pairs make. Raises BadInput if a key stands twice: one of two values would be lost."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise BadInput(f"not a request of the step contract: the key {twice!r} stands twice in one object")
+    return made
 
 
 def _encode(response: Json) -> bytes:

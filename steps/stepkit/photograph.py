@@ -11,6 +11,7 @@ import numpy as np
 
 from steps.stepkit import imagefile
 from steps.stepkit.arrays import Image
+from steps.stepkit.decoding import decode
 from steps.stepkit.loop import BadInput
 
 MAX_PIXELS = 250_000_000
@@ -25,7 +26,7 @@ def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
 
     16-bit, grey, alpha and CMYK files are converted; of several images in a file the first is taken. ``size`` is the
     (width, height) the batch promises. Raises BadInput, with the reason, for a file that is missing, empty, truncated,
-    larger than this module's limits, not an image or not of the promised size.
+    damaged, larger than this module's limits, not an image or not of the promised size.
     """
     try:
         data = content(path)
@@ -34,11 +35,9 @@ def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
     if reason := damage(data):
         raise BadInput(f"image {str(path)!r} {reason}")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise BadInput(f"image {str(path)!r} cannot be decoded: {error.err}") from error
-    if image is None:
-        raise BadInput(f"image {str(path)!r} cannot be decoded: it is truncated or damaged")
+        image = decode(data, cv2.IMREAD_COLOR)
+    except BadInput as error:
+        raise BadInput(f"image {str(path)!r} {error}") from error
     height, width = image.shape[:2]
     if size is not None and size != (width, height):
         raise BadInput(f"image {str(path)!r} {_unlike(size, (width, height))}")

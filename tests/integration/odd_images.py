@@ -93,6 +93,8 @@ def good() -> dict[str, bytes]:
         "sixteen-bit.png": cv2.imencode(".png", sixteen)[1].tobytes(),
         "sixteen-bit.tif": cv2.imencode(".tif", sixteen)[1].tobytes(),
         "several.jpg": encoded("MPO", **_with_a_second()),
+        "stray-bytes.jpg": _with_strays(encoded("JPEG")),
+        "padded.jpg": encoded("JPEG") + bytes(100_000),
         "several.tif": encoded("TIFF", **_with_a_second()),
         "animated.webp": encoded("WEBP", **_with_a_second()),
         "animated.png": encoded("PNG", **_with_a_second()),
@@ -118,6 +120,8 @@ def bad() -> dict[str, tuple[bytes, str]]:
         "truncated.tif": (encoded("TIFF")[:-5_000], "it is truncated or damaged"),
         "truncated.bmp": (encoded("BMP")[:-5_000], "it is truncated or damaged"),
         "truncated.webp": (encoded("WEBP")[:-5_000], "cannot be read"),
+        "damaged.jpg": (_damaged(jpeg), "is a damaged JPEG"),
+        "floats.tif": (encoded("TIFF", scene().convert("F")), "is a TIFF of 32-bit floating-point numbers"),
         "damaged.png": (_damaged(encoded("PNG")), "it is truncated or damaged"),
         "empty.jpg": (b"", "is empty"),
         "text.jpg": (b"this is no photograph\n", unknown),
@@ -132,10 +136,16 @@ def _with_thumbnail(jpeg: bytes) -> bytes:
     return jpeg[:2] + b"\xff\xe2" + struct.pack(">H", len(small) + 2) + small + jpeg[2:]
 
 
-def _damaged(png: bytes) -> bytes:
-    """The PNG with its pixels overwritten in the middle."""
-    middle = len(png) // 2
-    return png[:middle] + bytes(1000) + png[middle + 1000 :]
+def _damaged(image: bytes) -> bytes:
+    """A PNG or JPEG with its pixels overwritten in the middle."""
+    middle = len(image) // 2
+    return image[:middle] + bytes(1000) + image[middle + 1000 :]
+
+
+def _with_strays(jpeg: bytes) -> bytes:
+    """The JPEG with bytes before its first table that belong to nothing, over which decoders pass."""
+    table = jpeg.index(b"\xff\xdb")
+    return jpeg[:table] + b"\0stray" + jpeg[table:]
 
 
 def write(folder: Path) -> None:

@@ -14,6 +14,7 @@ from steps.stepkit import BadInput, camera
 from steps.stepkit.arrays import Image
 
 EQUIRECTANGULAR = {"model": "equirectangular"}
+WHOLE = camera.sphere(EQUIRECTANGULAR, 1024, 512)
 DEFAULTS = settings.Settings()
 EXAMPLES = {
     "red-circle": 1,
@@ -143,7 +144,7 @@ def test_an_unknown_camera_is_refused() -> None:
 
 def test_tiles_look_all_around_and_their_boxes_come_back() -> None:
     image = np.zeros((512, 1024, 3), np.uint8)
-    views = list(tiles(image, (-30, 40)))
+    views = list(tiles(image, WHOLE, (-30, 40)))
     assert len(views) == 8
     seen = set()
     for tile in views:
@@ -158,10 +159,78 @@ def test_a_tile_shows_the_panorama_where_its_boxes_say() -> None:
     image = np.zeros((512, 1024, 3), np.uint8)
     image[200:210, 1019:1024] = image[200:210, :5] = 255
     spots = []
-    for tile in tiles(image, (-30, 40)):
+    for tile in tiles(image, WHOLE, (-30, 40)):
         spot = cv2.boundingRect(cv2.inRange(tile.image, (128, 128, 128), (255, 255, 255)))
         if spot[2] > 5:
             spots.append(tile.box_in_panorama((spot[0], spot[1], spot[2], spot[3])))
     assert spots
     for x, y, width, height in spots:
         assert (x, y, width, height) == pytest.approx((1019, 200, 10, 10), abs=1)
+
+
+def crop(left: int, top: int) -> dict[str, object]:
+    """The camera of a part of a panorama of 1024 x 512 pixels."""
+    return {**EQUIRECTANGULAR, "crop": {"full_width": 1024, "full_height": 512, "left": left, "top": top}}
+
+
+@pytest.mark.parametrize(("left", "right"), [(200, 700), (340, 900), (10, 1020)])
+def test_a_part_of_a_panorama_has_the_signs_of_the_whole_where_they_are_in_it(left: int, right: int) -> None:
+    image = street(1024, 512)
+    for x in (250, 600, 1000):
+        lay(image, EXAMPLES["red-circle"], x, 210, 40)
+    whole = detector.detect(image, EQUIRECTANGULAR, DEFAULTS)
+    part = detector.detect(np.ascontiguousarray(image[120:400, left:right]), crop(left, 120), DEFAULTS)
+    expected = sorted(
+        (d.bbox[0] - left, d.bbox[1] - 120, *d.bbox[2:])
+        for d in whole
+        if left <= d.bbox[0] and d.bbox[0] + d.bbox[2] <= right
+    )
+    assert len(expected) >= 1
+    assert np.allclose(sorted(d.bbox for d in part), expected, atol=0.6)
+
+
+def test_a_sign_at_both_edges_of_a_part_is_not_taken_for_one() -> None:
+    image = street(1024, 512)
+    lay(image, EXAMPLES["red-circle"], 1000, 230, 40)
+    part = detector.detect(np.ascontiguousarray(image[:, 16:1008]), crop(16, 0), DEFAULTS)
+    assert all(d.bbox[0] >= 0 and d.bbox[0] + d.bbox[2] <= 992 for d in part)
+
+
+def test_a_part_that_crosses_the_seam_of_the_whole_shows_a_sign_there() -> None:
+    image = street(1024, 512)
+    true = lay(image, EXAMPLES["red-circle"], 1000, 230, 40)
+    found = detector.detect(np.roll(image, -800, axis=1)[100:400, :500].copy(), crop(800, 100), DEFAULTS)
+    assert len(found) == 1
+    assert boxes.iou(found[0].bbox, (true[0] - 800, true[1] - 100, *true[2:])) > 0.7
+
+
+def test_a_part_of_full_width_goes_round_its_seam() -> None:
+    image = street(1024, 512)
+    true = lay(image, EXAMPLES["red-circle"], 1000, 230, 40)
+    found = detector.detect(image[100:400].copy(), crop(0, 100), DEFAULTS)
+    assert len(found) == 1
+    assert boxes.iou(found[0].bbox, (true[0], true[1] - 100, *true[2:])) > 0.7
+    assert found[0].bbox[0] + found[0].bbox[2] > 1024
+
+
+def test_a_part_at_a_fraction_of_a_pixel_is_looked_at_where_it_lies() -> None:
+    image = np.zeros((512, 1024, 3), np.uint8)
+    image[240:250, 400:410] = 255
+    between = {"full_width": 2000.7, "full_height": 1000.3, "left": 310.4, "top": 200.6}
+    lens = camera.sphere({**EQUIRECTANGULAR, "crop": between}, 1024, 512)
+    spots = []
+    for tile in tiles(image, lens, (-30, 40)):
+        spot = cv2.boundingRect(cv2.inRange(tile.image, (128, 128, 128), (255, 255, 255)))
+        if spot[2] > 5:
+            spots.append(tile.box_in_panorama((spot[0], spot[1], spot[2], spot[3])))
+    assert spots
+    for spot_box in spots:
+        assert spot_box == pytest.approx((400, 240, 10, 10), abs=1)
+
+
+@pytest.mark.parametrize(
+    "bad", [{}, {"full_width": 100, "full_height": 512, "left": 0, "top": 0}, 5, {"full_width": None}]
+)
+def test_a_crop_that_is_none_is_refused(bad: object) -> None:
+    with pytest.raises(BadInput, match=r"camera cannot be used: .*crop"):
+        detector.detect(street(1024, 512), {**EQUIRECTANGULAR, "crop": bad}, DEFAULTS)

@@ -159,7 +159,7 @@ class TestDamage:
             (encoded("TIFF"), "neither a JPEG nor a PNG"),
             (encoded("JPEG")[:-2], "is a truncated JPEG"),
             (encoded("PNG")[:-12], "is a truncated PNG"),
-            (b"\x89PNG\r\n\x1a\n IEND", "has a damaged header"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\0IEND", "has a damaged header"),
             (b"\xff\xd8\xff\xda\0\2\xff\xd9", "has a damaged header"),
             (promising("JPEG", 0, 10), "cannot be decoded"),
             (promising("PNG", 16, 0), "cannot be decoded"),

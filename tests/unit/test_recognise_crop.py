@@ -64,6 +64,33 @@ def test_patch_across_the_seam_equals_the_same_patch_elsewhere() -> None:
     assert np.abs(across.astype(int) - within).max() <= 1
 
 
+def a_part(image: Image, left: int, top: int, width: int, height: int) -> tuple[Image, dict[str, object]]:
+    """A part of a panorama, and its camera."""
+    crop = {"full_width": image.shape[1], "full_height": image.shape[0], "left": left, "top": top}
+    return image[top : top + height, left : left + width], {**PANORAMA, "crop": crop}
+
+
+def test_a_patch_of_a_part_of_a_panorama_is_that_of_the_whole() -> None:
+    panorama = disc_on_the_sphere(60.0, 45.0, 8.0)
+    box = [640.0, 100.0, 80.0, 60.0]
+    image, camera = a_part(panorama, 560, 64, 300, 200)
+    found = patch(image, camera, [box[0] - 560, box[1] - 64, *box[2:]])
+    assert np.array_equal(found, patch(panorama, PANORAMA, box))
+    assert found.any()
+
+
+def test_only_a_part_that_goes_all_the_way_round_wraps() -> None:
+    panorama = np.zeros((512, 1024, 3), dtype=np.uint8)
+    panorama[:, :60] = 255
+    around, round_camera = a_part(panorama, 0, 100, 1024, 200)
+    box = [1004.0, 130.0, 40.0, 40.0]
+    assert patch(around, round_camera, box)[:, SIDE // 2 + 4 :].min() == 255
+    cut, cut_camera = a_part(panorama, 0, 100, 1020, 200)
+    assert patch(cut, cut_camera, [980.0, *box[1:]]).max() == 0
+    with pytest.raises(ValueError, match="outside the 1020x200 image"):
+        patch(cut, cut_camera, [1021.0, *box[1:]])
+
+
 @pytest.mark.parametrize("elevation", [-50.0, 0.0, 35.0, 60.0])
 def test_a_disc_on_the_sphere_is_round_in_its_patch(elevation: float) -> None:
     radius = 8.0

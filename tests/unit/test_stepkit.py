@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from coordinator.contract import Success, parse_response
-from coordinator.formats import imageheader
+from coordinator.formats import imageheader, imagelimits
 from steps.stepkit import BadInput, Json, Task, camera, imagefile, photograph
 from steps.stepkit.loop import answer
 from tests.unit.builders import PROPERTY, item, request, write_png
@@ -88,6 +88,11 @@ class TestLoop:
     def test_a_line_that_is_no_request_is_bad_input(self, line: bytes) -> None:
         assert response(lambda task: [], line)["error"]["kind"] == "bad_input"
 
+    def test_a_request_with_a_key_twice_loses_nothing_silently(self) -> None:
+        error = response(lambda task: task.items, LINE.replace(b'"params"', b'"items":[],"params"'))["error"]
+        assert error["kind"] == "bad_input"
+        assert "the key 'items' stands twice in one object" in error["message"]
+
     def test_a_step_per_item_given_a_region(self) -> None:
         line = request(items=[item("a"), item("b")]).line()
         assert "one item at a time, got 2" in response(lambda task: [task.item], line)["error"]["message"]
@@ -130,9 +135,23 @@ DISTORTED = {**PINHOLE, "k1": -0.12, "k2": 0.03, "p1": 0.001, "p2": -0.002, "k3"
 EQUIRECTANGULAR = {"model": "equirectangular"}
 
 
+CROPPED = {
+    "model": "equirectangular",
+    "crop": {"full_width": 2560.5, "full_height": 1280, "left": 1000, "top": 300},
+}
+
+
+def part(**crop: object) -> Json:
+    """The camera of an image of 400 x 200 that lies at (100, 50) in a panorama of 1000 x 500 pixels."""
+    whole: Json = {"full_width": 1000, "full_height": 500, "left": 100, "top": 50}
+    return {"model": "equirectangular", "crop": {**whole, **crop}}
+
+
 class TestCamera:
     @PROPERTY
-    @given(st.sampled_from([PINHOLE, DISTORTED, EQUIRECTANGULAR]), st.floats(0, 1279), st.floats(0, 719))
+    @given(
+        st.sampled_from([PINHOLE, DISTORTED, EQUIRECTANGULAR, CROPPED]), st.floats(0, 1279), st.floats(0, 719)
+    )
     def test_a_pixels_ray_leads_back_to_it(self, model: Json, u: float, v: float) -> None:
         rays = camera.pixels_to_rays(model, 1280, 720, [[u, v]])
         assert np.linalg.norm(rays) == pytest.approx(1)
@@ -177,6 +196,54 @@ class TestCamera:
         found = camera.pixels_to_rays(EQUIRECTANGULAR, 4000, 2000, [pixel])[0]
         assert found == pytest.approx(np.array(ray), abs=1e-9)
 
+    def test_a_part_of_a_panorama_has_the_rays_of_the_whole(self) -> None:
+        pixels = np.array([[0.0, 0.0], [399, 199], [123.4, 56.7]])
+        found = camera.pixels_to_rays(part(), 400, 200, pixels)
+        whole = camera.pixels_to_rays(EQUIRECTANGULAR, 1000, 500, pixels + np.array([100, 50]))
+        assert np.array_equal(found, whole)
+
+    def test_what_a_part_does_not_show_lies_beside_it_where_the_way_is_shortest(self) -> None:
+        beside = [
+            [-80.0, 40],
+            [-120, 40],
+            [600, 300],
+        ]  # in pixels of the part: 100 to the left of its edge is the whole one's seam
+        rays = camera.pixels_to_rays(EQUIRECTANGULAR, 1000, 500, beside + np.array([100, 50]))
+        assert camera.rays_to_pixels(part(), 400, 200, rays) == pytest.approx(np.array(beside))
+
+    def test_a_crop_of_nothing_changes_nothing(self) -> None:
+        nothing = part(left=0, top=0)
+        pixels = np.array([[-0.5, 3.0], [999, 499], [123.4, 56.7]])
+        rays = camera.pixels_to_rays(EQUIRECTANGULAR, 1000, 500, pixels)
+        assert np.array_equal(camera.pixels_to_rays(nothing, 1000, 500, pixels), rays)
+        assert camera.rays_to_pixels(nothing, 1000, 500, rays) == pytest.approx(
+            camera.rays_to_pixels(EQUIRECTANGULAR, 1000, 500, rays)
+        )
+
+    @pytest.mark.parametrize(
+        ("crop", "closed"),
+        [({}, False), ({"full_width": 400, "left": 0}, True), ({"full_width": 400.6}, True)],
+    )
+    def test_a_part_of_full_width_is_closed(self, crop: Json, closed: bool) -> None:
+        assert camera.sphere(part(**crop), 400, 200).closed is closed
+
+    @pytest.mark.parametrize(
+        ("camera_", "word"),
+        [
+            (part(full_width=398), "does not lie in the whole"),
+            (part(top=302), "does not lie in the whole"),
+            (part(left=-1), "does not lie in the whole"),
+            (part(full_height=float("nan")), "crop full_height must be a finite number, not nan"),
+            (part(left=None), "crop left must be a finite number, not None"),
+            ({"model": "equirectangular", "crop": [1, 2]}, "crop must be an object"),
+        ],
+    )
+    def test_a_crop_that_is_none_is_refused(self, camera_: Json, word: str) -> None:
+        with pytest.raises(ValueError, match=word):
+            camera.pixels_to_rays(camera_, 400, 200, [[0, 0]])
+        with pytest.raises(ValueError, match=word):
+            camera.rays_to_pixels(camera_, 400, 200, [[0, 0, 1]])
+
     def test_behind_a_pinhole_nothing_is_seen(self) -> None:
         assert np.isnan(camera.rays_to_pixels(PINHOLE, 1280, 720, [[0, 0, -1]])).all()
 
@@ -195,6 +262,41 @@ def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (16, 8), **opt
     data = io.BytesIO()
     Image.new(mode, size, 128 if mode in ("L", "I;16") else None).save(data, kind, **options)
     return data.getvalue()
+
+
+def turned_jpeg() -> bytes:
+    """A noisy JPEG with a comment, a thumbnail in its header and an orientation, so that all of them are read."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = io.BytesIO()
+    noise = np.random.default_rng(1).integers(0, 255, (48, 64, 3), np.uint8)
+    Image.fromarray(noise).save(data, "JPEG", exif=exif, comment=b"odd")
+    small = encoded("JPEG")
+    segment = b"\xff\xe2" + (len(small) + 2).to_bytes(2, "big") + small
+    return data.getvalue()[:2] + segment + data.getvalue()[2:]
+
+
+def odd_jpegs() -> dict[str, bytes]:
+    """The same JPEG with bytes that every decoder passes over."""
+    whole = turned_jpeg()
+    own = whole.index(b"\xff\xfe")  # before it stands the thumbnail with its markers
+    places = [whole.index(marker, own) for marker in (b"\xff\xfe", b"\xff\xdb", b"\xff\xc0", b"\xff\xda")]
+    stray = {"a byte": b"\0", "text": b"any text", "a stuffed byte": b"\xff\0", "fill bytes": b"\xff" * 9}
+    odd = {
+        f"{name} before {whole[at + 1]:02x}": whole[:at] + more + whole[at:]
+        for at in places
+        for name, more in stray.items()
+    }
+    ends = {
+        "zeros": bytes(100_000),
+        "text": b"text",
+        "a second image": encoded("JPEG"),
+        "half of one": b"\xff\xd8",
+    }
+    odd |= {f"{name} behind the end": whole + more for name, more in ends.items()}
+    odd["zeros before the end"] = whole[:-2] + bytes(300) + whole[-2:]
+    odd["a comment longer than it says"] = whole[: own + 3] + bytes([whole[own + 3] - 1]) + whole[own + 4 :]
+    return odd
 
 
 def exif_last(png: bytes) -> bytes:
@@ -277,6 +379,20 @@ class TestPhotograph:
         with pytest.raises(BadInput, match=told):
             photograph.read(tmp_path / "a")
 
+    @pytest.mark.parametrize("name", odd_jpegs())
+    def test_what_decoders_pass_over_is_no_damage(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "a").write_bytes(odd_jpegs()[name])
+        (tmp_path / "plain").write_bytes(turned_jpeg())
+        assert np.array_equal(photograph.read(tmp_path / "a"), photograph.read(tmp_path / "plain"))
+
+    @pytest.mark.parametrize("name", odd_jpegs())
+    def test_what_is_between_its_segments_hides_no_truncation(self, tmp_path: Path, name: str) -> None:
+        data = odd_jpegs()[name]
+        scan = data.index(b"\xff\xda", data.index(b"\xff\xfe"))
+        (tmp_path / "a").write_bytes(data[: scan + 60])
+        with pytest.raises(BadInput, match="is a truncated JPEG"):
+            photograph.read(tmp_path / "a")
+
     @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "WEBP"])
     @pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
     def test_no_truncated_file_of_any_kind_passes(self, tmp_path: Path, kind: str, part: float) -> None:
@@ -319,8 +435,8 @@ class TestPhotograph:
 
     def test_the_batch_and_the_steps_have_the_same_limits(self) -> None:
         assert (photograph.MAX_PIXELS, photograph.MAX_BYTES) == (
-            imageheader.MAX_PIXELS,
-            imageheader.MAX_BYTES,
+            imagelimits.MAX_PIXELS,
+            imagelimits.MAX_BYTES,
         )
 
     def test_a_pipe_is_not_waited_for_nor_a_hole_read(self, tmp_path: Path) -> None:
@@ -331,8 +447,9 @@ class TestPhotograph:
             with pytest.raises(BadInput, match=told):
                 photograph.read(tmp_path / name)
 
-    def test_junk_behind_a_whole_jpeg_is_no_damage(self) -> None:
-        assert photograph.damage(encoded("JPEG") + b"\0" * 100) is None
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+    def test_padding_behind_a_whole_image_is_no_damage(self, kind: str) -> None:
+        assert photograph.damage(encoded(kind) + b"\0" * 100_000) is None
 
     def test_another_size_than_the_batch_promises(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(encoded("JPEG"))
