@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steps.position.nearby import Grid, chunks, ragged
+from steps.position.nearby import chunks, ragged
 from steps.position.params import Params
+from steps.position.partners import partners
 from steps.position.rays import Rays, dot
 from steps.stepkit.arrays import F64, I64
 
@@ -64,30 +65,13 @@ def thin(point: F64, cost: F64, voxel: float) -> I64:
 
 def _ray_pairs(rays: Rays, params: Params) -> Iterator[tuple[I64, I64]]:
     """Chunks of ray pairs (one, other), one < other, of recordings that are partners."""
-    a, b = _partners(rays, params)
+    a, b = partners(rays.centre, params)
     count = np.diff(rays.first)
     pairs = count[a] * count[b]
     for chunk in chunks(pairs):
         pair, within = ragged(np.zeros(len(chunk), dtype=np.int64), pairs[chunk])
         pair = chunk[pair]
         yield rays.first[a[pair]] + within // count[b[pair]], rays.first[b[pair]] + within % count[b[pair]]
-
-
-def _partners(rays: Rays, params: Params) -> tuple[I64, I64]:
-    """Pairs of recordings (a, b), a < b, where one is among the other's nearest partners."""
-    found = [np.empty((0, 2), dtype=np.int64)]
-    grid = Grid(rays.centre, params.max_range_m)
-    for place, point in grid.within(rays.centre):
-        apart = rays.centre[point, :2] - rays.centre[place, :2]
-        distance = np.sqrt(apart[:, 0] * apart[:, 0] + apart[:, 1] * apart[:, 1])
-        far_enough = np.flatnonzero(distance >= params.min_baseline_m)
-        place, point, distance = place[far_enough], point[far_enough], distance[far_enough]
-        order = np.lexsort([point, distance, place])
-        place, point = place[order], point[order]
-        nearest = np.arange(len(place)) - np.searchsorted(place, place, "left") < params.max_partners
-        found.append(np.sort(np.stack([place[nearest], point[nearest]], axis=1), axis=1))
-    pairs = np.unique(np.concatenate(found), axis=0)
-    return pairs[:, 0], pairs[:, 1]
 
 
 def _meet(rays: Rays, one: I64, other: I64, params: Params) -> tuple[F64, F64, F64, I64, I64]:

@@ -1,4 +1,4 @@
-"""Neighbour search on the ground: a hash grid of points, queried for many places at once."""
+"""Neighbour search: a hash grid of points on the ground, and cells of points that stand close together."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from steps.stepkit.arrays import F64, I64
 
 _CELLS_PER_RADIUS = 2
 """Smaller cells waste less area around the circle, but cost more look-ups."""
+_SLACK_M = 1e-6
+"""More than national coordinates lose by rounding."""
 _ROWS_AT_ONCE = 1 << 16
 """Rows worked on together: many enough to hide Python's cost, few enough to stay in the processor's cache."""
 
@@ -66,3 +68,48 @@ class Grid:
 def _key(column: I64, row: I64) -> I64:
     key: I64 = (column << 32) + row
     return key
+
+
+class Cells:
+    """Points gathered into small cubes (in the plane: squares), since many may stand at one place.
+
+    What holds for all points of one cell and all of another needs to be asked once, not for each pair of points.
+    """
+
+    def __init__(self, points: F64, side: float, group: I64 | None = None) -> None:
+        """``points`` (N, D) and ``side`` in metres; points of different groups, (N,), share no cell."""
+        at = np.floor(points / side).astype(np.int64)
+        columns = at if group is None else np.column_stack([at, group])
+        self.members: I64 = np.lexsort(columns.T)
+        """(N,) indices of points, cell after cell."""
+        ordered = columns[self.members]
+        new = np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)][: len(points)]
+        self.first: I64 = np.flatnonzero(new)
+        """(C,) where in ``members`` a cell begins; of groups the first comes first."""
+        self.count: I64 = np.diff(np.append(self.first, len(points)))
+        """(C,)"""
+        self.of: I64 = np.empty(len(points), dtype=np.int64)
+        """(N,) the cell of each point."""
+        self.of[self.members] = np.cumsum(new) - 1
+        self.middle: F64 = np.asarray((at[self.members][self.first] + 0.5) * side, dtype=np.float64)
+        """(C, D) metres."""
+        self.slack = side * points.shape[1] ** 0.5 + _SLACK_M
+        """By how much the distance of two points may differ from that of their cells' middles, metres."""
+
+    def pairs(self, first: I64, count: I64, other: I64) -> Iterator[tuple[I64, I64]]:
+        """Pairs (place, point) of the points of each cell c with those of the cells ``other[first[c]:][:count[c]]``.
+
+        ``first`` and ``count`` are (C,). In chunks of whole places, of each two arrays of P indices of points.
+        """
+        rows = np.bincount(np.repeat(np.arange(len(count)), count), self.count[other], len(count))
+        for chunk in chunks(rows.astype(np.int64)[self.of]):
+            cell = self.of[chunk]
+            run, pair = ragged(first[cell], count[cell])
+            of_pair, at = ragged(self.first[other[pair]], self.count[other[pair]])
+            yield chunk[run[of_pair]], self.members[at]
+
+
+def runs(cell: I64, other: I64, cells: int) -> tuple[I64, I64, I64]:
+    """Pairs of cells, (P,) each, as :meth:`Cells.pairs` takes them; ``cells`` is how many there are."""
+    count = np.bincount(cell, minlength=cells)
+    return np.cumsum(count) - count, count, other[np.argsort(cell, kind="stable")]

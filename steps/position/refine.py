@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steps.position.nearby import chunks, ragged
+from steps.position.nearby import Cells, chunks, ragged, runs
 from steps.position.params import Params
 from steps.position.rays import Rays, dot
 from steps.stepkit.arrays import F64, I64
@@ -23,6 +23,7 @@ from steps.stepkit.arrays import F64, I64
 _HUBER = 1.345
 """Standard deviations beyond which a residual counts linearly: 95 % efficient on Gaussian errors."""
 _ITERATIONS = 15
+_CELLS_PER_RADIUS = 8
 _RIDGE = 1e-9
 """Added to the normal matrix, 1/m^2: parallel rays give a hopeless point, never a singular matrix."""
 
@@ -73,15 +74,36 @@ def _crowd(origin: F64, owner: I64, radius: float) -> F64:
 
     Such frames, of a vehicle that queues, share the errors of their poses: together they count as one.
     """
+    cells = Cells(origin, radius / _CELLS_PER_RADIUS, owner)
+    within, partly = _cell_crowd(cells, owner[cells.members[cells.first]], radius)
+    crowd = within[cells.of]
+    for one, other in cells.pairs(*partly):
+        apart = origin[one] - origin[other]
+        near = dot(apart, apart) <= radius * radius
+        crowd += np.bincount(one[near], minlength=len(crowd))
+    return crowd
+
+
+def _cell_crowd(cells: Cells, owner: I64, radius: float) -> tuple[F64, tuple[I64, I64, I64]]:
+    """(C,) the points in all cells that surely lie within the radius of each, and the cells that may do so in part.
+
+    ``owner`` (C,) is that of a cell's points, ascending.
+    """
     count = np.bincount(owner)
     first = np.cumsum(count) - count
-    crowd = np.empty(len(owner))
+    within = np.zeros(len(owner))
+    nothing = np.empty(0, dtype=np.int64)
+    cell, near = [nothing], [nothing]
     for chunk in chunks(count[owner]):
         one, other = ragged(first[owner[chunk]], count[owner[chunk]])
-        apart = origin[chunk[one]] - origin[other]
-        near = dot(apart, apart) <= radius * radius
-        crowd[chunk] = np.bincount(one[near], minlength=len(chunk))
-    return crowd
+        apart = cells.middle[chunk[one]] - cells.middle[other]
+        distance = np.sqrt(dot(apart, apart))
+        sure = distance + cells.slack <= radius
+        within[chunk] = np.bincount(one[sure], cells.count[other[sure]], len(chunk))
+        partly = ~sure & (distance - cells.slack <= radius)
+        cell.append(chunk[one[partly]])
+        near.append(other[partly])
+    return within, runs(np.concatenate(cell), np.concatenate(near), len(owner))
 
 
 def _residuals(origin: F64, direction: F64, point: F64) -> tuple[F64, F64]:

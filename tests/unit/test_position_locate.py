@@ -55,6 +55,31 @@ def test_pose_noise_is_tolerated(seed: int) -> None:
     assert len(found) >= 0.95 * len(objects)
 
 
+def test_parts_of_panoramas_give_the_objects_of_whole_ones() -> None:
+    signs = _row((5.0, 40.0, 2.8), (-4.0, 25.0, 3.0))
+    whole = record(np.random.default_rng(0), signs, along((0, 0), (0, 60), 5.0), Noise())
+    objects = locate(whole, None, Params())
+    assert len(matches(signs, objects, within=0.1)) == 2
+    cropped = locate(
+        [_cropped(item, left=1003, top=512, width=2001, height=900) for item in whole], None, Params()
+    )
+    assert [one["id"] for one in cropped] == [one["id"] for one in objects]
+    for one, other in zip(cropped, objects, strict=True):
+        assert one["position"] == pytest.approx(other["position"], abs=2e-6)
+        assert one["size"] == pytest.approx(other["size"], abs=2e-6)
+
+
+def _cropped(item: Json, *, left: int, top: int, width: int, height: int) -> Json:
+    """The recording with only a part of its panorama; what was seen elsewhere has boxes beside it."""
+    crop = {"full_width": item["width"], "full_height": item["height"], "left": left, "top": top}
+    moved = [
+        {**found, "bbox": [found["bbox"][0] - left, found["bbox"][1] - top, *found["bbox"][2:]]}
+        for found in item["detections"]
+    ]
+    camera = {**item["camera"], "crop": crop}
+    return {**item, "width": width, "height": height, "camera": camera, "detections": moved}
+
+
 def test_a_forward_looking_camera_finds_the_signs_it_passes() -> None:
     (sign,) = _row((5.0, 40.0, 2.8))
     items = record(np.random.default_rng(0), [sign], along((0, 0), (0, 60), 2.5), Noise(), view=DASHCAM)
