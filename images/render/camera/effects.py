@@ -80,6 +80,5 @@ def _with_noise(image: U8, random: np.random.Generator, strength: float) -> U8:
     height, width = image.shape[:2]
     dx, dy = (int(shift) for shift in random.integers(0, 64, 2))
     grain = _grain(width, height)[dy : dy + height, dx : dx + width]
-    return np.asarray(
-        cv2.scaleAdd(grain, strength, image.astype(np.float32)).clip(0, 255).round(), dtype=np.uint8
-    )
+    noisy = cv2.scaleAdd(grain, strength, image.astype(np.float32))
+    return np.asarray(cv2.add(noisy, np.zeros(4), dtype=cv2.CV_8U), dtype=np.uint8)  # rounded, and 0 to 255

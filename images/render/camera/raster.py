@@ -41,6 +41,19 @@ class Quad:
     back: Texture | None = None
     back_shade: Shade = (1.0, 1.0, 1.0)
 
+    @functools.cached_property
+    def inward(self) -> tuple[float, float, float]:
+        """A vector away from who looks at the front, of any length."""
+        ax, ay, az = self.across.tolist()
+        dx, dy, dz = self.down.tolist()
+        return ay * dz - az * dy, az * dx - ax * dz, ax * dy - ay * dx
+
+    def is_front(self, eye: F64) -> bool:
+        """Whether a camera at ``eye``, shape (3,), sees the front."""
+        x, y, z = (eye - self.corner).tolist()
+        into: tuple[float, float, float] = self.inward
+        return bool(into[0] * x + into[1] * y + into[2] * z < 0)
+
 
 @dataclass(frozen=True, eq=False)
 class Billboard:
@@ -111,6 +124,14 @@ class Bodies:
         return [thing.facing(view.eye) if isinstance(thing, Billboard) else thing for thing in things]
 
 
+@functools.lru_cache(maxsize=8)
+def plain(width: int, height: int, colour: tuple[float, ...]) -> U8:
+    """A picture of one colour, BGR, shape (height, width, 3), which nobody may change."""
+    picture = np.full((height, width, 3), colour, np.uint8)
+    picture.setflags(write=False)
+    return picture
+
+
 def paint(view: View, quads: Sequence[Quad], image: U8, inverse_depth: F32 | None) -> None:
     """Paint ``quads`` in the order given onto ``image`` (height, width, 3) in place.
 
@@ -118,8 +139,7 @@ def paint(view: View, quads: Sequence[Quad], image: U8, inverse_depth: F32 | Non
     is tested and updated. Without it (sky) a quad covers whatever was there.
     """
     for quad in quads:
-        front = bool(np.dot(np.cross(quad.across, quad.down), view.eye - quad.corner) < 0)
-        if front:
+        if quad.is_front(view.eye):
             _paint_one(
                 view, quad.corner, quad.across, quad.down, quad.texture, quad.shade, image, inverse_depth
             )
@@ -143,13 +163,13 @@ def _paint_one(
     if window is None:
         return
     x0, y0, x1, y1 = window
-    level = texture.level(*texels)
-    to_texel = _pixel_to_texel(plane, level.shape[1], level.shape[0], texture.opaque, x0, y0)
-    if to_texel is None:
+    if abs(np.linalg.det(plane)) < 1e-9:  # seen edge-on
         return
+    level, inverse = texture.level(*texels), np.asarray(np.linalg.inv(plane), dtype=np.float64)
+    to_texel = _pixel_to_texel(inverse, level.shape[1], level.shape[0], texture.opaque, x0, y0)
     size = (x1 - x0, y1 - y0)
     patch = cv2.warpPerspective(level, to_texel, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    depths = _plane_inverse_depths(plane, x0, y0, *size)
+    depths = _plane_inverse_depths(inverse, x0, y0, *size)
     held = None if inverse_depth is None else inverse_depth[y0:y1, x0:x1]
     in_front = depths > (np.float32(1e-6) if held is None else held)
     _blend(image[y0:y1, x0:x1], np.asarray(patch, dtype=np.uint8), shade, in_front, depths, held)
@@ -165,14 +185,21 @@ def _blend(
 ) -> None:
     if not in_front.all():
         patch = np.asarray(cv2.bitwise_and(patch, patch, mask=in_front.view(np.uint8)), dtype=np.uint8)
-    colour, alpha = patch[..., :3], patch[..., 3]
+    alpha = cv2.extractChannel(patch, 3)
+    colour = cv2.cvtColor(patch, cv2.COLOR_BGRA2BGR)
     if shade != (1.0, 1.0, 1.0):
-        colour = np.asarray(cv2.multiply(colour, np.array([*shade, 1.0])), dtype=np.uint8)
+        colour = cv2.LUT(colour, _shaded(shade))
     through = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2BGR)
-    kept = cv2.multiply(target, through, scale=1 / 255)
-    np.add(kept, np.minimum(colour, cv2.bitwise_not(kept)), out=target)
+    target[:] = cv2.add(cv2.multiply(target, through, scale=1 / 255), colour)  # 255 at most
     if held is not None:
         np.copyto(held, depths, where=alpha > 127)
+
+
+@functools.lru_cache(maxsize=4096)
+def _shaded(shade: Shade) -> U8:
+    """What becomes of each level of each channel, shape (1, 256, 3)."""
+    levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    return np.asarray(cv2.multiply(levels, np.array([*shade, 1.0])), dtype=np.uint8)
 
 
 def _window(
@@ -192,7 +219,7 @@ def _window(
         return None, (1.0, 1.0)
     if len(clipped) != 4 or clipped.base is not corners:
         return (x0, y0, x1, y1), (1.0, 1.0)
-    edges = np.linalg.norm(np.roll(pixels, -1, axis=0) - pixels, axis=1)
+    edges = np.linalg.norm(pixels[[1, 2, 3, 0]] - pixels, axis=1)
     width, height = texture.size
     return (x0, y0, x1, y1), (
         2 * width / (edges[0] + edges[2] + 1e-9),
@@ -216,14 +243,12 @@ def _in_front(corners: F64) -> F64:
     return np.array(result).reshape(-1, 3)
 
 
-def _pixel_to_texel(plane: F64, width: int, height: int, opaque: bool, x0: int, y0: int) -> F64 | None:
-    """The homography from a window's pixels to texels; None for a quad seen edge-on.
+def _pixel_to_texel(inverse: F64, width: int, height: int, opaque: bool, x0: int, y0: int) -> F64:
+    """The homography from a window's pixels to texels; ``inverse`` (3, 3) maps a pixel to (s, t, 1) / depth.
 
     Texel centres are whole numbers. An opaque quad reaches half a texel further, so that walls that share
     an edge leave no gap between their soft borders.
     """
-    if abs(np.linalg.det(plane)) < 1e-9:
-        return None
     if opaque:
         texels = np.array(
             [[max(width - 1, 1e-3), 0.0, 0.0], [0.0, max(height - 1, 1e-3), 0.0], [0.0, 0.0, 1.0]]
@@ -231,16 +256,16 @@ def _pixel_to_texel(plane: F64, width: int, height: int, opaque: bool, x0: int, 
     else:
         texels = np.array([[width, 0.0, -0.5], [0.0, height, -0.5], [0.0, 0.0, 1.0]])
     shift = np.array([[1.0, 0.0, x0], [0.0, 1.0, y0], [0.0, 0.0, 1.0]])
-    homography: F64 = texels @ np.linalg.inv(plane) @ shift
+    homography: F64 = texels @ inverse @ shift
     return homography
 
 
-def _plane_inverse_depths(plane: F64, x0: int, y0: int, width: int, height: int) -> F32:
+def _plane_inverse_depths(inverse: F64, x0: int, y0: int, width: int, height: int) -> F32:
     """1 / depth of the quad's plane at every pixel of a window: a linear function of the pixel.
 
-    ``plane`` maps (s, t, 1) to depth times the pixel, so its inverse maps a pixel to (s, t, 1) / depth.
+    ``inverse`` (3, 3) maps a pixel to (s, t, 1) / depth, as (s, t, 1) is mapped to depth times the pixel.
     """
-    a, b, c = np.linalg.inv(plane)[2]
+    a, b, c = inverse[2]
     rows = (b * (np.arange(height) + y0) + c).astype(np.float32)
     columns = (a * (np.arange(width) + x0)).astype(np.float32)
     return np.asarray(rows[:, None] + columns[None, :], dtype=np.float32)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from images.render.camera.raster import View
+from images.render.camera.raster import View, plain
 from images.render.looks.noise import cloudy
 from images.render.scene.light import Sun
 from images.render.town.layout import clear_of_streets
@@ -51,10 +51,10 @@ class Ground:
         u = (a * np.arange(view.width)).astype(np.float32)
         v = (b * np.arange(view.height) + c).astype(np.float32)
         inverse = v[:, None] + u[None, :]
-        below = inverse > 1e-6
-        if not below.any():
+        below = cv2.inRange(inverse, float(np.nextafter(np.float32(1e-6), np.float32(1))), math.inf)
+        if not cv2.hasNonZero(below):
             return
-        image[below] = _FAR
+        cv2.copyTo(plain(view.width, view.height, _FAR), below, image)
         for level in range(len(self._levels)):
             self._lay_level(level, view, plane, inverse, image)
 
@@ -62,7 +62,8 @@ class Ground:
         nearest, farthest = self._band(level, view), self._band(level + 1, view)
         low = 1.0 / farthest if level + 1 < len(self._levels) else 1e-4
         high = 1.0 / nearest if level > 0 else np.inf
-        mask = ((inverse >= low) & (inverse < high)).view(np.uint8)
+        below_high = float(np.nextafter(np.float32(high), np.float32(0)))
+        mask = np.asarray(cv2.inRange(inverse, float(np.float32(low)), below_high), dtype=np.uint8)
         x, y, width, height = cv2.boundingRect(mask)
         if width == 0:
             return
@@ -216,7 +217,7 @@ def _crossing(street: Street, other: Street) -> float | None:
 
 
 def _stamp(picture: U8, mask: U8, material: U8) -> None:
-    np.copyto(picture, material, where=(mask > 127)[..., None])
+    cv2.copyTo(material, cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)[1], picture)
 
 
 def _rough(random: np.random.Generator, height: int, width: int, grain: float, blotch: float) -> I16:
@@ -229,7 +230,8 @@ def _rough(random: np.random.Generator, height: int, width: int, grain: float, b
 
 
 def _material(base: tuple[int, int, int], rough: I16) -> U8:
-    return np.asarray(np.clip(np.array(base, np.int16) + rough, 0, 255), dtype=np.uint8)
+    channels = [cv2.add(rough[..., 0], np.array([level, 0.0, 0.0, 0.0]), dtype=cv2.CV_8U) for level in base]
+    return np.asarray(cv2.merge(channels), dtype=np.uint8)
 
 
 def _earth(random: np.random.Generator, width: int, height: int) -> U8:

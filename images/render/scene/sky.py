@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from images.render.camera.raster import Quad, View, paint
+from images.render.camera.raster import Quad, View, paint, plain
 from images.render.camera.texture import Texture
 from images.render.looks.noise import cloudy
 from images.render.scene.light import Sun
@@ -39,7 +39,7 @@ class Sky:
 
     def fill(self, view: View, image: U8) -> None:
         """Paint the sky over the whole of a view, in place."""
-        image[:] = np.asarray(_HORIZON, dtype=np.uint8)
+        image[:] = plain(view.width, view.height, tuple(_HORIZON.tolist()))
         still = View(np.zeros(3), view.turn, view.width, view.height, view.fx, view.fy, view.cx, view.cy)
         paint(still, self._quads, image, None)
 
