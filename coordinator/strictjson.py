@@ -1,13 +1,15 @@
 """JSON that can be passed on: one document, UTF-8, every number finite, nothing nested without end.
 
-Python reads more than that (NaN, numbers of a million digits, halves of characters) and writes it, too. Whatever comes
-from steps, from users' files and from clients goes through here.
+Python reads more than that (NaN, numbers of a million digits, halves of characters, the last of two values under one
+key) and writes most of it, too. Whatever comes from steps, from users' files and from clients goes through here.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
+from collections import Counter
 from typing import Any
 
 MAX_DEPTH = 200
@@ -33,7 +35,7 @@ def decode(body: bytes) -> Any:
 
     Raises UnicodeDecodeError for other bytes, JSONDecodeError for what is not one document, and NotStrict for what
     could not be passed on: numbers that are not finite or have thousands of digits, half of a UTF-16 pair, very deep
-    nesting. All are ValueErrors, and :func:`offset` says where they lie.
+    nesting, a key twice in one object. All are ValueErrors, and :func:`offset` says where they lie.
     """
     text = body.decode()
     if text.startswith(_MARK):
@@ -58,6 +60,8 @@ def offset(error: ValueError, body: bytes) -> int:
         return error.start
     if isinstance(error, json.JSONDecodeError):  # which counts characters
         return len(error.doc[: error.pos].encode())
+    if isinstance(error, KeyTwice):
+        return error.place(body)
     return max(0, body.find(error.text)) if isinstance(error, NotStrict) else 0
 
 
@@ -72,6 +76,43 @@ class NotStrict(ValueError):
     def constant(cls, name: str) -> float:
         """Refuses ``NaN``, ``Infinity`` and ``-Infinity``: raises NotStrict always."""
         raise cls(f"{name} is not finite", name.encode())
+
+
+class KeyTwice(NotStrict):
+    """An object with a key twice: one of the two values would be lost without a word."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {readable(key)!r} stands twice in one object", b"{")
+        self.key = key
+
+    def place(self, body: bytes) -> int:
+        """The byte of ``body``, a whole document, at which the key stands for the second time in one object."""
+        keys: list[set[str]] = []
+        before = b"", 0
+        for token in _TOKEN.finditer(body):
+            if token[0] == b"{":
+                keys.append(set())
+            elif token[0] == b"}":
+                keys.pop()
+            elif token[0] == b":":
+                key = json.loads(before[0])
+                if key == self.key and key in keys[-1]:
+                    return before[1]
+                keys[-1].add(key)
+            before = token[0], token.start()
+        return 0
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}:]')
+"""A string, or a sign that tells which of them are keys, and whose."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> Json:
+    """The object that these pairs make. Raises KeyTwice."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise KeyTwice(Counter(key for key, _ in pairs).most_common(1)[0][0])
+    return made
 
 
 def _is_too_deep(document: Any, body: bytes) -> bool:
@@ -120,6 +161,9 @@ def _short_int(text: str) -> int:
 
 # Made once: the functions of the module json make new ones for every document that is read or written in this way.
 _DECODER = json.JSONDecoder(
-    parse_constant=NotStrict.constant, parse_float=_finite_float, parse_int=_short_int
+    object_pairs_hook=_each_once,
+    parse_constant=NotStrict.constant,
+    parse_float=_finite_float,
+    parse_int=_short_int,
 )
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

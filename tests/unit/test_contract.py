@@ -92,6 +92,14 @@ REFUSED = {
     "1e400": (with_item('"x": 1e400'), "1e400 is not finite"),
     "a long endless number": (with_item(f'"x": {"9" * 500}.0'), "9999 is not finite"),
     "a 5,000-digit integer": (with_item(f'"x": {"9" * 5000}'), "5000 digits"),
+    "items twice": (
+        answer(items=[item("a")])[:-2] + b', "items": []}',
+        "refused, at byte 46: the key 'items' stands twice in one object: ",
+    ),
+    "a field of an item twice": (
+        with_item('"x": 1, "x": 2'),
+        "the key 'x' stands twice in one object",
+    ),
     "nesting without end": (with_item('"x": ' + "[" * 100_000), "nested too deeply"),
     "not an object": (b"[]", "document: Input should be a valid dictionary"),
     "a bare string": (b'"ok"', "document: Input should be a valid dictionary"),
