@@ -10,7 +10,7 @@ COMPOSE := coordinator/service/container/compose.sh
 # Where the image service answers. docker-compose.yml has the same default, and reads the variable if it is set.
 COORDINATOR_PORT ?= 8080
 
-# The docker CLI may point to another engine by its context, which the SDK does not read: tell it.
+# The docker CLI may point to another engine by its context, which what builds the images does not read: tell it.
 ifndef DOCKER_HOST
 DOCKER_HOST := $(shell docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
 endif

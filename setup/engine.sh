@@ -28,7 +28,9 @@ is_root() { [ "$(id -u)" = 0 ]; }
 engine_address() {
   local address=${DOCKER_HOST:-}
   if [ -z "$address" ] && have docker; then
-    address=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || true)
+    address=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) ||
+      [ -z "${DOCKER_CONTEXT:-}" ] || die "there is no docker context $DOCKER_CONTEXT, which DOCKER_CONTEXT names" \
+      "See: docker context ls"
   fi
   printf '%s\n' "${address:-unix://$local_socket}"
 }

@@ -17,6 +17,7 @@ from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Step
 from coordinator.record.files import Files
+from coordinator.record.permissions import make_folder
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.isolation import container_labels, container_spec
 from coordinator.runners.spec import ContainerSpec
@@ -146,7 +147,7 @@ class Subject:
     def spec(self, without: Sequence[Without] = ()) -> ContainerSpec:
         """A container as a run makes it, which may write where the tasks of this step have their folders."""
         writable = str(WORK_MOUNT / STEP)
-        self.files.local(writable).mkdir(exist_ok=True)
+        make_folder(self.files.local(writable))
         spec = container_spec(
             self._step,
             self.image.id,

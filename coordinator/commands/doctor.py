@@ -122,6 +122,7 @@ _LIMITS = {
 def engine_notes(facts: Mapping[str, str], info: Mapping[str, Any]) -> Iterator[Note]:
     """The engine's name and versions, and what of a step's isolation it cannot do."""
     yield ok("engine", f"{facts['platform']} {facts['version']}, API {facts['api']}, {_where(info)}")
+    yield ok("engine", f"at {facts['address']}")
     if info.get("OSType", "linux") != "linux":
         yield problem("engine", f"it runs {info['OSType']} containers", "switch it to Linux containers")
     cgroup = f"cgroup v{info.get('CgroupVersion', '1')}, driver {info.get('CgroupDriver', 'unknown')}"

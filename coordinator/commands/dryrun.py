@@ -28,11 +28,11 @@ from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.workfolder import step_user
 from coordinator.session.options import RunOptions, prepare
-from coordinator.session.preflight import fitted
+from coordinator.session.preflight import Problems, fitted
 from coordinator.strictjson import Json
 
-_UNIT = "$unit"
-"""Stands for the unit's folder name in a line inside a shell loop."""
+_UNIT = "\0unit\0"
+"""Stands for the unit's folder name in a line inside a shell loop; no path can hold it."""
 
 
 def script(options: RunOptions) -> Iterator[str]:
@@ -40,10 +40,14 @@ def script(options: RunOptions) -> Iterator[str]:
     prepared = prepare(options)
     pipeline = fitted(prepared.pipeline, host_inventory())
     folder = RunFolder(options.out.resolve())
-    census = census_for(prepared.batch, pipeline, prepared.recordings())
+    census = census_for(prepared.batch, pipeline, prepared.recordings, limited=prepared.is_limited)
+    problems = Problems()
+    problems.add(*census.errors)
+    problems.tell()
     writer = _Script(folder.path, folder.files(prepared.batch.folder), census)
     yield f"# pipeline {pipeline.name!r} over {str(prepared.batch.folder)!r}; later steps need jq"
     yield "set -e"
+    yield from writer.folders()
     for number, step in enumerate(pipeline.steps):
         yield f"\n# {step.name}, one task per {step.per}"
         if number == 0:
@@ -62,6 +66,12 @@ class _Script:
         self._roots: list[str] = []
         self._gathers: defaultdict[str, list[str]] = defaultdict(list)
         """The roots whose responses each region gathers."""
+
+    def folders(self) -> Iterator[str]:
+        """Every container has the work folder, whether its step writes or not, and its user must be able to enter."""
+        if os.getuid() == 0:
+            yield "umask 022"
+        yield f"mkdir -p {_q(self._files.work)}"
 
     def first(self, step: Step, recordings: Iterator[Recording | BadRecording]) -> Iterator[str]:
         waiting: defaultdict[str, list[Json]] = defaultdict(list)

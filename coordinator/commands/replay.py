@@ -25,6 +25,7 @@ from coordinator.errors import CoordinatorError, ExitCode, RunFolderError, Usage
 from coordinator.pipeline import Pipeline, Step
 from coordinator.record.disk import remove_tree
 from coordinator.record.lock import locked
+from coordinator.record.permissions import make_folder
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
@@ -155,7 +156,7 @@ def _own_folder(run: RunFolder) -> Iterator[Path]:
     """A folder below the run's work folder, with a lock of its own so that nobody sweeps what belongs to it."""
     own = run.work / REPLAY / f"{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        own.mkdir(parents=True)
+        make_folder(own)
     except OSError as error:
         raise RunFolderError(f"{str(own)!r} cannot be made: {error.strerror}") from error
     try:

@@ -14,10 +14,12 @@ import json
 import queue
 import socket
 import time
+from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
 from coordinator.errors import EngineError
+from coordinator.runners.address import Address
 
 _UPGRADE = "Host: engine\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
 _MAX_REPLY = 64 * 1024
@@ -35,18 +37,10 @@ class ApiError(EngineError):
 class Api:
     """Calls to one engine; safe to use from many threads."""
 
-    def __init__(self, address: str, version: str, timeout: float) -> None:
-        """``address`` is unix://PATH or tcp://HOST:PORT; a call may take ``timeout`` seconds in all.
-
-        Raises EngineError for any other kind of address.
-        """
-        parts = urlsplit(address)
-        if parts.scheme not in ("unix", "http+unix", "tcp", "http"):
-            raise EngineError(
-                f"an engine at {address} is not supported; forward its socket "
-                "(ssh -L ./docker.sock:/var/run/docker.sock HOST) and set DOCKER_HOST=unix://$PWD/docker.sock"
-            )
-        self._unix_path = (parts.path or parts.netloc) if "unix" in parts.scheme else None
+    def __init__(self, address: Address, version: str, timeout: float) -> None:
+        """A call may take ``timeout`` seconds in all."""
+        parts = urlsplit(address.url)
+        self._unix_path = address.socket
         self._host, self._port = parts.hostname or "localhost", parts.port or 2375
         self._prefix = f"/v{version}"
         self._timeout = timeout
@@ -59,12 +53,20 @@ class Api:
 
         Raises ApiError if the engine refuses, EngineError if it cannot be reached or does not answer in time.
         """
+        return self._call(method, path, body, timeout)[0]
+
+    def header(self, path: str, name: str) -> str:
+        """A header of the engine's answer to HEAD, empty if it has none. Raises as :meth:`call` does."""
+        return self._call("HEAD", path, None, None)[1].get(name, "")
+
+    def _call(self, method: str, path: str, body: Any, timeout: float | None) -> tuple[Any, Message]:
         deadline = time.monotonic() + (timeout or self._timeout)
         connection = self._idle_connection()
         try:
             if connection is None:
                 connection = _Connection(self._connect(deadline))
-            status, answer = self._exchange(connection, method, path, body, deadline)
+            response, answer = self._exchange(connection, method, path, body, deadline)
+            status = response.status
             document = json.loads(answer) if status < 400 and answer.strip() else None
         except (OSError, http.client.HTTPException, ValueError) as error:
             if connection is not None:
@@ -74,7 +76,7 @@ class Api:
         self._idle.put(connection)
         if status >= 400:
             raise ApiError(status, f"{method} {path}: the engine said {status}: {_message(answer)}")
-        return document
+        return document, response.headers
 
     def hijack(self, path: str, body: Any = None) -> tuple[socket.socket, bytes]:
         """POSTs and takes the connection over: the raw socket, and the bytes that came behind the reply.
@@ -113,13 +115,13 @@ class Api:
 
     def _exchange(
         self, connection: _Connection, method: str, path: str, body: Any, deadline: float
-    ) -> tuple[int, bytes]:
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         payload = json.dumps(body).encode() if body is not None else None
         headers = {"Content-Type": "application/json"} if payload is not None else {}
         connection.socket.deadline = deadline
         connection.request(method, self._prefix + path, payload, headers)
         response = connection.getresponse()
-        return response.status, response.read()
+        return response, response.read()
 
     def _idle_connection(self) -> _Connection | None:
         """One that was used before and that the engine has not closed since."""

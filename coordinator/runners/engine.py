@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -15,9 +16,10 @@ from urllib.parse import quote
 import requests
 from docker import APIClient
 from docker.errors import DockerException
-from docker.utils import kwargs_from_env, parse_host
+from docker.utils import kwargs_from_env
 
 from coordinator.errors import EngineError
+from coordinator.runners.address import engine_address
 from coordinator.runners.api import Api, ApiError
 from coordinator.runners.patience import Patience
 from coordinator.runners.spec import ContainerSpec
@@ -30,6 +32,7 @@ FOLDER_LABEL = "coordinator.folder"
 TIMEOUT, PATIENCE = "COORDINATOR_ENGINE_TIMEOUT", "COORDINATOR_ENGINE_PATIENCE"
 """Variables with the seconds that a call may take (60), and that an engine may be away in mid-run (300)."""
 _END_TIMEOUT = 10.0
+_PATH_STATUS = "X-Docker-Container-Path-Stat"
 
 
 class EndedFromOutside(EngineError):
@@ -54,19 +57,19 @@ class Engine:
     """One engine; safe to use from many threads."""
 
     def __init__(self) -> None:
-        """Connects by the environment (DOCKER_HOST). Raises EngineError with what to do."""
+        """Connects to where :func:`engine_address` says. Raises EngineError with what to do."""
+        self.address = engine_address()
         self._timeout, patience = _seconds(TIMEOUT, 60.0), _seconds(PATIENCE, 300.0)
+        settings = kwargs_from_env(environment=self.address.environment())
         try:
-            self._sdk = APIClient(**kwargs_from_env(), version="auto", timeout=ceil(self._timeout))
+            self._sdk = APIClient(**settings, version="auto", timeout=ceil(self._timeout))
             self._facts = self._sdk.version()
         except (DockerException, requests.RequestException) as error:
             raise EngineError(
-                f"no container engine answers: {error}\n"
+                f"no container engine answers at {self.address}: {error}\n"
                 "  start one (`make engine` sets one up), set DOCKER_HOST, or add yourself to the docker group"
             ) from error
-        self._api = Api(
-            str(parse_host(kwargs_from_env().get("base_url"))), self._sdk.api_version, self._timeout
-        )
+        self._api = Api(self.address, self._sdk.api_version, self._timeout)
         self.patience = Patience(self._api, patience)
 
     def close(self) -> None:
@@ -74,8 +77,9 @@ class Engine:
         self._sdk.close()
 
     def describe(self) -> dict[str, str]:
-        """Name and versions, for run.json."""
+        """Name, versions, and where it is, for run.json."""
         return {
+            "address": str(self.address),
             "platform": self._facts.get("Platform", {}).get("Name") or "Docker",
             "version": self._facts["Version"],
             "api": self._facts["ApiVersion"],
@@ -161,6 +165,12 @@ class Engine:
             if error.status == 404 and "image" in str(error):
                 raise ApiError(404, f"its image is no longer on the engine; make it anew: {error}") from error
             raise
+
+    def status_of(self, container: str, path: str) -> dict[str, Any]:
+        """What the engine finds at a path of a container, started or not: its mode, size and time of change."""
+        found = self._api.header(f"/containers/{container}/archive?path={quote(path)}", _PATH_STATUS)
+        status: dict[str, Any] = json.loads(base64.b64decode(found))
+        return status
 
     def attach(self, container: str) -> tuple[socket.socket, bytes]:
         """A raw connection to the streams, and the bytes that came behind the reply. Attach, then start."""

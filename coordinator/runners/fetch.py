@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from coordinator import __version__
 from coordinator.contract import ErrorKind, TaskError
-from coordinator.formats.imageheader import MAX_BYTES
+from coordinator.formats.imagelimits import MAX_BYTES
+from coordinator.record.permissions import let_in, make_folder
 
 _FETCH_SILENCE, _FETCH_TIMEOUT = 60.0, 600.0
 """Seconds without a byte, and for a whole image."""
@@ -27,7 +28,7 @@ def fetch(url: str, path: Path, cancelled: threading.Event) -> TaskError | None:
     aside = path.with_name(f".{path.name}.part")
     request = urllib.request.Request(url, headers={"User-Agent": f"coordinator/{__version__}"})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with urllib.request.urlopen(request, timeout=_FETCH_SILENCE) as source, aside.open("wb") as target:
             if fault := _copy(source, target, cancelled):
                 return fault.model_copy(update={"message": f"{url}: {fault.message}"})
@@ -37,6 +38,7 @@ def fetch(url: str, path: Path, cancelled: threading.Event) -> TaskError | None:
             os.fsync(target.fileno())
         if expected is not None and received != int(expected):
             raise OSError(f"{received} of {expected} bytes arrived")
+        let_in(aside)
         aside.replace(path)
     except urllib.error.HTTPError as error:
         for_good = 400 <= error.code < 500 and error.code not in _ASK_AGAIN

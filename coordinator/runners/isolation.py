@@ -18,6 +18,7 @@ from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.pipeline import Step
 from coordinator.record.files import Files
+from coordinator.record.permissions import make_folder
 from coordinator.runners.api import ApiError
 from coordinator.runners.containers import Containers, Started
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, EndedFromOutside, Engine
@@ -26,7 +27,7 @@ from coordinator.runners.workfolder import step_user
 
 ROLE = "coordinator.role"
 """A label that tells a task's container from one that is kept."""
-TASK, LANE, NETWORK = "task", "lane", "network"
+TASK, LANE, NETWORK, SIGHT = "task", "lane", "network", "sight"
 _HOLDERS = 3
 """So often a holder of the network namespace is started in a run."""
 
@@ -92,7 +93,7 @@ class Isolation:
         if not step.writes:
             return self._spec(step, image_id, grant, None, LANE)
         writable = str(WORK_MOUNT / step.name)
-        self.files.local(writable).mkdir(exist_ok=True)
+        make_folder(self.files.local(writable))
         return self._spec(step, image_id, grant, writable, LANE)
 
     def shared_container(self, step: Step, image_id: str, grant: Grant) -> ContainerSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,11 @@ from coordinator.core.resources import Inventory, Ledger
 from coordinator.record.files import Files
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.inventory import host_inventory
+from coordinator.runners.isolation import SIGHT, container_labels
 from coordinator.runners.local import LocalExecutor
+from coordinator.runners.reach import unreadable
 from coordinator.runners.rungs import Rungs
+from coordinator.runners.sight import Seen, check_sight
 from coordinator.runners.sweep import sweep
 from coordinator.strictjson import Json
 
@@ -45,6 +48,20 @@ class LocalSite:
             for progress in self.engine.pull(image_ref):
                 tell(progress)
         return self.engine.image(image_ref)
+
+    def check_reach(self, image_id: str, files: Files, owner: Path, images: Iterable[Path]) -> str | None:
+        """What to say of the batch's ``images`` that containers of ``image_id`` may not read, None if there are none.
+
+        ``owner`` is the run folder, which need not exist yet. Raises BatchError if containers may read none of the
+        images, EngineError if the engine does not see the folders.
+        """
+        assert self.engine is not None  # as for :meth:`image`
+        found = tuple(images)
+        place = next(parent for parent in (owner, *owner.parents) if parent.exists())
+        inner = next((str(path.relative_to(files.batch)) for path in found if path.resolve() == path), "")
+        labels = container_labels("preflight", owner, SIGHT)
+        check_sight(self.engine, image_id, [Seen(files.batch, inner), Seen.by_oldest(place)], labels)
+        return unreadable(files.batch, found)
 
     def sweep(self, folder: Path) -> int:
         """Removes the containers that dead sessions of a run left; the caller holds the folder's lock."""

@@ -11,6 +11,7 @@ from coordinator.core.paths import MOUNT, WORK_MOUNT, image_paths
 from coordinator.core.tasks import StepTask
 from coordinator.record.disk import remove_tree
 from coordinator.record.files import Files
+from coordinator.record.permissions import let_in, let_in_below, make_folder
 from coordinator.runners.spec import MAX_WRITTEN
 
 _NOBODY = 65534
@@ -34,11 +35,13 @@ def prepare(task: StepTask, files: Files) -> None:
     try:
         folder.mkdir()
     except FileNotFoundError:
-        folder.mkdir(parents=True)
+        make_folder(folder)
     except FileExistsError:
         remove_tree(folder)
         folder.mkdir()
     if os.getuid() == 0:
+        let_in(folder.parent)
+        let_in(folder)
         os.chown(folder, *step_user())
 
 
@@ -127,8 +130,12 @@ def _breach(message: str) -> TaskError:
 
 
 def _take(folder: Path) -> None:
-    """Gives a tree that the step's user wrote to root, without following what the step may have linked."""
+    """Gives a tree that the step's user wrote to root, without following what the step may have linked.
+
+    The steps to come can read it, even what this one has kept to itself, as many programs do with new files.
+    """
     for parent, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            os.chown(Path(parent) / name, 0, 0, follow_symlinks=False)
+        for path in (Path(parent) / name for name in (*folders, *files)):
+            os.chown(path, 0, 0, follow_symlinks=False)
+            let_in_below(path, folder)
     os.chown(folder, 0, 0)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coordinator.record.disk import sync
+from coordinator.record.permissions import let_in
 from coordinator.service.driver import LiveJob
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import stems
@@ -45,6 +46,7 @@ class Intake:
         job_id = secrets.token_hex(8)
         folder = self._store.upload_folder(job_id)
         folder.mkdir()
+        let_in(folder)
         with _removed_on_failure(folder):
             form = await receive(chunks, headers.get("content-type", ""), folder, self._limits)
 
@@ -96,7 +98,9 @@ class Intake:
             file = File(
                 name=upload.name, stem=stem, suffix=found.suffix, width=found.width, height=found.height
             )
-            sync(upload.path.rename(folder / file.original))
+            original = upload.path.rename(folder / file.original)
+            let_in(original)
+            sync(original)
             files.append(file)
         return files
 

@@ -1,7 +1,8 @@
-"""What an uploaded file is, told by its header and its last bytes, before any work is spent on it."""
+"""What an uploaded file is, told by its header and its end, before any work is spent on it."""
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,7 @@ from coordinator.service.orders import MAX_SIDE
 from coordinator.service.refusal import TOO_LARGE, Refused
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-_JPEG_END, _PNG_END = b"\xff\xd9", b"IEND"
-_TAIL = 64 * 1024
-"""Maximum number of bytes, the last ones, that hold what some cameras write behind the image."""
+_JPEG_END, _PNG_END = b"\xff\xd9", b"\0\0\0\0IEND"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +31,6 @@ def examine(path: Path, field: str, max_pixels: int) -> Photograph:
     with path.open("rb") as file:
         head = file.read(len(_PNG))
         length = file.seek(0, 2)
-        file.seek(max(0, length - _TAIL))
-        tail = file.read()
     if not length:
         raise Refused(field, "is empty")
     if head.startswith(_JPEG):
@@ -53,6 +50,12 @@ def examine(path: Path, field: str, max_pixels: int) -> Photograph:
             f"has {header.width}x{header.height} pixels; at most {max_pixels:,} are allowed, {MAX_SIDE:,} a side",
             TOO_LARGE,
         )
-    if end not in tail:
+    if not _has(path, end):
         raise Refused(field, f"is truncated: its end is missing, after {length:,} bytes")
     return Photograph(suffix=suffix, width=header.width, height=header.height)
+
+
+def _has(path: Path, end: bytes) -> bool:
+    """Whether the image's end is there. Behind it some cameras write as much as they like."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.rfind(end) >= 0

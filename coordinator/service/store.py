@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.errors import RunFolderError
 from coordinator.record.files import Files
+from coordinator.record.permissions import let_in
 from coordinator.record.runfolder import RunFolder
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import result_name
@@ -59,6 +60,8 @@ class Store:
         try:
             for folder in (self.uploads, self.work, self.static, self.path / "runs"):
                 folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self.uploads, self.work):
+                let_in(folder)
         except OSError as error:
             raise RunFolderError(
                 f"data folder {str(self.path)!r} cannot be written: {error.strerror}; name another with --data"

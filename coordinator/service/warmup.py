@@ -8,6 +8,7 @@ from coordinator.contract import Request
 from coordinator.core.paths import MOUNT, task_mount
 from coordinator.core.tasks import StepTask
 from coordinator.errors import CoordinatorError
+from coordinator.record.permissions import let_in, make_folder
 from coordinator.service.execution import WorkerSpec
 from coordinator.service.pool import Pool
 from coordinator.service.store import Store
@@ -26,8 +27,9 @@ class WorkerError(CoordinatorError):
 def warm_up(pool: Pool, program: WorkerSpec, store: Store) -> None:
     """Has every worker write an image. Raises WorkerError that says why if one of them cannot."""
     folder = store.upload_folder(_NAME)
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     (folder / "pixel.png").write_bytes(_PNG)
+    let_in(folder / "pixel.png")
     step = program.step(_NAME, {"operations": [["write", "png"]]})
     tasks = [
         StepTask(

@@ -17,7 +17,7 @@ from coordinator.runners.engine import FOLDER_LABEL, ImageFacts
 from coordinator.runners.spec import HOST_LABEL
 
 GIB = 1024**3
-FACTS = {"platform": "Docker", "version": "28.2", "api": "1.50"}
+FACTS = {"platform": "Docker", "version": "28.2", "api": "1.50", "address": "tcp://box:2375 (DOCKER_HOST)"}
 INFO: dict[str, Any] = {
     "OSType": "linux",
     "NCPU": 2,
@@ -45,15 +45,16 @@ def engine(**changed: Any) -> list[Note]:
 class TestEngine:
     def test_a_good_one(self) -> None:
         notes = engine()
-        assert severities(notes) == [Severity.OK, Severity.OK]
+        assert severities(notes) == [Severity.OK, Severity.OK, Severity.OK]
         assert notes[0].said == "Docker 28.2, API 1.50, 2 CPUs, 8.0 GiB of memory"
-        assert notes[1].said == "cgroup v2, driver systemd; memory, swap, CPU and process limits are kept"
+        assert notes[1].said == "at tcp://box:2375 (DOCKER_HOST)"
+        assert notes[2].said == "cgroup v2, driver systemd; memory, swap, CPU and process limits are kept"
 
     def test_limits_that_it_has_not(self) -> None:
         notes = engine(SwapLimit=False, Warnings=["WARNING: No swap limit support"])
-        assert severities(notes) == [Severity.OK, Severity.WARNING]
-        assert "no swap limits" in notes[1].said
-        assert "swapaccount=1" in notes[1].todo
+        assert severities(notes) == [Severity.OK, Severity.OK, Severity.WARNING]
+        assert "no swap limits" in notes[2].said
+        assert "swapaccount=1" in notes[2].todo
 
     def test_its_other_warnings_are_passed_on(self) -> None:
         notes = engine(Warnings=["WARNING: API is accessible on http://0.0.0.0:2375"])

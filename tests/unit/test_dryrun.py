@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,19 @@ def test_the_first_steps_requests_are_the_coordinators_own(tmp_path: Path) -> No
     assert not (tmp_path / "HACKED").exists()
 
 
+def test_what_every_container_mounts_is_made_first(tmp_path: Path) -> None:
+    """A fresh run folder has no work folder, and a step that writes nothing would have none made."""
+    silent = PIPELINE.replace("example/detect,", "example/detect, writes: false,")
+    lines = text(options(tmp_path, pipeline=silent)).splitlines()
+    first = next(number for number, line in enumerate(lines) if "docker run" in line)
+    assert f"mkdir -p {tmp_path}/run/work" in lines[:first]
+
+
+def test_a_folder_named_like_the_scripts_variable_is_quoted(tmp_path: Path) -> None:
+    wanted = replace(options(tmp_path, names=["r1.jpg"]), out=tmp_path / "$unit")
+    assert f"mkdir -p '{tmp_path}/$unit/work'" in text(wanted).splitlines()
+
+
 def test_every_step_runs_isolated(tmp_path: Path) -> None:
     runs = [line for line in text(options(tmp_path, names=["r1.jpg"])).splitlines() if "docker run" in line]
     assert len(runs) >= 3
@@ -76,12 +90,13 @@ def test_every_step_runs_isolated(tmp_path: Path) -> None:
 def test_a_name_with_a_newline_stays_a_comment(tmp_path: Path) -> None:
     wanted = options(
         tmp_path,
-        names=[],
+        names=["x.jpg"],
         batch="a\ntouch HACKED\n",
         pipeline=PIPELINE.replace("name: p\n", 'name: "p\\nfalse"\n'),
     )
-    for line in text(wanted).splitlines():
-        assert not line.startswith(("touch", "false"))
+    before, _, _ = text(wanted).partition("\nset -e\n")
+    assert before.splitlines()[0].startswith("# pipeline 'p\\nfalse' over ")
+    assert all(line.startswith("#") for line in before.splitlines())
 
 
 def test_bad_recordings_are_comments(tmp_path: Path) -> None:

@@ -53,6 +53,17 @@ def test_files_links_and_folders_of_its_own_are_kept(one: StepTask, run: Files) 
     assert (work(one, run) / "latest.png").read_text() == "an image"
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's steps run as somebody else")
+def test_what_a_step_keeps_to_itself_can_be_read_by_the_steps_to_come(one: StepTask, run: Files) -> None:
+    """As mkstemp and mkdtemp make it, and as everything is under a strict umask."""
+    (work(one, run) / "inner").mkdir(mode=0o700)
+    (work(one, run) / "inner" / "a.png").touch(mode=0o600)
+    kept = success(items=[item("a", image="/work/detect/r1/inner/a.png")])
+    assert hand_over(one, run, kept) is kept
+    assert (work(one, run) / "inner").stat().st_mode & 0o777 == 0o755
+    assert (work(one, run) / "inner" / "a.png").stat().st_mode & 0o777 == 0o644
+
+
 def test_an_empty_folder_goes_and_so_does_that_of_a_failure(one: StepTask, run: Files) -> None:
     hand_over(one, run, success())
     assert not work(one, run).exists()
