@@ -31,6 +31,9 @@ class Finding:
     level: Level
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.level}: {self.text}"
+
     def as_json(self) -> Json:
         return {"kind": self.kind, "level": str(self.level), "text": self.text}
 

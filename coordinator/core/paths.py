@@ -12,6 +12,8 @@ MOUNT = PurePosixPath("/batch")
 """Where every step finds the batch, read-only."""
 WORK_MOUNT = PurePosixPath("/work")
 """Where every step finds the files that steps wrote."""
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
+"""The endings of image files' names, in lower case."""
 FETCH = "fetch"
 """The name under which images given as URLs are fetched, as if by a step before the first."""
 REPLAY = "replay"
@@ -19,6 +21,24 @@ REPLAY = "replay"
 _MAX_NAME = 120
 _PLAIN = re.compile(r"(?=.*[^.])[A-Za-z0-9_.~-]{1,120}")
 """Ids that are folder names as they are, which most are."""
+
+
+def mounted(image: str) -> str:
+    """The path at which steps find an image that the batch has as ``image``."""
+    # On text, because it is asked for every row and path objects take ten times as long.
+    if not image or image[0] == "." or image[-1] == "/" or "//" in image or "/." in image:
+        return str(MOUNT / image)
+    return f"{MOUNT}/{image}"
+
+
+def unmounted(path: str) -> str:
+    """What the batch calls the image that steps find at ``path``."""
+    return path.removeprefix(f"{MOUNT}/")
+
+
+def is_url(image: str) -> bool:
+    """Whether an image is to be fetched, and does not lie in the batch."""
+    return image.startswith(("http://", "https://"))
 
 
 def unit_folder(unit_id: str) -> str:

@@ -1,56 +1,72 @@
-"""What an image file's header says of itself: size, EXIF orientation and GPS, XMP-GPano. No pixel is decoded."""
+"""What an image file's header says of itself: size, camera, place, direction and time. No pixel is decoded.
+
+Of each fact the first source counts that has it: the panorama's pose (XMP-GPano), what mapillary_tools wrote, EXIF,
+the same tags in XMP, a drone's XMP. What had to be decided or could not be used is a remark.
+"""
 
 from __future__ import annotations
 
-import re
 import stat
-import struct
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from coordinator.formats import drone, exifgps, exiftime, mapillarytags, panorama
+from coordinator.formats.devices import sees_all_around
+from coordinator.formats.exiftags import (
+    CUSTOM_RENDERED,
+    MAKE,
+    MODEL,
+    ORIENTATION,
+    Tags,
+    named,
+    number,
+    read_tags,
+    tell_damage,
+)
+from coordinator.formats.geotag import Geotag, Heading, first_heading, first_place
+from coordinator.formats.imagelimits import MAX_BYTES, MAX_PIXELS, NO_FILE
+from coordinator.formats.pinhole import has_focal_length, pinhole
+from coordinator.formats.remarks import Remark
+from coordinator.formats.row import North
+from coordinator.formats.xmp import EXIF, PHOTOSHOP, TIFF, XMP, Xmp, read_xmp
 from coordinator.strictjson import Json
 
-MAX_PIXELS = 250_000_000
-"""Maximum number of pixels: a header that promises more is a decompression bomb. The largest panoramas have a little
-less (22,000 x 11,000); decoded, at 3 bytes a pixel, it is what still goes into a step's usual memory of 1 GiB."""
-MAX_BYTES = 1024**3
-"""Maximum size of a photograph's file: steps would have to read a larger one into memory."""
-NO_FILE = "is not a regular file (but a directory, a pipe, a socket or a device)"
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
-_MAX_CHUNKS = 200_000
-"""Maximum number of a PNG's chunks that are looked at: more than the largest photograph has, in pieces of 8 kB."""
-_ORIENTATION, _EXIF_IFD, _GPS_IFD = 0x0112, 0x8769, 0x8825
-_FOCAL_35MM = 0xA405
 _TURNED_BY_90 = {5, 6, 7, 8}
+_APPLE_PANORAMA = 6
+"""CustomRendered of the panoramas that telephones of Apple make: cylindrical ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Size of the upright image in pixels; angles in degrees, heading clockwise from true north."""
+    """What one image tells of itself; None stands for what it does not tell, or not so that it could be used.
+
+    ``width`` and ``height`` are the upright image's, in pixels, and ``camera`` (one of
+    :data:`coordinator.formats.camera.CAMERA`) is of that image. The place is in degrees of WGS84 and metres above the
+    sea, ``heading`` in degrees clockwise from ``north`` (None: not told), of the centre of the image, or of the whole
+    panorama of which it is a part. ``pitch`` and ``roll`` are in degrees, up and clockwise as the camera sees it.
+    ``taken`` is in seconds since 1970, of UTC; without a known zone the clock's reading is taken for UTC.
+    """
 
     width: int
     height: int
-    equirectangular: bool = False
-    focal_35mm: float | None = None
+    camera: Json | None = None
     longitude: float | None = None
     latitude: float | None = None
     altitude: float | None = None
     heading: float | None = None
-    pitch: float = 0.0
-    roll: float = 0.0
-
-    def pinhole(self) -> Json | None:
-        """A pinhole camera from the 35 mm equivalent focal length, or None without it."""
-        if not self.focal_35mm:
-            return None
-        focal = self.focal_35mm / 36.0 * max(self.width, self.height)
-        centre = {"cx": (self.width - 1) / 2, "cy": (self.height - 1) / 2}
-        return {"model": "pinhole", "fx": focal, "fy": focal, **centre}
+    north: North | None = None
+    pitch: float | None = None
+    roll: float | None = None
+    taken: float | None = None
+    taken_zone_known: bool = False
+    remarks: tuple[Remark, ...] = ()
 
 
 class TooLarge(str):
@@ -79,14 +95,18 @@ def read(path: Path) -> Header | str:
 def _read(path: Path) -> Header | str:
     # Pillow's own, lower limit only warns and would refuse large panoramas; ours is checked below.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is damaged is a value here, and no line on the user's terminal
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")  # what is damaged is a value here, and no line on the user's terminal
         try:
             with Image.open(path, formats=_FORMATS) as image:
                 width, height = _stored_size(image)
                 if width * height > MAX_PIXELS:
                     return TooLarge(f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}")
-                return _header(image, path, width, height)
+                xmp = read_xmp(_packet(image))
+                tags = read_tags(image, path)
+                if tell_damage(told):
+                    tags = replace(tags, is_broken=True)
+                return _header(tags, xmp, width, height)
         except UnidentifiedImageError:
             return "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
         except Image.DecompressionBombError:
@@ -101,93 +121,84 @@ def _stored_size(image: Any) -> tuple[int, int]:
     return width, height
 
 
-def _header(image: Any, path: Path, width: int, height: int) -> Header:
-    pano = _gpano(image)
-    exif = _exif(image, path)
-    if exif.get(_ORIENTATION) in _TURNED_BY_90:
+def _packet(image: Any) -> bytes | str:
+    """The XMP of ``image``, taken out of it: Pillow would take an orientation from it by which no decoder turns."""
+    packet: bytes | str | None = image.info.pop("xmp", None) or image.info.get("XML:com.adobe.xmp")
+    return packet or b""
+
+
+def _header(tags: Tags, xmp: Xmp, width: int, height: int) -> Header:
+    if tags.image.get(ORIENTATION) in _TURNED_BY_90:
         width, height = height, width
-    gps = exif.get_ifd(_GPS_IFD)
-    heading = pano.get("PoseHeadingDegrees")
-    longitude = _degrees(gps.get(4), gps.get(3), negative="W")
-    latitude = _degrees(gps.get(2), gps.get(1), negative="S")
-    if longitude is None or latitude is None:
-        longitude = latitude = None
+    described = mapillarytags.description(tags)
+    place = first_place(_geotags(tags, xmp, described))
+    heading = first_heading(_headings(tags, xmp, described))
+    projection = panorama.projection(xmp, width, height)
+    camera, of_camera = (
+        (projection.camera, projection.remarks) if projection else _camera(tags, xmp, width, height)
+    )
+    tilt = panorama.tilt(xmp) if projection else drone.tilt(xmp)
+    taken = _taken(tags, xmp, described)
+    is_broken = tags.is_broken or xmp.is_broken or described.is_broken
+    remarks = (*place.remarks, *heading.remarks, *tilt.remarks, *of_camera)
     return Header(
         width=width,
         height=height,
-        equirectangular=bool(pano.get("equirectangular")),
-        focal_35mm=_number(exif.get_ifd(_EXIF_IFD).get(_FOCAL_35MM)),
-        longitude=longitude,
-        latitude=latitude,
-        altitude=_altitude(gps),
-        heading=heading if heading is not None else _number(gps.get(17)),
-        pitch=pano.get("PosePitchDegrees", 0.0),
-        roll=pano.get("PoseRollDegrees", 0.0),
+        camera=camera,
+        longitude=place.longitude,
+        latitude=place.latitude,
+        altitude=place.altitude,
+        heading=heading.degrees,
+        north=heading.north,
+        pitch=tilt.pitch,
+        roll=tilt.roll,
+        taken=taken.seconds if taken else None,
+        taken_zone_known=taken is not None and taken.zone_known,
+        remarks=tuple(dict.fromkeys((*remarks, Remark.BAD_METADATA) if is_broken else remarks)),
     )
 
 
-def _exif(image: Any, path: Path) -> Any:
-    """The EXIF block by which OpenCV turns the image: of a PNG its eXIf chunk, wherever that stands."""
-    if image.format != "PNG":
-        return image.getexif()
-    # Pillow would decode all pixels to look behind them, and takes a text chunk for EXIF as well.
-    exif = Image.Exif()
-    exif.load(_png_exif(path))
-    return exif
+def _geotags(tags: Tags, xmp: Xmp, described: mapillarytags.Description) -> Iterator[Geotag]:
+    yield mapillarytags.geotag(described)
+    yield Geotag(remarks=(Remark.BAD_POSITION,)) if tags.is_gps_broken else exifgps.geotag(tags.gps)
+    if xmp.values:
+        yield exifgps.geotag(xmp.gps)
+        yield drone.geotag(xmp)
 
 
-def _png_exif(path: Path) -> bytes:
-    """The content of a PNG's eXIf chunk; empty if it has none."""
-    with path.open("rb") as file:
-        file.seek(8)
-        for _ in range(_MAX_CHUNKS):
-            head = file.read(8)
-            if len(head) < 8:
-                break
-            length, kind = struct.unpack(">I4s", head)
-            if kind == b"eXIf":
-                return file.read(length)
-            file.seek(length + 4, 1)
-    return b""
+def _headings(tags: Tags, xmp: Xmp, described: mapillarytags.Description) -> Iterator[Heading | None]:
+    of_exif = exifgps.direction(tags.gps)
+    yield panorama.heading(xmp)
+    yield mapillarytags.heading(described, of_exif)
+    yield of_exif
+    yield exifgps.direction(xmp.gps)
+    yield drone.heading(xmp)
+    yield exifgps.track(tags.gps)
+    yield exifgps.track(xmp.gps)
 
 
-def _gpano(image: Any) -> dict[str, float]:
-    """The pose and projection of Google's Photo Sphere XMP, as attributes or as elements.
-
-    The XMP is taken out of ``image``: Pillow would take an orientation from it by which no decoder turns the image.
-    """
-    xmp = image.info.pop("xmp", None) or image.info.get("XML:com.adobe.xmp") or b""
-    text = xmp.decode(errors="replace") if isinstance(xmp, bytes) else str(xmp)
-    found = {}
-    for name, value in re.findall(r"GPano:(\w+)(?:\s*=\s*[\"']|>)([^\"'<]+)", text):
-        if name == "ProjectionType":
-            found["equirectangular"] = float(value.strip().lower() == "equirectangular")
-        elif name.startswith("Pose") and (number := _number(value)) is not None:
-            found[name] = number
-    return found
-
-
-def _degrees(parts: Any, reference: Any, *, negative: str) -> float | None:
-    """Degrees from EXIF's degrees, minutes and seconds; None if absent or nonsense (a zero denominator)."""
-    try:
-        degrees, minutes, seconds = (float(part) for part in parts)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    value = degrees + minutes / 60.0 + seconds / 3600.0
-    if not 0.0 <= value <= (90.0 if negative == "S" else 180.0):
-        return None
-    return -value if str(reference).strip("\0 ").upper() == negative else value
+def _camera(tags: Tags, xmp: Xmp, width: int, height: int) -> tuple[Json | None, tuple[Remark, ...]]:
+    """The camera of an image that does not tell a projection, and what had to be decided for it."""
+    if not has_focal_length(tags) and xmp.values:
+        of_xmp = {MAKE: xmp.get(TIFF, "Make"), MODEL: xmp.get(TIFF, "Model")}
+        told = {tag: value for tag, value in of_xmp.items() if value}
+        tags = replace(tags, image={**told, **tags.image}, photo={**tags.photo, **xmp.photo})
+    if number(tags.photo.get(CUSTOM_RENDERED)) == _APPLE_PANORAMA:
+        return None, (Remark.UNKNOWN_PROJECTION,)
+    if width == 2 * height and (not has_focal_length(tags) or sees_all_around(*named(tags))):
+        return {"model": "equirectangular"}, (Remark.PANORAMA_GUESSED,)
+    found = pinhole(tags, width, height)
+    if found is None:
+        return None, ()
+    return found.camera, (Remark.CAMERA_GUESSED,) if found.is_guessed else ()
 
 
-def _altitude(gps: Any) -> float | None:
-    altitude = _number(gps.get(6))
-    below_sea = gps.get(5) in (1, b"\x01")
-    return -altitude if altitude is not None and below_sea else altitude
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return number if number == number and abs(number) != float("inf") else None
+def _taken(tags: Tags, xmp: Xmp, described: mapillarytags.Description) -> exiftime.Taken | None:
+    found = exiftime.taken(tags)
+    if found is None and xmp.values:
+        found = (
+            exiftime.moment(xmp.get(EXIF, "GPSTimeStamp"), is_utc=True)
+            or exiftime.moment(xmp.get(EXIF, "DateTimeOriginal") or xmp.get(PHOTOSHOP, "DateCreated"))
+            or exiftime.moment(xmp.get(XMP, "CreateDate"))
+        )
+    return found or mapillarytags.taken(described) or exiftime.changed(tags)

@@ -1,63 +1,62 @@
-"""The table of recordings, row by row: CSV or JSON Lines. A bad row is a value; a file that is no table is refused."""
+"""The table of recordings, row by row: CSV and its kin, or JSON.
+
+A bad row is a value; a file that is no table is refused. The columns are known by many names (``columnnames.py``), and
+come out by those of :class:`Row`.
+"""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import itertools
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, AnyStr
 
 from coordinator.errors import BatchError
-from coordinator.strictjson import Json, decode, readable
+from coordinator.findings import Tell
+from coordinator.formats.csvrows import csv_rows
+from coordinator.formats.jsonrows import json_document, json_lines
+from coordinator.formats.row import Entry
 
-TABLES = ("recordings.csv", "recordings.jsonl")
-MAX_LINE = 16 * 1024**2
-"""Maximum number of characters of a table's line: a longer one is a sign of another kind of file, and not read in."""
+NAME = "table"
+_READERS: dict[str, Callable[[Path, Tell], Iterator[Entry]]] = {
+    ".csv": csv_rows,
+    ".jsonl": json_lines,
+    ".ndjson": json_lines,
+    ".tsv": csv_rows,
+    ".txt": csv_rows,
+    ".json": json_document,
+    ".geojson": json_document,
+}
+TABLES = tuple(f"recordings{suffix}" for suffix in _READERS)
+"""What a table is called, in any case of the letters; the first that a batch has counts."""
 
 
-def read_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    """The table's rows with their numbers, as fields or as the reason why there are none."""
-    reader = _csv_rows if table.suffix == ".csv" else _jsonl_rows
+def candidates(folder: Path) -> list[Path]:
+    """All tables of a batch's folder, in the order of TABLES; the first one counts.
+
+    Raises BatchError for a folder that cannot be read.
+    """
     try:
-        yield from reader(table)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BatchError(f"{table}: {error}; the table must be UTF-8 and well-formed") from error
+        with os.scandir(folder) as entries:
+            found = [entry.name for entry in entries if entry.name.lower() in TABLES]
+    except OSError as error:
+        raise BatchError(f"batch {str(folder)!r} cannot be read: {error.strerror}") from error
+    found.sort(key=lambda name: (TABLES.index(name.lower()), name not in TABLES, name))
+    return [path for name in found if (path := folder / name).is_file()]
 
 
-def _csv_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(_lines(table, file))
-        if "image" not in (reader.fieldnames or ()):
-            columns = readable(", ".join(reader.fieldnames or ()))
-            raise BatchError(f"{table}: no column 'image' (between commas); its columns are {columns}")
-        for number, fields in enumerate(reader, start=1):
-            if None in fields:
-                yield number, "more fields than the table has columns"
-            else:
-                yield number, {name: value for name, value in fields.items() if name and value}
+def find(folder: Path) -> Path | None:
+    """The table that counts, if there is one."""
+    return next(iter(candidates(folder)), None)
 
 
-def _jsonl_rows(table: Path) -> Iterator[tuple[int, Json | str]]:
-    with table.open("rb") as file:
-        for number, line in enumerate(_lines(table, file), start=1):
-            if not line.strip():
-                continue
-            try:
-                fields = decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
-            except ValueError as error:
-                yield number, f"not JSON: {error}"
-                continue
-            yield number, fields if isinstance(fields, dict) else "not a JSON object"
+def read(path: Path, tell: Tell) -> Iterator[Entry]:
+    """The table's rows, one at a time, by the names of :class:`Row`.
 
-
-def _lines(table: Path, file: IO[AnyStr]) -> Iterator[AnyStr]:
-    """The table's lines, none of them held in memory whatever its length."""
-    for number in itertools.count(1):
-        line = file.readline(MAX_LINE + 1)
-        if not line:
-            return
-        if len(line) > MAX_LINE:
-            raise BatchError(f"{table}: line {number} is longer than {MAX_LINE:,} characters")
-        yield line
+    Raises BatchError if it is no table, has no column for the image, or has two columns that mean the same.
+    """
+    try:
+        yield from _READERS[path.suffix.lower()](path, tell)
+    except UnicodeDecodeError as error:
+        raise BatchError(f"{path}: {error}; save the table in UTF-8") from error
+    except OSError as error:
+        raise BatchError(f"{path} cannot be read: {error.strerror}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import socket
 import tempfile
@@ -15,38 +16,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from coordinator.formats.imageheader import MAX_BYTES, NO_FILE, Header, read
+from coordinator.formats.camera import CAMERA
+from coordinator.formats.imageheader import Header, read
+from coordinator.formats.imagelimits import MAX_BYTES, NO_FILE
+from coordinator.formats.remarks import Remark
+from coordinator.formats.row import North
 from tests.unit.builders import PROPERTY, write_png
-
-GPANO = "<rdf:Description {attributes}>{elements}</rdf:Description>"
-
-
-def write_jpeg(
-    path: Path, size: tuple[int, int] = (8, 4), tags: dict[int, Any] | None = None, xmp: str | None = None
-) -> Path:
-    exif = Image.Exif()
-    for tag, value in (tags or {}).items():
-        exif[tag] = value
-    extra: dict[str, Any] = {"xmp": xmp.encode()} if xmp else {}
-    Image.new("L", size).save(path, exif=exif, **extra)
-    return path
-
-
-def header(path: Path) -> Header:
-    found = read(path)
-    assert isinstance(found, Header), found
-    return found
-
-
-def gps(tmp_path: Path, **tags: Any) -> Header:
-    numbers = {"north": 1, "latitude": 2, "east": 3, "longitude": 4, "below": 5, "altitude": 6, "heading": 17}
-    return header(write_jpeg(tmp_path / "a.jpg", tags={0x8825: {numbers[name]: tags[name] for name in tags}}))
+from tests.unit.photographs import Value, ascii_, exif, gps, header, rational, raw, short, write_jpeg, xmp
 
 
 class TestSize:
     @pytest.mark.parametrize("orientation", range(1, 9))
     def test_it_is_the_upright_images(self, tmp_path: Path, orientation: int) -> None:
-        found = header(write_jpeg(tmp_path / "a.jpg", (8, 4), {0x0112: orientation}))
+        found = header(write_jpeg(tmp_path / "a.jpg", (8, 4), exif({0x0112: short(orientation)})))
         assert (found.width, found.height) == ((4, 8) if orientation >= 5 else (8, 4))
 
     @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "webp", "jpg"])
@@ -59,76 +41,115 @@ class TestSize:
         assert header(write_png(tmp_path / "a.jpg")).width == 8
 
 
-class TestCamera:
-    def test_a_pinhole_camera_from_the_focal_length(self, tmp_path: Path) -> None:
-        found = header(write_jpeg(tmp_path / "a.jpg", (360, 240), {0x8769: {0xA405: 24}}))
-        assert found.pinhole() == {"model": "pinhole", "fx": 240.0, "fy": 240.0, "cx": 179.5, "cy": 119.5}
+class TestFacts:
+    def test_an_image_that_tells_nothing(self, tmp_path: Path) -> None:
+        assert header(write_jpeg(tmp_path / "a.jpg", (9, 4))) == Header(width=9, height=4)
 
-    def test_35_mm_are_the_longer_side_of_a_portrait_too(self, tmp_path: Path) -> None:
-        found = header(write_jpeg(tmp_path / "a.jpg", (360, 240), {0x8769: {0xA405: 24}, 0x0112: 6}))
-        assert found.pinhole() == {"model": "pinhole", "fx": 240.0, "fy": 240.0, "cx": 119.5, "cy": 179.5}
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+    def test_they_are_told_by_every_kind_of_image(self, tmp_path: Path, kind: str) -> None:
+        block = Image.Exif()
+        block.load(exif({0x010F: ascii_("DJI")}, {0xA405: short(24)}, gps(t16=ascii_("M"), t17=rational(20))))
+        with (tmp_path / "a").open("wb") as file:
+            Image.new("RGB", (360, 240)).save(file, kind, exif=block)
+        assert header(tmp_path / "a") == Header(
+            width=360,
+            height=240,
+            camera={"model": "pinhole", "fx": 240.0, "fy": 240.0, "cx": 179.5, "cy": 119.5},
+            longitude=4 + 53 / 60 + 15 / 3600,
+            latitude=52 + 22 / 60 + 30 / 3600,
+            heading=20,
+            north=North.MAGNETIC,
+        )
 
-    @pytest.mark.parametrize("tags", [{}, {0x8769: {0xA405: 0}}], ids=["absent", "zero means unknown"])
-    def test_no_focal_length_no_camera(self, tmp_path: Path, tags: dict[int, Any]) -> None:
-        assert header(write_jpeg(tmp_path / "a.jpg", tags=tags)).pinhole() is None
+    def test_a_drive_in_which_half_the_images_have_an_altitude(self, tmp_path: Path) -> None:
+        blocks = (exif(gps=gps(t6=rational(42.0), t5=raw(1, b"\0"))), exif(gps=gps()))
+        found = [header(write_jpeg(tmp_path / "a.jpg", block=block)) for block in blocks]
+        assert [(one.altitude, one.remarks) for one in found] == [(42, ()), (None, ())]
+
+    def test_an_exif_block_that_is_none_does_not_cost_the_image(self, tmp_path: Path) -> None:
+        found = header(write_jpeg(tmp_path / "a.jpg", block=b"Exif\0\0this is not a TIFF file"))
+        assert found == Header(width=9, height=4, remarks=(Remark.BAD_METADATA,))
+
+    def test_a_block_that_ends_early_is_said(self, tmp_path: Path) -> None:
+        whole = exif({0x010E: ascii_("a long description"), 0x0131: ascii_("a long name")}, gps=gps())
+        for length in (15, 20, 40, 80, len(whole) - 50):
+            found = header(write_jpeg(tmp_path / "a.jpg", block=whole[:length]))
+            assert Remark.BAD_METADATA in found.remarks, length
+
+    def test_one_damaged_tag_does_not_cost_the_others(self, tmp_path: Path) -> None:
+        tags = {**gps(), 27: (7, 1_000_000, bytes(8))}  # a processing method that ends behind the block
+        found = header(write_jpeg(tmp_path / "a.jpg", block=exif(gps=tags)))
+        assert (found.longitude, found.latitude) == pytest.approx((4.8875, 52.375))
 
 
-class TestGps:
-    @pytest.mark.parametrize(
-        ("north", "east", "latitude", "longitude"), [("N", "E", 52.5, 5.25), ("S", "W", -52.5, -5.25)]
+class TestRubbish:
+    """No byte of what is written about an image costs the image, nor makes an exception."""
+
+    @PROPERTY
+    @given(st.binary(max_size=400))
+    def test_in_the_place_of_the_receivers_tags(self, rubbish: bytes) -> None:
+        check(exif(gps=rubbish), None)
+
+    @PROPERTY
+    @given(
+        st.dictionaries(
+            st.integers(0, 31),
+            st.tuples(st.integers(0, 14), st.integers(0, 5), st.binary(max_size=24)),
+            max_size=12,
+        )
     )
-    def test_degrees_and_their_signs(
-        self, tmp_path: Path, north: str, east: str, latitude: float, longitude: float
-    ) -> None:
-        found = gps(tmp_path, north=north, latitude=(52.0, 30.0, 0.0), east=east, longitude=(5.0, 15.0, 0.0))
-        assert (found.latitude, found.longitude) == pytest.approx((latitude, longitude))
+    def test_in_the_receivers_tags(self, tags: dict[int, Value]) -> None:
+        check(exif(gps=tags), None)
 
-    @pytest.mark.parametrize(("below", "altitude"), [(b"\x00", 12.5), (b"\x01", -12.5)])
-    def test_below_the_sea(self, tmp_path: Path, below: bytes, altitude: float) -> None:
-        assert gps(tmp_path, below=below, altitude=12.5).altitude == altitude
-
-    def test_heading(self, tmp_path: Path) -> None:
-        assert gps(tmp_path, heading=271.5).heading == 271.5
-
-    @pytest.mark.parametrize("parts", [(52.0,), 52.0, "fifty-two", (0.0, 0.0, float("nan"))])
-    def test_nonsense_is_taken_for_absent(self, parts: Any) -> None:
-        from coordinator.formats.imageheader import _degrees
-
-        assert _degrees(parts, "N", negative="S") is None
-
-
-class TestPanorama:
-    @pytest.mark.parametrize(
-        "xmp",
-        [
-            GPANO.format(
-                attributes='GPano:ProjectionType="equirectangular" GPano:PoseHeadingDegrees="350.5" '
-                "GPano:PosePitchDegrees = '-2' GPano:PoseRollDegrees=\"1.5\"",
-                elements="",
-            ),
-            GPANO.format(
-                attributes="",
-                elements="<GPano:ProjectionType>equirectangular</GPano:ProjectionType>"
-                "<GPano:PoseHeadingDegrees>350.5</GPano:PoseHeadingDegrees>"
-                "<GPano:PosePitchDegrees>-2</GPano:PosePitchDegrees>"
-                "<GPano:PoseRollDegrees>1.5</GPano:PoseRollDegrees>",
-            ),
-        ],
-        ids=["attributes", "elements"],
+    @PROPERTY
+    @given(
+        st.dictionaries(
+            st.sampled_from([0x829A, 0x9003, 0x9011, 0x9291, 0x920A, 0xA002, 0xA20E, 0xA210, 0xA404, 0xA405]),
+            st.tuples(st.integers(0, 14), st.integers(0, 5), st.binary(max_size=24)),
+        )
     )
-    def test_photo_sphere_xmp(self, tmp_path: Path, xmp: str) -> None:
-        found = header(write_jpeg(tmp_path / "a.jpg", xmp=xmp))
-        assert found.equirectangular
-        assert (found.heading, found.pitch, found.roll) == (350.5, -2.0, 1.5)
+    def test_in_the_photographs_tags(self, tags: dict[int, Value]) -> None:
+        check(exif(photo=tags), None)
 
-    def test_its_heading_wins_over_the_gps_receivers(self, tmp_path: Path) -> None:
-        xmp = GPANO.format(attributes='GPano:PoseHeadingDegrees="10"', elements="")
-        assert header(write_jpeg(tmp_path / "a.jpg", tags={0x8825: {17: 20.0}}, xmp=xmp)).heading == 10
+    @PROPERTY
+    @given(st.text(), st.sampled_from(["exif", "GPano", "drone-dji"]), st.data())
+    def test_in_xmp(self, value: str, namespace: str, data: st.DataObject) -> None:
+        names = {
+            "exif": ["GPSLatitude", "GPSAltitude", "GPSImgDirection", "DateTimeOriginal", "FocalLength"],
+            "GPano": ["ProjectionType", "FullPanoWidthPixels", "CroppedAreaLeftPixels", "PoseRollDegrees"],
+            "drone-dji": ["GpsLatitude", "GimbalYawDegree", "AbsoluteAltitude"],
+        }
+        check(None, xmp(namespace, {data.draw(st.sampled_from(names[namespace])): value}))
 
-    def test_an_unknown_projection_and_a_pose_in_words_are_passed_over(self, tmp_path: Path) -> None:
-        attributes = 'GPano:ProjectionType="cylindrical" GPano:PosePitchDegrees="level"'
-        found = header(write_jpeg(tmp_path / "a.jpg", xmp=GPANO.format(attributes=attributes, elements="")))
-        assert (found.equirectangular, found.pitch) == (False, 0.0)
+    @PROPERTY
+    @given(st.text(alphabet=st.characters(max_codepoint=255)))
+    def test_in_a_description(self, text: str) -> None:
+        check(exif({0x010E: ascii_('{"MAP' + text)}), None)
+
+
+def check(block: bytes | None, packet: str | None) -> None:
+    stored = io.BytesIO()
+    extra: dict[str, Any] = {} if block is None else {"exif": block}
+    if packet is not None:
+        extra["xmp"] = packet.encode("utf-8", "replace")
+    Image.new("L", (9, 4)).save(stored, "JPEG", **extra)
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        file.write(stored.getvalue())
+        file.flush()
+        found = header(Path(file.name))
+    numbers = (
+        found.longitude,
+        found.latitude,
+        found.altitude,
+        found.heading,
+        found.pitch,
+        found.roll,
+        found.taken,
+    )
+    assert all(number is None or math.isfinite(number) for number in numbers)
+    assert (found.longitude is None) == (found.latitude is None)
+    if found.camera is not None:
+        CAMERA.validate_python(found.camera)
 
 
 class TestRefusals:
