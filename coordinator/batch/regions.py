@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -58,13 +59,13 @@ class Grid:
     def around(self, position: Point | None) -> tuple[str, ...]:
         if position is None:
             return ()
-        columns, rows = (self._cells(value) for value in position)
-        return tuple(f"{column}_{row}" for column in columns for row in rows)
-
-    def _cells(self, value: float) -> range:
-        first = math.floor((value - self.halo) / self.size)
-        last = math.floor((value + self.halo) / self.size)
-        return range(first, last + 1)
+        (x, y), halo, size = position, self.halo, self.size
+        return _cells(
+            math.floor((x - halo) / size),
+            math.floor((x + halo) / size),
+            math.floor((y - halo) / size),
+            math.floor((y + halo) / size),
+        )
 
     def message(self, region_id: str) -> RegionMessage:
         column, row = (int(part) for part in region_id.split("_"))
@@ -72,6 +73,12 @@ class Grid:
         y0, y1 = row * self.size, (row + 1) * self.size
         ring = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]]
         return RegionMessage(id=region_id, core={"type": "Polygon", "coordinates": [ring]}, halo=self.halo)
+
+
+@lru_cache(maxsize=1024)
+def _cells(left: int, right: int, low: int, high: int) -> tuple[str, ...]:
+    """The ids of a grid's cells, which one recording after the other shares."""
+    return tuple(f"{column}_{row}" for column in range(left, right + 1) for row in range(low, high + 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +91,18 @@ class Polygons:
     def around(self, position: Point | None) -> tuple[str, ...]:
         if position is None:
             return ()
-        return tuple(name for name, core in self.cores.items() if _within(core, position, self.halo))
+        x, y = position
+        near = (
+            name
+            for name, (x0, y0, x1, y1) in self._bounds.items()
+            if x0 - self.halo <= x <= x1 + self.halo and y0 - self.halo <= y <= y1 + self.halo
+        )
+        return tuple(name for name in near if _within(self.cores[name], position, self.halo))
+
+    @cached_property
+    def _bounds(self) -> dict[str, tuple[float, float, float, float]]:
+        """The least and the largest coordinates of each core: most positions lie far from most regions."""
+        return {name: bounds(core) for name, core in self.cores.items()}
 
     def message(self, region_id: str) -> RegionMessage:
         return RegionMessage(id=region_id, core=self.cores[region_id], halo=self.halo)
@@ -95,6 +113,12 @@ def rings(geometry: Json) -> Iterable[Ring]:
     coordinates = geometry["coordinates"]
     polygons = [coordinates] if geometry["type"] == "Polygon" else coordinates
     return [ring for polygon in polygons for ring in polygon]
+
+
+def bounds(geometry: Json) -> tuple[float, float, float, float]:
+    """The least x and y and the largest x and y of a Polygon or MultiPolygon."""
+    xs, ys = zip(*((point[0], point[1]) for ring in rings(geometry) for point in ring), strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def holds(geometry: Json, point: Point) -> bool:

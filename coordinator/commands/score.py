@@ -6,16 +6,15 @@ import argparse
 import json
 import math
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.batch.crs import Projection
-from coordinator.errors import ExitCode, UsageError
+from coordinator.commands.placed import Placed, Position, far_apart, read_placed
+from coordinator.errors import ExitCode
 from coordinator.record.results import OBJECTS_GEOJSON
 from coordinator.strictjson import Json
-
-Position = tuple[float, float, float | None]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,17 +40,10 @@ def main(options: argparse.Namespace) -> ExitCode:
     found, projection = read_placed(options.run / OBJECTS_GEOJSON)
     true, _ = read_placed(options.truth, projection)
     score = match(found, true, options.radius)
+    if not score.matches and (told := far_apart(found, true, options.radius)):
+        print(f"coordinator: warning: {options.truth}: {told}", file=sys.stderr)
     print(json.dumps(score.as_json(), indent=2) if options.json else "\n".join(_lines(score)))
     return ExitCode.DONE
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placed:
-    """An object or a true sign: metres in the projected CRS; ``category`` is None where it is not known."""
-
-    id: str
-    position: Position
-    category: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +63,8 @@ class Score:
     true: int
     found: int
     matches: tuple[Match, ...]
+    categorised: bool = True
+    """Whether any object found has a category: without the step that gives one, there is no accuracy."""
 
     @property
     def precision(self) -> float | None:
@@ -95,8 +89,8 @@ class Score:
 
     @property
     def category_accuracy(self) -> float | None:
-        """Over the matched objects whose true category is known."""
-        known = [match for match in self.matches if match.true.category is not None]
+        """Over the matched objects whose true category is known; None if no object was given any."""
+        known = [match for match in self.matches if self.categorised and match.true.category is not None]
         right = sum(match.found.category == match.true.category for match in known)
         return right / len(known) if known else None
 
@@ -132,39 +126,13 @@ def match(found: Sequence[Placed], true: Sequence[Placed], radius: float) -> Sco
             free_true.discard(b)
             error = math.dist(found[a].position[:2], true[b].position[:2])
             matches.append(Match(found=found[a], true=true[b], error=error))
-    return Score(radius=radius, true=len(true), found=len(found), matches=tuple(matches))
-
-
-def read_placed(path: Path, projection: Projection | None = None) -> tuple[list[Placed], Projection | None]:
-    """The points of a GeoJSON file and the CRS they are in (None if there is no point to tell it).
-
-    Points whose ``crs`` property is that CRS are taken by their ``x`` and ``y``; others are turned from WGS84.
-    Raises UsageError if the file is no such thing.
-    """
-    try:
-        features = json.loads(path.read_text(encoding="utf-8"))["features"]
-        placed = []
-        for number, feature in enumerate(features):
-            properties = feature.get("properties") or {}
-            if named := properties.get("crs"):
-                projection = projection or Projection.named(named)
-            projection = projection or Projection.utm(*feature["geometry"]["coordinates"][:2])
-            placed.append(_placed(feature, properties, projection, number))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: not a GeoJSON FeatureCollection of points: {error!r}") from error
-    return placed, projection
-
-
-def _placed(feature: Json, properties: Json, projection: Projection, number: int) -> Placed:
-    if properties.get("crs") == projection.name and "x" in properties:
-        x, y, z = properties["x"], properties["y"], properties.get("z")
-    else:
-        x, y = projection.to_projected(*feature["geometry"]["coordinates"][:2])
-        z = properties.get("z")
-    name = str(properties.get("id") or feature.get("id") or number)
-    return Placed(id=name, position=(x, y, z), category=properties.get("category"))
+    return Score(
+        radius=radius,
+        true=len(true),
+        found=len(found),
+        matches=tuple(matches),
+        categorised=any(one.category is not None for one in found),
+    )
 
 
 def _distance(a: Position, b: Position) -> float:

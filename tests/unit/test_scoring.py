@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.batch.crs import Projection
-from coordinator.commands.score import Placed, match, read_placed
+from coordinator.commands.placed import Placed, far_apart, read_placed
+from coordinator.commands.score import main, match
 from coordinator.errors import UsageError
 from tests.unit.builders import PROPERTY, collection, feature
 
@@ -69,6 +71,12 @@ class TestMatching:
     def test_unknown_true_categories_do_not_count(self) -> None:
         assert match(placed((0, 0, None), category="stop"), placed((0, 0, None)), 1).category_accuracy is None
 
+    def test_objects_that_nobody_categorised_have_no_accuracy(self) -> None:
+        true = placed((0, 0, None), (9, 0, None), category="stop")
+        assert match(placed((0, 0, None)), true, 1).category_accuracy is None
+        mixed = [*placed((0, 0, None)), *placed((9, 0, None), category="stop")]
+        assert match(mixed, true, 1).category_accuracy == 0.5
+
 
 def point(longitude: float, latitude: float, **properties: Any) -> dict[str, Any]:
     return feature({"type": "Point", "coordinates": [longitude, latitude]}, properties)
@@ -94,11 +102,111 @@ class TestReading:
     def test_without_any_crs_the_utm_zone_serves(self, tmp_path: Path) -> None:
         assert self.read(tmp_path, collection([point(5.0, 52.0)]))[1] == Projection("EPSG:32631")
 
-    @pytest.mark.parametrize("document", [[], {}, 5, {"features": [1]}, {"features": [{"geometry": None}]}])
+    @pytest.mark.parametrize(
+        "crs", ["EPSG:28992", {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::28992"}}]
+    )
+    @pytest.mark.parametrize("projection", [None, RD, Projection("EPSG:32631")])
+    def test_projected_coordinates_by_the_files_crs(
+        self, tmp_path: Path, crs: Any, projection: Projection | None
+    ) -> None:
+        document = collection([point(121_000, 487_000)], crs=crs)
+        (one,), used = self.read(tmp_path, document, projection)
+        assert used == (projection or RD)
+        expected = used.to_projected(*RD.to_wgs84(121_000, 487_000))
+        assert one.position[:2] == pytest.approx(expected, abs=1e-3)
+
+    @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4258", "urn:ogc:def:crs:OGC:1.3:CRS84"])
+    def test_degrees_by_the_files_crs(self, tmp_path: Path, crs: str) -> None:
+        (one,), _ = self.read(tmp_path, collection([point(5.0, 52.0)], crs=crs), RD)
+        assert one.position[:2] == pytest.approx(RD.to_projected(5.0, 52.0), abs=1)
+
+    def test_a_third_coordinate_is_no_height_of_an_object(self, tmp_path: Path) -> None:
+        spatial = feature({"type": "Point", "coordinates": [5.0, 52.0, 43.0]}, {"z": 2.5})
+        plain = feature({"type": "Point", "coordinates": [5.0, 52.0, 43.0]})
+        found, _ = self.read(tmp_path, collection([spatial, plain]), RD)
+        assert [one.position[2] for one in found] == [2.5, None]
+
+    @pytest.mark.parametrize(
+        ("bad", "told"),
+        [
+            (feature(None, {"id": "gone"}), r"feature 1 \('gone'\) has no geometry"),
+            (
+                feature({"type": "MultiPoint", "coordinates": [[5, 52]]}),
+                "is a MultiPoint, not a Point; write each",
+            ),
+            (feature({"type": "Polygon", "coordinates": []}), "is a Polygon, not a Point"),
+            (feature({"type": "Point", "coordinates": []}), "not two finite numbers"),
+            (feature({"type": "Point", "coordinates": ["5", "52"]}), "not two finite numbers"),
+            (point(121_000, 487_000), "beyond 180/90 degrees need a crs member"),
+            (point(35.0, 139.0), "exchange them"),
+            (point(5, 52, z="high"), "its z is no number"),
+            (point(5, 52, crs=RD.name, x="1", y=2), "its x and y are no numbers"),
+            (5, "feature 1 is not a GeoJSON Feature, but a number"),
+        ],
+    )
+    def test_a_feature_that_is_no_such_point_is_named(self, tmp_path: Path, bad: Any, told: str) -> None:
+        for projection in (None, RD):
+            with pytest.raises(UsageError, match=told) as refused:
+                self.read(tmp_path, collection([point(5.0, 52.0, crs=RD.name), bad]), projection)
+            assert "a.geojson" in str(refused.value)
+
+    def test_the_first_one_as_well(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"feature 0 \('0'\) has no geometry"):
+            self.read(tmp_path, collection([feature(None)]))
+        with pytest.raises(UsageError, match="need a crs member"):
+            self.read(tmp_path, collection([point(121_000, 487_000)]))
+
+    def test_a_place_that_the_objects_crs_does_not_have(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"where EPSG:32631, .* has no coordinates"):
+            self.read(tmp_path, collection([point(93.0, 0.0)]), Projection("EPSG:32631"))
+
+    @pytest.mark.parametrize("crs", ["EPSG:999999", {"type": "link"}])
+    def test_a_crs_that_nobody_knows(self, tmp_path: Path, crs: Any) -> None:
+        with pytest.raises(UsageError, match=r"a\.geojson.* crs"):
+            self.read(tmp_path, collection([point(5.0, 52.0)], crs=crs))
+
+    def test_no_point_at_all(self, tmp_path: Path) -> None:
+        assert self.read(tmp_path, collection([])) == ([], None)
+
+    @pytest.mark.parametrize("document", [[], {}, 5, {"features": [1]}])
     def test_a_file_that_is_no_such_thing(self, tmp_path: Path, document: Any) -> None:
-        with pytest.raises(UsageError, match="not a GeoJSON FeatureCollection of points"):
+        with pytest.raises(UsageError, match="not a GeoJSON FeatureCollection"):
             self.read(tmp_path, document)
 
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="No such file"):
             read_placed(tmp_path / "absent")
+
+
+class TestFarApart:
+    @staticmethod
+    def at(*degrees: tuple[float, float]) -> list[Placed]:
+        return [Placed(id="a", position=(0, 0, None), category=None, degrees=one) for one in degrees]
+
+    def test_near_by_there_is_nothing_to_say(self) -> None:
+        assert far_apart(self.at((5.0, 52.0)), self.at((5.0, 52.005)), 1.0) is None
+        assert far_apart(self.at((5.0, 52.0), (5.0, 53.0)), self.at((5.0, 52.5)), 1.0) is None
+        assert far_apart([], self.at((5.0, 52.0)), 1.0) is None
+
+    def test_latitude_first(self) -> None:
+        told = far_apart(self.at((5.0, 52.0)), self.at((52.0, 5.0), (52.1, 5.1)), 1.0)
+        assert told is not None
+        assert told.startswith("the truth lies 6,")
+        assert "latitude and longitude are exchanged" in told
+
+    def test_another_town(self) -> None:
+        told = far_apart(self.at((5.0, 52.0)), self.at((5.0, 53.0)), 1.0)
+        assert told is not None
+        assert told.startswith("the truth lies 111 km from the objects; is it another place's")
+
+    def test_the_command_says_it_beside_its_figures(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "objects.geojson").write_text(json.dumps(collection([point(5.0, 52.0)])))
+        (tmp_path / "truth.geojson").write_text(json.dumps(collection([point(52.0, 5.0)])))
+        options = argparse.Namespace(run=tmp_path, truth=tmp_path / "truth.geojson", radius=1.0, json=True)
+        main(options)
+        printed = capsys.readouterr()
+        assert json.loads(printed.out)["matched"] == 0
+        assert "coordinator: warning:" in printed.err
+        assert "exchanged" in printed.err
