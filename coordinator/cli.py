@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Entry] = {
     "validate": Entry(
         "check a batch and a pipeline without running anything", "coordinator.commands.validate"
     ),
+    "import": Entry("write a batch of any format as a plain one", "coordinator.commands.import_batch"),
     "schema": Entry("print the step contract as JSON Schema", "coordinator.commands.schema"),
     "score": Entry("compare a run's objects with a truth", "coordinator.commands.score"),
     "bench": Entry(

@@ -56,6 +56,14 @@ class Per(StrEnum):
     REGION = "region"
 
 
+class Need(StrEnum):
+    """What a step cannot do without in its items: a run without any is refused before it starts."""
+
+    DETECTIONS = "detections"
+    POSES = "poses"
+    """Of at least two places; and cameras."""
+
+
 class Rung(StrEnum):
     """How a task runs, from the most isolated to the fastest; the same image serves all with equal results."""
 
@@ -112,7 +120,8 @@ class Step(_Spec):
     ``prestart`` containers are started before their input is ready (rung fresh). ``command`` is the same
     program as the image's, for the process rung; without it, that rung asks the image what it runs.
     A region goes ahead without items that failed if at least ``min_complete`` of them are there.
-    A step that ``writes`` no files gets no work folder, which saves making one for every task.
+    A step that ``writes`` no files gets no work folder, which saves making one for every task. ``needs`` is what its
+    items must bring.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
@@ -124,6 +133,7 @@ class Step(_Spec):
     retries: int = Field(default=1, ge=0, le=100)
     min_complete: float = Field(default=0.5, ge=0, le=1)
     writes: bool = True
+    needs: tuple[Need, ...] = ()
     rung: Rung = Rung.FRESH
     prestart: int = Field(default=0, ge=0, le=64)
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
@@ -144,6 +154,10 @@ class Pipeline(_Spec):
             if name in names:
                 raise ValueError(f"the name {name!r} is taken by {owner}")
         return self
+
+    def needs(self, need: Need) -> bool:
+        """Whether any step cannot do without it."""
+        return any(need in step.needs for step in self.steps)
 
     def between(self, first: str | None, last: str | None) -> Pipeline:
         """The pipeline from step ``first`` until step ``last``, both included. Raises UsageError."""
@@ -173,10 +187,24 @@ def load_pipeline(name_or_file: str) -> Pipeline:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PipelineError(f"pipeline {name_or_file}: not valid YAML: {error}") from error
     try:
-        return Pipeline.model_validate(document)
+        pipeline = Pipeline.model_validate(document)
     except ValidationError as error:
         faults = "\n".join(f"  {_place(problem['loc'])}: {problem['msg']}" for problem in error.errors())
         raise PipelineError(f"pipeline {name_or_file} is not valid:\n{faults}") from error
+    return pipeline if name_or_file in BUILT_IN else _with_known_needs(pipeline)
+
+
+def _with_known_needs(pipeline: Pipeline) -> Pipeline:
+    """A step of one's own pipeline that is one of a built-in one needs what that needs, unless it says otherwise."""
+    built_in = [Pipeline.model_validate(yaml.safe_load(_read(name))) for name in BUILT_IN]
+    needs = {step.image_ref: step.needs for one in built_in for step in one.steps}
+    steps = tuple(
+        step
+        if "needs" in step.model_fields_set
+        else step.model_copy(update={"needs": needs.get(step.image_ref, ())})
+        for step in pipeline.steps
+    )
+    return pipeline.model_copy(update={"steps": steps})
 
 
 def _read(name_or_file: str) -> str:

@@ -1,216 +1,193 @@
 """A folder of photographs to recordings, streamed; a bad file or row is a value, never an exception.
 
-Where the facts of a recording come from, the first that has them: its row in ``recordings.csv`` or
-``recordings.jsonl``; the image file's own header (size, EXIF, XMP-GPano); ``batch.yaml``'s default camera.
+Where the facts of a recording come from, the first that has them: its row in the file that tells of the batch's
+recordings, whatever its format; the image file's own header (size, EXIF, XMP); a GPX track, at the time when the image
+was taken; ``batch.yaml``'s default camera; the recordings beside it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+import itertools
+import random
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from coordinator.batch.companions import companions, detections_of, regions_of, track_of
+from coordinator.batch.contents import unread
 from coordinator.batch.crs import Projection
-from coordinator.batch.imagefiles import IMAGE_SUFFIXES, image_files, is_inside, mounted, refusal
-from coordinator.batch.recording import BadRecording, Pose, Recording
-from coordinator.batch.regions import Grid, Point, Polygons, Regions, Undivided
-from coordinator.batch.sidecars import BatchFile, read_coco, read_config, read_regions
+from coordinator.batch.merging import Merger
+from coordinator.batch.neighbours import completed
+from coordinator.batch.placing import geographic
+from coordinator.batch.recording import BadRecording, Recording
+from coordinator.batch.regions import Grid, Polygons, Regions, Undivided
+from coordinator.batch.sidecars import BatchFile, read_config
+from coordinator.batch.sources import Source, choose
 from coordinator.contract import first_reason
-from coordinator.core.paths import FETCH, MOUNT, WORK_MOUNT, unit_folder
+from coordinator.core.paths import IMAGE_SUFFIXES, is_url, mounted, unmounted
 from coordinator.errors import BatchError
-from coordinator.formats import imageheader
-from coordinator.formats.camera import CAMERA
+from coordinator.findings import Finding, Tell
 from coordinator.formats.row import Row
-from coordinator.formats.table import TABLES, read_rows
-from coordinator.strictjson import Json, readable
+from coordinator.strictjson import readable
 
-_CAMERA_FIELDS = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
+if TYPE_CHECKING:
+    from coordinator.batch.detections import Detections
+    from coordinator.batch.regionfile import RegionFile
+    from coordinator.batch.tracks import Times
+
+_SAMPLE = 500
+"""Recordings whose median place chooses the CRS of a batch that names none."""
+_MAX_SAMPLED = 10_000
+"""Recordings among which they are chosen: a table is not read whole for their sake."""
+
+
+def ignore(finding: Finding) -> None:
+    """Takes a finding that has been told."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """A municipality's folder; nothing in it is ever changed."""
+    """A municipality's folder; nothing in it is ever changed.
+
+    ``format`` forces the format of its recordings; ``time_offset`` is added to the times of photographs, in seconds,
+    before they are looked up in a track.
+    """
 
     folder: Path
     config: BatchFile
+    format: str | None = None
+    time_offset: float = 0.0
 
     @property
     def name(self) -> str:
         return self.config.name or self.folder.name
 
     @cached_property
-    def table(self) -> Path | None:
-        """The table of recordings, if the batch has one."""
-        return next((path for name in TABLES if (path := self.folder / name).is_file()), None)
+    def source(self) -> Source:
+        """What tells of the recordings. Raises CoordinatorError if the format that was asked for is not there."""
+        return choose(self.folder, self.format, projected=self.config.crs is not None)
 
     @cached_property
     def projection(self) -> Projection | None:
-        """The batch's projected CRS: named in batch.yaml, or the UTM zone of the first photograph with GPS."""
-        if self.config.crs:
+        """The batch's projected CRS: named in batch.yaml, or chosen by the median place of its recordings."""
+        if self.config.crs is not None:
             return Projection.named(self.config.crs)
-        if self.table:
-            return None
-        for path in image_files(self.folder):
-            if isinstance(path, Path):
-                header = imageheader.read(path)
-                if isinstance(header, imageheader.Header) and header.longitude is not None:
-                    assert header.latitude is not None
-                    return Projection.utm(header.longitude, header.latitude)
-        return None
+        rows = (row for row in self._rows(ignore) if isinstance(row[1], Row))
+        sampled = _sample(itertools.islice(rows, _MAX_SAMPLED))
+        places = [geographic(self._merger.sources(row)) for _, row in sampled if isinstance(row, Row)]
+        known = [place for place in places if place is not None]
+        return Projection.for_places(known) if known else None
 
     @cached_property
-    def detections(self) -> dict[str, list[Json]] | None:
-        """Detections made elsewhere (COCO, ``detections.json``) by image path; None if there are none."""
-        path = self.folder / "detections.json"
-        return read_coco(path) if path.is_file() else None
+    def detections(self) -> Detections | None:
+        """Detections made elsewhere, matched to the batch's images; None if there are none.
 
-    def recordings(self, *, with_detections: bool = False) -> Iterator[Recording | BadRecording]:
-        """Every recording in a fixed order, one at a time."""
-        found = self._from_table(self.table) if self.table else self._from_files()
+        Raises BatchError for a file that is no such thing.
+        """
+        return detections_of(self.folder, self._images)
+
+    def recordings(
+        self, *, with_detections: bool = False, tell: Tell = ignore
+    ) -> Generator[Recording | BadRecording, None, None]:
+        """Every recording in a fixed order, one at a time; what is noticed on the way is told."""
+        found = completed(self._found(tell))
         detections = self.detections if with_detections else None
-        for recording in found:
-            if detections is not None and isinstance(recording, Recording):
-                image = recording.item["image"].removeprefix(f"{MOUNT}/")
-                recording.item["detections"] = detections.get(image, [])
-            yield recording
+        try:
+            for recording in found:
+                if detections is not None and isinstance(recording, Recording):
+                    recording.item["detections"] = detections.take_for(recording)
+                yield recording
+        finally:
+            for known in (self.times, detections):
+                for finding in known.findings() if known is not None else ():
+                    tell(finding)
 
     def check(self) -> None:
         """Raises BatchError if there is no recording at all, good or bad: most likely the wrong folder was named."""
-        if next(self.recordings(), None) is None:
-            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-            what = f"{self.table.name} has no row" if self.table else f"no image ({kinds}), no recordings.csv"
-            raise BatchError(f"batch {str(self.folder)!r} holds no recording: {what}")
+        told: list[Finding] = []
+        if next(self._rows(told.append), None) is not None:
+            return
+        kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+        path = self.source.path
+        what = f"{path.name} has no row" if path else f"no image ({kinds}), no recordings.csv"
+        others = [*told, *unread(self.folder, self.files(), listed=None)]
+        said = "".join(f"\n  {finding.text}" for finding in others)
+        raise BatchError(f"batch {str(self.folder)!r} holds no recording: {what}{said}")
+
+    @cached_property
+    def region_file(self) -> RegionFile | None:
+        """The user's regions; None if the batch has none. Raises BatchError for what cannot be meant."""
+        return regions_of(self.folder, lambda: self.projection)
 
     def regions(self, *, positioned: bool) -> Regions:
         """How the batch is divided; ``positioned`` says whether any of its recordings has a position."""
         if not positioned:
             return Undivided()
-        path = self.folder / "regions.geojson"
-        if path.is_file():
-            return Polygons(cores=read_regions(path, self.projection), halo=self.config.region.halo)
+        if self.region_file is not None:
+            return Polygons(cores=self.region_file.cores, halo=self.config.region.halo)
         return Grid(size=self.config.region.size, halo=self.config.region.halo)
 
-    # -- a folder without a table ---------------------------------------------------------------------
+    def files(self) -> list[Path]:
+        """What is read beside the images: files, and folders with all that is in them."""
+        return [*([self.source.path] if self.source.path else ()), *companions(self.folder)]
 
-    def _from_files(self) -> Iterator[Recording | BadRecording]:
-        for path in image_files(self.folder):
-            if isinstance(path, BadRecording):
-                yield path
+    @cached_property
+    def times(self) -> Times | None:
+        """The GPX track; None if the batch has none. Raises BatchError for a file that is no such thing."""
+        return track_of(self.folder, self.time_offset)
+
+    @cached_property
+    def _merger(self) -> Merger:
+        return Merger(folder=self.folder, camera=self.config.camera, times=self.times)
+
+    def _found(self, tell: Tell) -> Iterator[Recording | BadRecording]:
+        projection, merger = self.projection, self._merger
+        for label, row in self._rows(tell):
+            if isinstance(row, BadRecording):
+                yield row
+            else:
+                yield merger.recording(row, row.id or row.image, label, projection)
+
+    def _rows(self, tell: Tell) -> Iterator[tuple[str, Row | BadRecording]]:
+        for entry in self.source.entries(tell):
+            if isinstance(entry, BadRecording):
+                yield entry.id, entry
                 continue
-            name = path.relative_to(self.folder).as_posix()
-            yield self._recording(Row(image=name), name, name)
-
-    # -- a table --------------------------------------------------------------------------------------
-
-    def _from_table(self, table: Path) -> Iterator[Recording | BadRecording]:
-        for number, fields in read_rows(table):
-            label = f"{table.name}, row {number}"
+            label, fields = entry
             if isinstance(fields, str):
-                yield BadRecording(id=label, reason=readable(fields))
+                yield label, BadRecording(id=label, reason=readable(fields))
                 continue
             try:
-                row = Row.model_validate(fields)
+                yield label, Row.model_validate(fields)
             except ValidationError as error:
-                yield BadRecording(
-                    id=str(fields.get("id") or label), reason=f"{label}: {first_reason(error)}"
-                )
-                continue
-            yield self._recording(row, row.id or row.image, label)
+                reason = f"{label}: {first_reason(error)}"
+                yield label, BadRecording(id=str(fields.get("id") or label), reason=reason)
 
-    def _recording(self, row: Row, recording_id: str, label: str) -> Recording | BadRecording:
-        def bad(reason: str) -> BadRecording:
-            told = reason if label == recording_id else f"{label}: {reason}"
-            return BadRecording(id=recording_id, reason=readable(told))
-
-        url = row.image if row.image.startswith(("http://", "https://")) else None
-        if url is None and not is_inside(row.image):
-            return bad(f"image {row.image!r} leaves the batch; name a file below the batch folder")
-        if url is None and (reason := refusal(row.image, self.folder)):
-            return bad(f"image {row.image!r} {reason}")
-        header: imageheader.Header | None = None
-        if url is None and (self.table is None or row.width is None or row.height is None):
-            read = imageheader.read(self.folder / row.image)
-            if isinstance(read, str):
-                return bad(f"image {row.image!r} {read}")
-            header = read
-        try:
-            camera = self._camera(row, header)
-        except ValidationError as error:
-            return bad(f"camera: {first_reason(error)}")
-        pose, position = self._pose(row, header)
-        item: Json = {
-            **(row.model_extra or {}),
-            **({} if row.time is None else {"time": row.time}),
-            "id": recording_id,
-            "image": _fetched_path(recording_id, url) if url else mounted(row.image),
-            "width": row.width or (header.width if header else None),
-            "height": row.height or (header.height if header else None),
-            "camera": camera,
-            "pose": pose,
-        }
-        return Recording(id=recording_id, item=item, position=position, url=url)
-
-    def _camera(self, row: Row, header: imageheader.Header | None) -> Json | None:
-        extra = row.model_extra or {}
-        given = {name: extra.pop(name) for name in _CAMERA_FIELDS if name in extra}
-        given = {name: value for name, value in given.items() if value not in (None, "")}
-        if isinstance(row.camera, dict):
-            return CAMERA.validate_python(row.camera).model_dump(exclude_none=True)
-        if row.camera:
-            given = given if row.camera == "pinhole" else {}
-            return CAMERA.validate_python({"model": row.camera, **given}).model_dump(exclude_none=True)
-        if header and header.equirectangular:
-            return {"model": "equirectangular"}
-        if self.config.camera:
-            return self.config.camera.model_dump(exclude_none=True)
-        return header.pinhole() if header else None
-
-    def _pose(self, row: Row, header: imageheader.Header | None) -> tuple[Json | None, Point | None]:
-        if row.x is not None and row.y is not None:
-            pose = Pose(
-                x=row.x,
-                y=row.y,
-                z=row.z or 0.0,
-                heading=row.heading,
-                pitch=row.pitch or 0.0,
-                roll=row.roll or 0.0,
-            )
-        elif header is not None and header.longitude is not None and self.projection is not None:
-            assert header.latitude is not None
-            x, y = self.projection.to_projected(header.longitude, header.latitude)
-            if not math.isfinite(x + y):  # a place where this projection ends
-                return None, None
-            pose = self._georeferenced(header, header.longitude, header.latitude, self.projection)
-        else:
-            return None, None
-        oriented = pose.model_dump() if pose.heading is not None else None
-        return oriented, (pose.x, pose.y)
-
-    @staticmethod
-    def _georeferenced(
-        header: imageheader.Header, longitude: float, latitude: float, projection: Projection
-    ) -> Pose:
-        """GPS to the batch's CRS; a heading from true north is turned by the meridian convergence."""
-        x, y = projection.to_projected(longitude, latitude)
-        heading = header.heading
-        if heading is not None:
-            heading = (heading - projection.convergence(longitude, latitude)) % 360.0
-        return Pose(x=x, y=y, z=header.altitude or 0.0, heading=heading, pitch=header.pitch, roll=header.roll)
+    def _images(self) -> Iterator[str]:
+        """The images of all recordings, as their rows name them."""
+        rows = (row for _, row in self._rows(ignore) if isinstance(row, Row))
+        return (row.image if is_url(row.image) else unmounted(mounted(row.image)) for row in rows)
 
 
-def open_batch(folder: Path) -> Batch:
+def open_batch(folder: Path, *, format: str | None = None, time_offset: float = 0.0) -> Batch:
     """The batch in ``folder``. Raises BatchError if it is no readable folder or its batch.yaml is wrong."""
     if not folder.is_dir():
         raise BatchError(f"batch {str(folder)!r}: no such folder; give the folder that holds the images")
-    return Batch(folder=folder.resolve(), config=read_config(folder / "batch.yaml"))
+    config = read_config(folder / "batch.yaml")
+    return Batch(folder=folder.resolve(), config=config, format=format, time_offset=time_offset)
 
 
-def _fetched_path(recording_id: str, url: str) -> str:
-    suffix = PurePosixPath(unquote(urlsplit(url).path)).suffix.lower()
-    name = "image" + (suffix if suffix in IMAGE_SUFFIXES else "")
-    return str(WORK_MOUNT / FETCH / unit_folder(recording_id) / name)
+def _sample(found: Iterable[tuple[str, Row | BadRecording]]) -> list[tuple[str, Row | BadRecording]]:
+    """Some of them, each as likely as any other, and the same ones every time."""
+    chance = random.Random(0)
+    kept: list[tuple[str, Row | BadRecording]] = []
+    for number, one in enumerate(found):
+        if number < _SAMPLE:
+            kept.append(one)
+        elif (place := chance.randrange(number + 1)) < _SAMPLE:
+            kept[place] = one
+    return kept

@@ -10,11 +10,12 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from coordinator.batch.recording import BadRecording
-from coordinator.core.paths import MOUNT
+from coordinator.core.paths import IMAGE_SUFFIXES
 from coordinator.errors import BatchError
-from coordinator.formats import imageheader
+from coordinator.formats.imagelimits import NO_FILE
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
+MISSING = "does not exist"
+"""Why there is nothing to look at."""
 _LINK = "a link that leaves the batch (or leads nowhere); copy the file instead"
 
 
@@ -39,32 +40,29 @@ def image_files(batch: Path) -> Iterator[Path | BadRecording]:
         pending.extend(folder / name for name in reversed(folders))
 
 
-def mounted(image: str) -> str:
-    """The path at which steps find an image that a table names."""
-    # On text, because it is asked for every row and path objects take ten times as long.
-    if not image or image[0] == "." or image[-1] == "/" or "//" in image or "/." in image:
-        return str(MOUNT / image)
-    return f"{MOUNT}/{image}"
-
-
 def is_inside(image: str) -> bool:
     """Whether a path that a table gives stays below the batch's folder, links aside."""
     return not image.startswith("/") and ".." not in image.split("/") and "\0" not in image
 
 
 def refusal(image: str, batch: Path) -> str | None:
-    """Why a file that a table names is not to be given to steps. One that is absent the step will miss."""
+    """Why a file that a table names is not to be given to steps; MISSING for one that a step would not find."""
     try:
-        mode = os.lstat(f"{batch}/{image}").st_mode  # a path object would cost as much as the look
+        state = os.lstat(f"{batch}/{image}")  # a path object would cost as much as the look
     except OSError as error:
-        return None if error.errno in (errno.ENOENT, errno.ENOTDIR) else f"cannot be read: {error.strerror}"
+        return (
+            MISSING if error.errno in (errno.ENOENT, errno.ENOTDIR) else f"cannot be read: {error.strerror}"
+        )
+    mode = state.st_mode
     if not _folder_stays_within(image.rpartition("/")[0], batch) or (
         stat.S_ISLNK(mode) and not _stays_within(batch / image, batch)
     ):
         return f"is {_LINK}"
+    if stat.S_ISREG(mode) and not state.st_size:
+        return "is empty"
     if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
         return None
-    return imageheader.NO_FILE
+    return NO_FILE
 
 
 def _checked(path: Path, batch: Path) -> Path | BadRecording:

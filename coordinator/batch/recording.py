@@ -1,38 +1,70 @@
-"""One recording as a value: where and how it was taken, and what moves along the pipeline for it."""
+"""What a batch gives: recordings with their place, and what is none."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass, replace
 
 from coordinator.batch.regions import Point
+from coordinator.core.paths import unmounted
 from coordinator.formats.remarks import Remark
 from coordinator.strictjson import Json
 
 
-class Pose(BaseModel):
-    """Where and how a recording was taken: metres in the batch's CRS, degrees."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and how a recording was taken: metres in the batch's CRS, degrees, the heading from grid north.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    ``z`` and ``heading`` are None where no source tells them.
+    """
 
     x: float
     y: float
-    z: float = 0.0
+    z: float | None = None
     heading: float | None = None
     pitch: float = 0.0
     roll: float = 0.0
 
+    def pose(self) -> Json | None:
+        """What steps are told of it; None if it is not known whole."""
+        if self.z is None or self.heading is None:
+            return None
+        return {
+            "x": self.x,
+            "y": self.y,
+            "z": self.z,
+            "heading": self.heading,
+            "pitch": self.pitch,
+            "roll": self.roll,
+        }
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One capture. ``item`` is what moves along the pipeline; ``url`` is set if the image must be fetched."""
+    """One capture. ``item`` is what moves along the pipeline; ``url`` is set if the image must be fetched.
+
+    ``place`` may be known in part where the item has no pose; ``remarks`` are what had to be decided for it.
+    """
 
     id: str
     item: Json
-    position: Point | None = None
+    place: Place | None = None
     url: str | None = None
     remarks: tuple[Remark, ...] = ()
+
+    @property
+    def image(self) -> str:
+        """What the batch calls its image: the path below the batch's folder, or its URL."""
+        return self.url or unmounted(self.item["image"])
+
+    @property
+    def position(self) -> Point | None:
+        """Metres in the batch's CRS."""
+        return None if self.place is None else (self.place.x, self.place.y)
+
+    def at(self, place: Place, *remarks: Remark) -> Recording:
+        """The same with a place that is known further."""
+        item = {**self.item, "pose": place.pose()}
+        return replace(self, item=item, place=place, remarks=(*self.remarks, *remarks))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What may lie beside a batch's photographs: batch.yaml, regions.geojson, detections.json. A bad one is refused."""
+"""``batch.yaml``, which may lie beside a batch's photographs. A bad one is refused."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from coordinator.batch.crs import Projection
 from coordinator.contract import first_reason
 from coordinator.errors import BatchError
 from coordinator.formats.camera import Camera
-from coordinator.strictjson import Json, decode
 
 MAX_CONFIG = 1024**2
 """Maximum number of bytes of batch.yaml."""
@@ -19,8 +17,6 @@ MAX_CONFIG_DEPTH = 20
 """Maximum number of lists and mappings in each other there."""
 _MAX_CELLS = 20
 """Maximum number of the grid's cells in a halo: a recording belongs to the square of twice that many regions."""
-_WGS84_NAMES = (":CRS84", ":4326")
-"""How GIS programs end the ``crs`` they write into a GeoJSON file that is in WGS84 anyway."""
 
 
 class _Config(BaseModel):
@@ -46,7 +42,7 @@ class BatchFile(_Config):
     """``batch.yaml``."""
 
     name: str | None = None
-    crs: str | None = None
+    crs: str | int | None = None
     camera: Camera | None = None
     region: RegionSize = RegionSize()
 
@@ -79,43 +75,3 @@ def _refuse_bomb(path: Path, text: bytes) -> None:
             raise BatchError(f"{path}: aliases (*name) are not allowed here; write the value out")
         if depth > MAX_CONFIG_DEPTH:
             raise BatchError(f"{path}: nested more than {MAX_CONFIG_DEPTH} levels deep")
-
-
-def read_coco(path: Path) -> dict[str, list[Json]]:
-    """Detections by image path. Raises BatchError if the file is no COCO."""
-    try:
-        document = decode(path.read_bytes())
-        labels = {category["id"]: category["name"] for category in document.get("categories", [])}
-        names = {image["id"]: image["file_name"] for image in document["images"]}
-        found: dict[str, list[Json]] = {name: [] for name in names.values()}
-        for annotation in document["annotations"]:
-            detection = {"bbox": annotation["bbox"], "score": annotation.get("score", 1.0)}
-            if label := labels.get(annotation.get("category_id")):
-                detection["label"] = label
-            found[names[annotation["image_id"]]].append(detection)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BatchError(f"{path}: not a COCO detections file: {type(error).__name__}: {error}") from error
-    return found
-
-
-def read_regions(path: Path, projection: Projection | None) -> dict[str, Json]:
-    """The polygons of regions.geojson in the batch's CRS; they come in WGS84 unless a ``crs`` says otherwise."""
-    if projection is None:
-        raise BatchError(f"{path}: batch.yaml must name the crs in which the regions are cut")
-    try:
-        document = decode(path.read_bytes())
-        named = ((document.get("crs") or {}).get("properties") or {}).get("name")
-        source = None if not named or named.endswith(_WGS84_NAMES) else Projection.named(named)
-        cores = {}
-        for number, feature in enumerate(document["features"]):
-            geometry = feature["geometry"]
-            if geometry["type"] not in ("Polygon", "MultiPolygon"):
-                raise BatchError(f"{path}: feature {number} is a {geometry['type']}, not a polygon")
-            properties = feature.get("properties") or {}
-            name = str(feature.get("id") or properties.get("id") or properties.get("name") or number)
-            if name in cores:
-                raise BatchError(f"{path}: two regions have the id {name!r}")
-            cores[name] = projection.geometry_from(geometry, source)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise BatchError(f"{path}: not a GeoJSON FeatureCollection of polygons: {error}") from error
-    return cores

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
+from coordinator.batch.sources import FORMAT_NAMES
 from coordinator.session.options import RunOptions
 
 
@@ -17,6 +19,23 @@ def add_what(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--until", dest="last", metavar="STEP", help="end with STEP")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N recordings")
+    add_reading(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """How the batch's folder is read."""
+    parser.add_argument(
+        "--format",
+        choices=FORMAT_NAMES,
+        help="what tells of the recordings, where the folder holds several (default: found by itself)",
+    )
+    parser.add_argument(
+        "--time-offset",
+        type=seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="added to the times of photographs before they are looked up in a GPX track",
+    )
 
 
 def add_pipeline(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +54,8 @@ def what(options: argparse.Namespace) -> RunOptions:
         first=options.first,
         last=options.last,
         limit=options.limit,
+        format=options.format,
+        time_offset=options.time_offset,
     )
 
 
@@ -43,3 +64,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """A finite number. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value

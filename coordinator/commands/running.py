@@ -8,6 +8,7 @@ import sys
 
 from coordinator.commands.streams import drop_stdout
 from coordinator.errors import ExitCode
+from coordinator.findings import Level
 from coordinator.record.journal import Status
 from coordinator.session.options import RunOptions
 from coordinator.session.run import Summary, run
@@ -42,3 +43,8 @@ def _print_summary(summary: Summary, options: RunOptions) -> None:
         print(f"result      {options.out / path.name}")
     if not summary.complete:
         print("interrupted; the same command continues this run")
+    for finding in summary.findings:
+        if finding.level is Level.WARNING:
+            print(finding)
+    if summary.mapped:
+        print(f"objects     {summary.mapped}")

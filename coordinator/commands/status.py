@@ -12,10 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from coordinator.errors import ExitCode
+from coordinator.findings import Level
 from coordinator.record.facts import SessionState
 from coordinator.record.history import Attempts, History, Tally
 from coordinator.record.journal import BATCH, FailedTask, Status
 from coordinator.record.lock import Owner, owner
+from coordinator.record.mapped import Mapped
 from coordinator.record.runfolder import RunFolder
 from coordinator.strictjson import Json
 
@@ -91,6 +93,9 @@ class RunStatus:
     recordings: int
     steps: tuple[StepStatus, ...]
     reasons: tuple[Reason, ...]
+    mapped: Mapped | None
+    """What came onto the map by the end of the last session; None if it made none."""
+    findings: tuple[Json, ...]
     proceed: str | None
     """The command that goes on from here; None if nothing is left to do."""
 
@@ -108,6 +113,8 @@ class RunStatus:
             "recordings": self.recordings,
             "steps": {step.name: {k: v for k, v in vars(step).items() if k != "name"} for step in self.steps},
             "failures": [{**vars(reason), "tasks": list(reason.tasks)} for reason in self.reasons],
+            "map": self.mapped.as_json() if self.mapped else None,
+            "findings": list(self.findings),
             "continue": self.proceed,
         }
 
@@ -132,6 +139,8 @@ def status(run_folder: Path) -> RunStatus:
             recordings=history.recordings(),
             steps=tuple(_steps(history, attempts)),
             reasons=reasons,
+            mapped=Mapped(**facts.mapped) if facts.mapped else None,
+            findings=facts.findings,
             proceed=_proceed(run_folder, history, state, failed=bool(reasons)),
         )
 
@@ -209,6 +218,11 @@ def lines(report: RunStatus) -> Iterator[str]:
         yield f"  {reason.count} failed at {reason.step}: {reason.kind}: {reason.message}"
         more = f" and {reason.count - len(reason.tasks)} more" if reason.count > len(reason.tasks) else ""
         yield "      " + ", ".join(repr(task) for task in reason.tasks) + more
+    if report.mapped:
+        yield f"objects     {report.mapped}"
+    for finding in report.findings:
+        if finding["level"] == Level.WARNING:
+            yield f"{finding['level']}: {finding['text']}"
     if report.proceed:
         yield f"continue    {report.proceed}"
 

@@ -36,7 +36,7 @@ class Facts:
     ``batch`` is the folder that the run belongs to for good, ``run_id`` what its containers are named after,
     ``covered`` whether a session has taken in the whole batch, so that all that is left are failures. ``command`` was
     typed in ``directory``; ``forms`` are what each step ran with, the newest last. ``started`` is seconds since the
-    epoch.
+    epoch. ``mapped`` and ``findings`` are what the summary said of the map.
     """
 
     session: int = 0
@@ -50,6 +50,8 @@ class Facts:
     directory: str | None = None
     forms: Mapping[str, tuple[Form, ...]] = field(default_factory=dict)
     results: Extent | None = None
+    mapped: Json | None = None
+    findings: tuple[Json, ...] = ()
 
     @classmethod
     def load(cls, noted: Mapping[str, str]) -> Facts:
@@ -72,10 +74,14 @@ _READ: Mapping[str, Any] = {
     "covered": lambda text: text == "yes",
     "forms": lambda text: {step: tuple(map(tuple, forms)) for step, forms in json.loads(text).items()},
     "results": Extent,
+    "mapped": json.loads,
+    "findings": lambda text: tuple(json.loads(text)),
 }
 _WRITE: Mapping[str, Any] = {
     "started": repr,
     "steps": lambda steps: json.dumps(list(steps)),
     "covered": lambda covered: "yes" if covered else "no",
     "forms": json.dumps,
+    "mapped": json.dumps,
+    "findings": lambda findings: json.dumps(list(findings)),
 }

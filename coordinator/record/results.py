@@ -33,7 +33,7 @@ def write_results(
     """Writes every kind of result the run has something for; returns the files written."""
     written: list[Path] = []
     if projection is not None and any(step.per is Per.REGION for step in steps):
-        objects = (item for item in journal.items(steps[-1].name) if _is_object(item))
+        objects = (item for item in journal.items(steps[-1].name) if is_object(item))
         features = [feature for item in objects if (feature := _feature(item, projection))]
         written += [_write_geojson(out / OBJECTS_GEOJSON, features), _write_csv(out / OBJECTS_CSV, features)]
     for step in steps:
@@ -43,7 +43,8 @@ def write_results(
     return written
 
 
-def _is_object(item: Json) -> bool:
+def is_object(item: Json) -> bool:
+    """Whether an item is something with a place on the map."""
     position = item.get("position")
     return isinstance(position, dict) and all(_is_number(position.get(axis)) for axis in ("x", "y"))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from coordinator.errors import RunFolderError
 from coordinator.record.evidence import FailureFolder
 from coordinator.record.files import Files
+from coordinator.record.permissions import let_in
 from coordinator.strictjson import Json
 
 
@@ -52,6 +53,7 @@ class RunFolder:
         try:
             for folder in (self.work, self.failures):
                 folder.mkdir(parents=True, exist_ok=True)
+            let_in(self.work)
             probe = self.path / ".writable"
             probe.touch()
             probe.unlink()

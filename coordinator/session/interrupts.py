@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -22,6 +23,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._seen = 0
+        self._is_held = False
         self._drain: Callable[[], None] | None = None
         self._cancel: Callable[[], None] | None = None
         self._note: Callable[[str], None] | None = None
@@ -39,6 +41,17 @@ class Interrupts:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What the block makes is removed by its end, whatever comes meanwhile: signals are heard after it."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        if self._seen:
+            self._act()
+
     def drive(
         self, *, drain: Callable[[], None], cancel: Callable[[], None], note: Callable[[str], None]
     ) -> None:
@@ -49,7 +62,8 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._seen += 1
-        self._act()
+        if not self._is_held:
+            self._act()
 
     def _act(self) -> None:
         if self._drain is None or self._cancel is None or self._note is None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
 from coordinator import __version__
 from coordinator.batch.census import Census, census_for
+from coordinator.batch.recording import Recording
 from coordinator.contract import PROTOCOL
+from coordinator.core.paths import MOUNT, image_paths
+from coordinator.findings import Finding
+from coordinator.pipeline import Rung
 from coordinator.record.files import Files
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.site import LocalSite
@@ -18,6 +23,9 @@ from coordinator.session.options import Prepared
 from coordinator.session.preflight import Checked, Problems, check, check_folder, needs_engine
 from coordinator.session.progress import tell
 from coordinator.strictjson import Json
+
+_LOOKED_AT = 20
+"""Recordings whose photographs are looked at for whether containers may read them: as a rule it is all or none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +44,7 @@ class Launch:
 def preflight(prepared: Prepared, stack: ExitStack) -> Launch:
     """Looks at everything that a run needs. Raises what is wrong, all of it at once; nothing is written."""
     problems, notes = Problems(), []
+    findings: tuple[Finding, ...] = ()
     site = LocalSite.here()
     with problems.collected():
         if needs_engine(prepared.pipeline):
@@ -44,10 +53,16 @@ def preflight(prepared: Prepared, stack: ExitStack) -> Launch:
     with problems.collected():
         notes.append(check_folder(folder.path))
     with problems.collected():
-        prepared.batch.check()
-        census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
+        census = census_for(
+            prepared.batch, prepared.pipeline, prepared.recordings, limited=prepared.is_limited
+        )
+        problems.add(*census.errors)
+        findings = census.doubts
     image_of = partial(site.image, pull=prepared.options.pull, tell=tell) if site.engine else None
     checked = check(prepared.pipeline, image_of, site.inventory, problems)
+    if problems.are_there:
+        for finding in findings:
+            tell(str(finding))
     problems.tell()
     return Launch(
         prepared=prepared,
@@ -60,6 +75,25 @@ def preflight(prepared: Prepared, stack: ExitStack) -> Launch:
     )
 
 
+def reach(launch: Launch) -> Launch:
+    """Asks the engine whether it sees the run's folders, by a container that is made and never started.
+
+    Adds what there is to say of photographs that containers may not read. Raises CoordinatorError if none of them can
+    work. It is asked once signals are heard, which would leave the container behind.
+    """
+    checked = launch.checked
+    in_containers = (step.name for step in checked.pipeline.steps if step.rung is not Rung.PROCESS)
+    name = next(in_containers, None)
+    if name is None:
+        return launch
+    recordings = islice(launch.prepared.recordings(), _LOOKED_AT)
+    items = (one.item for one in recordings if isinstance(one, Recording))
+    images = (image for item in items for image in image_paths(item) if image.startswith(f"{MOUNT}/"))
+    local = map(launch.files.local, images)
+    note = launch.site.check_reach(checked.image_ids[name], launch.files, launch.folder.path, local)
+    return launch if note is None else replace(launch, notes=(*launch.notes, note))
+
+
 def about(launch: Launch, command: str) -> Json:
     """What runs: enough to repeat it."""
     prepared, checked = launch.prepared, launch.checked
@@ -67,6 +101,7 @@ def about(launch: Launch, command: str) -> Json:
     return {
         "batch": {"name": prepared.batch.name, "folder": str(prepared.batch.folder)},
         "crs": projection.name if projection else None,
+        "crs_accuracy": launch.census.accuracy,
         "pipeline": checked.pipeline.model_dump(mode="json"),
         "images": {
             name: {"image_ref": facts.image_ref, "id": facts.id} for name, facts in checked.images.items()
@@ -74,6 +109,7 @@ def about(launch: Launch, command: str) -> Json:
         "versions": {"coordinator": __version__, "protocol": PROTOCOL, "python": platform.python_version()},
         **launch.site.describe(),
         "command": command,
+        "findings": [finding.as_json() for finding in launch.census.findings],
         "job": prepared.options.settings(),
         "process": os.getpid(),
     }

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from coordinator.batch.folder import Batch, open_batch
+from coordinator.batch.folder import Batch, ignore, open_batch
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.errors import BatchError, RunFolderError
-from coordinator.pipeline import BUILT_IN, Pipeline, Rung, load_pipeline
+from coordinator.findings import Tell
+from coordinator.pipeline import BUILT_IN, Need, Pipeline, Rung, load_pipeline
 from coordinator.session.preflight import PreflightError, Problems
 from coordinator.strictjson import Json
 
@@ -27,7 +28,8 @@ class RunOptions:
     """What the user asked for. ``rung`` and ``prestart`` override what the pipeline says of its steps.
 
     ``hash_inputs`` tells image files apart by their content instead of size and time; ``pull`` brings images that
-    the engine has not got.
+    the engine has not got. ``format`` forces that of the batch's recordings; ``time_offset`` is seconds, added to
+    the times of photographs before they are looked up in a track.
     """
 
     batch: Path
@@ -42,6 +44,8 @@ class RunOptions:
     hash_inputs: bool = False
     pull: bool = False
     failed_only: FailedOnly | None = None
+    format: str | None = None
+    time_offset: float = 0.0
 
     def settings(self) -> Json:
         """For run.json: all that is needed to run the same again, from whatever folder."""
@@ -64,20 +68,28 @@ class Prepared:
     options: RunOptions
     batch: Batch
     pipeline: Pipeline
-    starts_later: bool
-    """Whether the first step of the pipeline is left out, so that the batch must bring detections."""
+    with_detections: bool
+    """Whether the first step is given the detections that the batch brings."""
 
     known: Callable[[str], bool] | None = None
     """Whether a recording takes part; without it, all of them do."""
 
-    def recordings(self) -> Iterator[Recording | BadRecording]:
-        """The batch's recordings up to the options' limit. Raises BatchError for what cannot be read."""
-        found = self.batch.recordings(with_detections=self.starts_later)
-        if self.known is not None:
-            known = self.known
-            found = (recording for recording in found if known(recording.id))
+    @property
+    def is_limited(self) -> bool:
+        """Whether some of the batch's recordings are left out."""
+        return self.options.limit is not None or self.known is not None
+
+    def recordings(self, tell: Tell = ignore) -> Iterator[Recording | BadRecording]:
+        """The batch's recordings up to the options' limit; what is noticed on the way is told.
+
+        Raises BatchError for what cannot be read.
+        """
+        found = self.batch.recordings(with_detections=self.with_detections, tell=tell)
         try:
-            yield from itertools.islice(found, self.options.limit)
+            known = self.known
+            kept = found if known is None else (recording for recording in found if known(recording.id))
+            yield from itertools.islice(kept, self.options.limit)
+            found.close()  # so that what is told at the end is told at a limit, too
         except OSError as error:
             raise BatchError(f"batch {str(self.batch.folder)!r} cannot be read: {error}") from error
 
@@ -89,16 +101,26 @@ def prepare(options: RunOptions) -> Prepared:
         whole = load_pipeline(options.pipeline).on(rung=options.rung, prestart=options.prestart)
         pipeline = whole.between(options.first, options.last)
     with problems.collected():
-        batch = open_batch(options.batch)
+        batch = open_batch(options.batch, format=options.format, time_offset=options.time_offset)
     problems.tell()
     if options.out.resolve().is_relative_to(batch.folder):
         raise RunFolderError(
             f"run folder {str(options.out)!r} lies inside the batch, which a run never changes; use --out"
         )
-    starts_later = pipeline.steps[0].name != whole.steps[0].name
-    if starts_later and batch.detections is None:
+    with_detections = _wants_detections(pipeline, whole)
+    if with_detections and batch.detections is None:
+        batch.check()
+        name = pipeline.steps[0].name
+        first = f"--from {name}" if options.first else f"step {name!r}"
         raise PreflightError(
-            f"--from {pipeline.steps[0].name} needs detections made elsewhere: "
-            f"there is no {batch.folder / 'detections.json'}"
+            f"{first} needs detections made elsewhere: there is no "
+            f"{batch.folder / 'detections.json'} (COCO), nor another file with detections"
         )
-    return Prepared(options=options, batch=batch, pipeline=pipeline, starts_later=starts_later)
+    brings = with_detections or (whole.name not in BUILT_IN and batch.detections is not None)
+    return Prepared(options=options, batch=batch, pipeline=pipeline, with_detections=brings)
+
+
+def _wants_detections(pipeline: Pipeline, whole: Pipeline) -> bool:
+    """Whether the first step has none before it that makes them: of a part of a pipeline, or by what it says itself."""
+    first = pipeline.steps[0]
+    return first.name != whole.steps[0].name or Need.DETECTIONS in first.needs

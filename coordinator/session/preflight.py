@@ -41,6 +41,10 @@ class Problems:
         except CoordinatorError as error:
             self._found.append(error)
 
+    @property
+    def are_there(self) -> bool:
+        return bool(self._found)
+
     def tell(self) -> None:
         """Raises the one problem there is, or a PreflightError that lists all of them; nothing if all is well."""
         if len(self._found) == 1:

@@ -12,20 +12,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coordinator.batch.census import census_for
+from coordinator.batch.look import Look
 from coordinator.core.resources import Inventory
 from coordinator.errors import ExitCode, RunFolderError
+from coordinator.findings import Finding
 from coordinator.pipeline import Per, Pipeline, Step
 from coordinator.record.disk import remove_half_written, write_json
 from coordinator.record.facts import Extent, SessionState
 from coordinator.record.journal import FailedTask, Journal, Status
 from coordinator.record.lock import locked
+from coordinator.record.mapped import Mapped, mapped
 from coordinator.record.results import write_results
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.sweep import sweep_work
 from coordinator.schedule.plan import Plan
 from coordinator.schedule.scheduler import Scheduler
 from coordinator.session.interrupts import Interrupts
-from coordinator.session.launch import Launch, about, preflight
+from coordinator.session.launch import Launch, about, preflight, reach
 from coordinator.session.options import RunOptions, prepare
 from coordinator.session.preflight import Checked
 from coordinator.session.progress import Progress
@@ -45,6 +48,8 @@ class Summary:
     files: tuple[Path, ...]
     seconds: float
     complete: bool
+    mapped: Mapped | None
+    findings: tuple[Finding, ...]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -64,6 +69,8 @@ def run(options: RunOptions, command: str) -> Summary:
         launch = preflight(prepared, stack)
         folder = launch.folder
         interrupts = stack.enter_context(Interrupts())
+        with interrupts.held():
+            launch = reach(launch)
         stack.enter_context(_trouble(folder))
         folder.create()
         stack.enter_context(locked(folder.path))
@@ -115,7 +122,9 @@ def _note_session(journal: Journal, launch: Launch, command: str, started: float
         # A run that was interrupted has regions that are not complete yet: all of it goes on.
         if journal.facts.covered:
             prepared = replace(prepared, known=journal.knows)
-            census = census_for(prepared.batch, prepared.pipeline, prepared.recordings())
+            census = census_for(
+                prepared.batch, prepared.pipeline, prepared.recordings, limited=prepared.is_limited
+            )
             launch = replace(launch, prepared=prepared, census=census)
     else:
         journal.note(covered=False, command=command, directory=str(Path.cwd()))
@@ -204,6 +213,10 @@ def _conclude(
     counts = journal.counts()
     seconds = time.monotonic() - since
     times = {"started": _iso(started), "finished": _iso(started + seconds), "seconds": round(seconds, 3)}
+    came = mapped(journal, prepared.pipeline.steps, _brought(launch.census.look))
+    findings = (*launch.census.doubts, *(came.findings() if came and complete else ()))
+    journal.note(mapped=came.as_json() if came else None, findings=tuple(one.as_json() for one in findings))
+    told = {**told, "map": came.as_json() if came else None, "findings": [one.as_json() for one in findings]}
     tallies = {f"{step}.{status}": count for (step, status), count in sorted(counts.items())}
     write_json(folder.about, {**told, **times, "complete": complete, "tasks": tallies})
     journal.note(session_state=SessionState.COMPLETE if complete else SessionState.INTERRUPTED)
@@ -216,7 +229,13 @@ def _conclude(
         files=(*files, folder.about),
         seconds=seconds,
         complete=complete,
+        mapped=came,
+        findings=findings,
     )
+
+
+def _brought(look: Look) -> tuple[int, int, int]:
+    return look.total, look.usable, look.detections or 0
 
 
 def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:
@@ -225,12 +244,9 @@ def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:
 
 
 def _notes(launch: Launch, swept: int) -> list[str]:
-    notes, census, pipeline = list(launch.notes), launch.census, launch.checked.pipeline
+    notes = [*map(str, launch.census.doubts), *launch.notes]
     if swept:
         notes.append(f"removed {swept} containers that an earlier session left behind")
-    if census.without_position and census.without_position != census.total:
-        step = next(step.name for step in pipeline.steps if step.per is Per.REGION)
-        notes.append(f"{census.without_position} recordings without a position take no part in {step!r}")
     return notes
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import settings
 
-from coordinator.batch.recording import Recording
+from coordinator.batch.recording import Place, Recording
 from coordinator.batch.regions import Point
 from coordinator.contract import ErrorKind, Request, Success, TaskError
 from coordinator.core.tasks import StepTask
@@ -35,7 +35,8 @@ def item(item_id: str, **fields: Any) -> Json:
 
 def recording(recording_id: str, position: Point | None = None, **fields: Any) -> Recording:
     found = {"id": recording_id, "image": f"/batch/{recording_id}", **fields}
-    return Recording(id=recording_id, item=found, position=position)
+    place = None if position is None else Place(x=position[0], y=position[1])
+    return Recording(id=recording_id, item=found, place=place)
 
 
 def request(task: str = "detect/r1", items: Iterable[Json] = (), **fields: Any) -> Request:
@@ -64,7 +65,7 @@ def collection(features: Iterable[Json], **fields: Any) -> Json:
     return {"type": "FeatureCollection", "features": list(features), **fields}
 
 
-def feature(geometry: Json, properties: Mapping[str, Any] | None = None, **fields: Any) -> Json:
+def feature(geometry: Json | None, properties: Mapping[str, Any] | None = None, **fields: Any) -> Json:
     return {"type": "Feature", "geometry": geometry, "properties": dict(properties or {}), **fields}
 
 

@@ -38,7 +38,14 @@ _IO = {
 _ALLOWED_IO = {"pipeline.py": {"pathlib"}, "paths.py": {"pathlib", "urllib"}}
 """Loading a pipeline reads its file; paths are taken apart and quoted as text."""
 LATE = {
+    ("coordinator/batch/companions.py", "_load_detections", "coordinator.batch"),
+    ("coordinator/batch/companions.py", "_load_regionfile", "coordinator.batch"),
+    ("coordinator/batch/companions.py", "_load_tracks", "coordinator.batch"),
     ("coordinator/batch/crs.py", "_load_pyproj", "pyproj"),
+    ("coordinator/batch/merging.py", "_load_imageheader", "coordinator.formats"),
+    ("coordinator/batch/placing.py", "_load_declination", "coordinator.core"),
+    ("coordinator/batch/regionshapes.py", "_load_shapely", "shapely"),
+    ("coordinator/formats/recordings.py", "_load_foreign", "coordinator.formats.foreign"),
     ("coordinator/session/progress.py", "_load_bars", "coordinator.session.bars"),
     ("coordinator/commands/serve.py", "_load_service", "coordinator.service.command"),
 }

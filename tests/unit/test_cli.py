@@ -18,6 +18,7 @@ from coordinator.commands import (
     check_step,
     clean,
     doctor,
+    import_batch,
     replay,
     retry,
     schema,
@@ -42,7 +43,7 @@ from tests.unit.builders import collection, feature, write_png
 Said = Callable[[], tuple[str, str]]
 
 MODULES: list[Command] = [
-    run_command, validate, schema, score, bench, check_step, doctor, status, retry, clean, replay, serve,
+    run_command, validate, import_batch, schema, score, bench, check_step, doctor, status, retry, clean, replay, serve,
 ]  # fmt: skip
 """As :data:`COMMANDS` lists them; that each of them is a command, mypy sees here."""
 ONE_STEP = "name: p\nsteps: [{name: detect, image_ref: example/detect}]\n"
@@ -144,27 +145,32 @@ class TestValidate:
     def test_a_good_batch(self, batch: Path, said: Said) -> None:
         assert run("validate", batch, "--pipeline", batch.parent / "p.yaml") == 0
         first, *others = said()[0].splitlines()
-        assert first.startswith("batch 'batch': 1 recordings, ")
-        assert others == ["crs: none; regions: 1", "pipeline 'p': detect (per item)"]
+        assert first == "batch 'batch': 1 recordings, read as photographs"
+        assert others[:2] == ["crs: none; regions: 1", "pipeline 'p': detect (per item)"]
+        assert others[2] == "with position 0, heading 0, height 0, camera 1, image 1"
+        assert others[4].split() == ["r1.png", "-", "-", "-", "-", "equirectangular", "/batch/r1.png", "8x4"]
 
-    def test_recordings_without_a_position_are_counted(self, batch: Path, said: Said) -> None:
-        run("validate", batch, "--pipeline", batch.parent / "p.yaml")
-        assert "1 recordings, 1 without a position" in said()[0]
+    def test_as_json(self, batch: Path, said: Said) -> None:
+        (batch / "poses.csv").touch()
+        assert run("validate", batch, "--pipeline", batch.parent / "p.yaml", "--json") == 0
+        told = json.loads(said()[0])
+        assert (told["recordings"], told["without"]["position"], told["format"]) == (1, 1, "photographs")
+        assert "tables-not-read" in {finding["kind"] for finding in told["findings"]}
 
-    def test_problems_are_listed_and_end_with_1(self, batch: Path, said: Said) -> None:
+    def test_a_bad_file_ends_with_1(self, batch: Path, said: Said) -> None:
         (batch / "broken.jpg").write_text("no image")
-        (batch.parent / "p.yaml").write_text(ONE_STEP.replace("}]", ", resources: {cpus: 9999}}]"))
         assert run("validate", batch, "--pipeline", batch.parent / "p.yaml") == 1
-        problems = [line for line in said()[0].splitlines() if "problem: " in line]
-        assert (
-            problems[0]
-            == "  problem: 'broken.jpg': image 'broken.jpg' is not an image (JPEG, PNG, TIFF, BMP or WebP)"
-        )
-        assert "step 'detect' asks for 9999 CPUs" in problems[1]
+        reason = "image 'broken.jpg' is not an image (JPEG, PNG, TIFF, BMP or WebP)"
+        assert f"warning: 1 of 2 recordings ('broken.jpg') cannot be used: {reason}" in said()[0]
+
+    def test_what_keeps_a_run_from_starting_ends_with_2(self, batch: Path, said: Said) -> None:
+        (batch.parent / "p.yaml").write_text(ONE_STEP.replace("}]", ", resources: {cpus: 9999}}]"))
+        assert run("validate", batch, "--pipeline", batch.parent / "p.yaml") == 2
+        assert "step 'detect' asks for 9999 CPUs" in said()[1]
 
     def test_an_empty_batch_ends_with_2(self, tmp_path: Path, said: Said) -> None:
         assert run("validate", tmp_path) == 2
-        assert "holds no recording that can be used" in said()[1]
+        assert "holds no recording: no image" in said()[1]
 
     @pytest.mark.parametrize(
         ("arguments", "told"),
@@ -188,7 +194,10 @@ class TestValidate:
     def test_positions_without_a_crs(self, batch: Path, said: Said) -> None:
         (batch / "recordings.csv").write_text("image,x,y\nr1.png,1,2\n")
         assert run("validate", batch) == 2
-        assert "names no crs;\n  write a line such as  crs: EPSG:28992  there" in said()[1]
+        said_once = said()[1]
+        assert all(
+            told in said_once for told in ("names no crs;", "write a line such as  crs: EPSG:28992  there")
+        )
 
     def test_positions_without_a_crs_are_seen_behind_the_first_row_too(self, batch: Path) -> None:
         (batch / "recordings.csv").write_text("image,x,y\nr1.png,,\nr1.png,1,2\n")

@@ -8,7 +8,7 @@ import pytest
 
 from coordinator import contract, strictjson
 from coordinator.batch import sidecars
-from coordinator.formats import imageheader, table
+from coordinator.formats import dialect, imagelimits, jsonrows
 from coordinator.pipeline import Step
 from coordinator.runners import fetch, received, spec
 
@@ -43,14 +43,15 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
             "steps",
             f"| all that a task leaves in `work_dir` | {spec.MAX_WRITTEN // GIB} GiB on the disk (",
         ),
-        ("running", f"| pixels of an image | {imageheader.MAX_PIXELS:,}, told by its header |"),
-        ("running", f"| an image file | {imageheader.MAX_BYTES // GIB} GiB,"),
+        ("running", f"| pixels of an image | {imagelimits.MAX_PIXELS:,}, told by its header |"),
+        ("running", f"| an image file | {imagelimits.MAX_BYTES // GIB} GiB,"),
         (
             "running",
-            f"| an image named by URL | {imageheader.MAX_BYTES // GIB} GiB, {fetch._FETCH_TIMEOUT:g} s, "
+            f"| an image named by URL | {imagelimits.MAX_BYTES // GIB} GiB, {fetch._FETCH_TIMEOUT:g} s, "
             f"{fetch._FETCH_SILENCE:g} s without a byte |",
         ),
-        ("running", f"| a line of a table | {table.MAX_LINE:,} characters,"),
+        ("running", f"| a line of a table | {dialect.MAX_LINE:,} characters,"),
+        ("running", f"| a table that is one JSON document | {jsonrows.MAX_DOCUMENT // MIB} MiB |"),
         (
             "running",
             f"| `batch.yaml` | {sidecars.MAX_CONFIG // MIB} MiB, {sidecars.MAX_CONFIG_DEPTH} levels,",

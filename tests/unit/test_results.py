@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from coordinator.batch.crs import Projection
-from coordinator.commands.score import read_placed
+from coordinator.commands.placed import read_placed
 from coordinator.pipeline import Per
 from coordinator.record.journal import Journal
 from coordinator.record.results import write_results
