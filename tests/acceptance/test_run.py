@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 from coordinator.record.journal import Journal
 from coordinator.runners.engine import Engine
 from tests.acceptance import messy
-from tests.acceptance.conftest import coordinator, interrupt, left_behind, start_coordinator
+from tests.acceptance.conftest import ROOT, coordinator, interrupt, left_behind, start_coordinator
 from tests.waiting import PATIENCE, eventually
 
 
@@ -71,6 +72,26 @@ def test_a_dry_run_pasted_into_a_shell_gives_what_the_run_gives(
     by_id = {item["id"]: item for response in pasted for item in response["items"]}
     assert by_id == {item["id"]: item for item in _items(run, "last")}
     assert len(by_id) == 3
+
+
+@pytest.mark.parametrize("until", [("--until", "detect"), ()], ids=["until detect", "whole"])
+def test_the_flagships_dry_run_through_sh_into_a_fresh_folder(
+    tmp_path: Path, clean_engine: Engine, tools: dict[str, str], until: tuple[str, ...]
+) -> None:
+    """Folders with blanks, quotes, a comma and the script's own variable, piped from another working directory."""
+    batch, dry = tmp_path / "the batch's, $unit", tmp_path / 'a "fresh" run\'s, $unit'
+    shutil.copytree(ROOT / "images" / "demo", batch)
+    script = coordinator("run", batch, "--limit", "1", *until, "--out", dry, "--dry-run")
+    assert script.code == 0, script.err
+    assert not dry.exists()
+    subprocess.run(
+        ["sh"], input=script.out, text=True, check=True, env=tools, cwd=tmp_path, umask=0o077, timeout=300
+    )
+    (said,) = (json.loads(path.read_text()) for path in (dry / "dry-run" / "detect").glob("*/*.json"))
+    assert [item["image"] for item in said["items"]] == ["/batch/forward/r0000.jpg"]
+    places = list((dry / "dry-run").glob("position/*/*.json"))
+    assert bool(places) is not bool(until)
+    assert all("items" in json.loads(path.read_text()) for path in places)
 
 
 def test_an_interrupted_run_leaves_nothing_running_and_continues(

@@ -42,7 +42,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def client(engine: Engine) -> Iterator[docker.DockerClient]:
     """The SDK's own view of the engine, to check ours against."""
-    found = docker.from_env()
+    found = docker.from_env(environment=engine.address.environment())
     yield found
     found.close()
 

@@ -133,7 +133,7 @@ class TestTables:
         assert ran.items("echo")["r1"]["image"] == "/batch/a.jpg"
 
     def test_rows_that_make_no_sense(self, workshop: Workshop, engine: Engine, echo: dict[str, Any]) -> None:
-        rows = ['"r, 1",a.jpg,8,4,1,2', "r2,b.jpg,8,four,1,2", "r3,c.jpg,8,4,nan,2", "r4,d.jpg,8,4,1,2,3"]
+        rows = ['"r, 1",a.jpg,8,4,1,2', "r2,b.jpg,8,four,1,2", "r3,c.jpg,8,4,inf,2", "r4,d.jpg,8,4,1,2,3"]
         text = "\ufeff" + "\r\n".join(["id,image,width,height,x,y", *rows])
         (workshop.batch / "recordings.csv").write_text(text, encoding="utf-8", newline="")
         ran = run_by_hand(workshop, engine, echo)
@@ -143,11 +143,10 @@ class TestTables:
         ran.refusal("batch/recordings.csv, row 4", "bad_input", "more fields than the table has columns")
         assert set(ran.items("echo")) == {"r, 1"}
 
-    def test_semicolons(self, workshop: Workshop, engine: Engine, echo: dict[str, Any]) -> None:
-        (workshop.batch / "recordings.csv").write_text("id;image\nr1;a.jpg\n")
-        assert "no column 'image' (between commas); its columns are id;image" in refused(
-            workshop, engine, echo
-        )
+    def test_no_column_for_the_image(self, workshop: Workshop, engine: Engine, echo: dict[str, Any]) -> None:
+        (workshop.batch / "recordings.csv").write_text("id;foto van\nr1;a.jpg\n")
+        told = refused(workshop, engine, echo)
+        assert "no column 'image'; its columns (between semicolons) are id, foto van" in told
 
     def test_a_line_of_1_gb(self, workshop: Workshop, engine: Engine, echo: dict[str, Any]) -> None:
         with (workshop.batch / "recordings.csv").open("wb") as table:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import docker
 import pytest
@@ -19,6 +17,7 @@ import pytest
 from coordinator.errors import EngineError, ExitCode
 from coordinator.pipeline import Rung
 from coordinator.record.journal import Status
+from coordinator.runners.address import engine_address
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import FOLDER_LABEL, PATIENCE, TIMEOUT, Engine
 from coordinator.runners.isolation import LANE, NETWORK, ROLE, TASK
@@ -30,8 +29,14 @@ from tests.integration.ownengine import OwnEngine, can_run
 from tests.waiting import eventually
 
 CONTAINERS = (Rung.FRESH, Rung.EXEC, Rung.RESIDENT)
-CREATE, ATTACH, START = "POST /containers/create", "POST /containers/.*/attach", "POST /containers/.*/start"
+CREATE, SIGHT = (
+    "POST /containers/create.*name=coordinator-(?!sight)",
+    "POST /containers/create.*name=coordinator-sight",
+)
+ATTACH, START = "POST /containers/.*/attach", "POST /containers/.*/start"
 WAIT, REMOVE, EXEC = "POST /containers/.*/wait", "DELETE /containers/", "POST /exec/.*/start"
+LOOKED = 1
+"""The first container that is removed was never started: it told which folders the engine sees."""
 HOLDER = 1
 """The first container of a run holds its network namespace; the second is a task's, or a lane's."""
 
@@ -39,11 +44,11 @@ HOLDER = 1
 @pytest.fixture
 def proxy(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
     """A proxy that the coordinator takes for its engine; a call may take a second."""
-    address = urlsplit(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
-    if address.scheme != "unix":
+    address = engine_address().socket
+    if address is None:
         pytest.skip("the engine has no socket on this machine")
     with tempfile.TemporaryDirectory(prefix="engine-") as folder:
-        made = FaultProxy(Path(folder) / "s", address.path)
+        made = FaultProxy(Path(folder) / "s", address)
         monkeypatch.setenv("DOCKER_HOST", f"unix://{made.path}")
         monkeypatch.setenv(TIMEOUT, "1")
         monkeypatch.setenv(PATIENCE, "20")
@@ -94,7 +99,7 @@ def test_a_call_that_times_out_after_it_took_effect(
 def test_a_removal_that_times_out_after_it_took_effect(
     workshop: Workshop, stub_image: str, proxy: FaultProxy
 ) -> None:
-    proxy.fail(REMOVE, faultproxy.lose_answer)
+    proxy.fail(REMOVE, faultproxy.lose_answer, first=LOOKED + 1)
     succeeds(workshop, stub_image)
 
 
@@ -109,7 +114,7 @@ def test_a_kill_without_an_answer(workshop: Workshop, stub_image: str, proxy: Fa
     starts = [number for number, call in enumerate(proxy.calls) if call.endswith("/start")]
     removals = [number for number, call in enumerate(proxy.calls) if call.startswith("DELETE")]
     assert len(starts) == HOLDER + 2
-    assert kills[0] < removals[0] < starts[-1] < kills[1]
+    assert kills[0] < removals[LOOKED] < starts[-1] < kills[1]
 
 
 def test_a_process_start_that_times_out_after_it_took_effect(
@@ -123,7 +128,7 @@ def test_no_container_starts_while_one_may_run_that_could_not_be_removed(
     workshop: Workshop, stub_image: str, proxy: FaultProxy
 ) -> None:
     proxy.fail(START, faultproxy.lose_answer, first=HOLDER + 1)
-    proxy.fail(REMOVE, faultproxy.refuse)
+    proxy.fail(REMOVE, faultproxy.refuse, first=LOOKED + 1)
     succeeds(workshop, stub_image)
     starts = [number for number, call in enumerate(proxy.calls) if call.endswith("/start")]
     given_up = proxy.calls[starts[HOLDER]].split("/")[2]
@@ -134,7 +139,16 @@ def test_no_container_starts_while_one_may_run_that_could_not_be_removed(
 
 @pytest.mark.parametrize("call", [CREATE, START, WAIT, REMOVE])
 def test_an_answer_of_500(workshop: Workshop, stub_image: str, proxy: FaultProxy, call: str) -> None:
-    proxy.fail(call, faultproxy.refuse)
+    proxy.fail(call, faultproxy.refuse, first=LOOKED + 1 if call == REMOVE else 1)
+    succeeds(workshop, stub_image)
+
+
+@pytest.mark.parametrize("call", [SIGHT, "HEAD /containers/.*/archive", REMOVE])
+@pytest.mark.parametrize("fault", [faultproxy.refuse, faultproxy.lose_answer], ids=["refused", "lost"])
+def test_the_look_at_the_folders_fails(
+    workshop: Workshop, stub_image: str, proxy: FaultProxy, call: str, fault: Fault
+) -> None:
+    proxy.fail(call, fault)
     succeeds(workshop, stub_image)
 
 

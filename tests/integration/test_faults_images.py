@@ -83,8 +83,12 @@ class TestTruncated:
     def test_a_file_of_another_kind(self, ran: Ran, kind: str) -> None:
         is_refused(ran, f"truncated.{kind}")
 
-    def test_damage_in_the_middle(self, ran: Ran) -> None:
-        is_refused(ran, "damaged.png")
+    @pytest.mark.parametrize("kind", ["png", "jpg"])
+    def test_damage_in_the_middle(self, ran: Ran, kind: str) -> None:
+        is_refused(ran, f"damaged.{kind}")
+
+    def test_a_tiff_of_a_kind_that_is_not_read(self, ran: Ran) -> None:
+        is_refused(ran, "floats.tif")
 
     def test_a_file_of_0_bytes(self, ran: Ran) -> None:
         is_refused(ran, "empty.jpg")

@@ -195,7 +195,7 @@ class TestSignals:
     def test_signals_without_end_leave_nothing(self, site: Site, number: signal.Signals) -> None:
         site.mood(hang=NAMES)
         process = start_coordinator(*site.command)
-        eventually(lambda: site.containers() >= 1)
+        eventually(lambda: site.session and site.containers() >= 1)
         while process.poll() is None:  # until after its last container
             process.send_signal(number)
             time.sleep(0.02)
@@ -205,6 +205,21 @@ class TestSignals:
             -number,
         )  # the last one may come when all is done but to say goodbye
         assert site.state == "interrupted"
+        assert site.containers() == 0
+        site.goes_on()
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+    def test_signals_before_it_begins_leave_nothing(self, site: Site, number: signal.Signals) -> None:
+        """From the container on that tells which folders the engine sees."""
+        site.mood(hang=NAMES)
+        process = start_coordinator(*site.command)
+        while not site.containers():  # without a pause: it is there for some milliseconds
+            assert process.poll() is None
+        while process.poll() is None:
+            process.send_signal(number)
+            time.sleep(0.002)
+        process.communicate()
+        assert process.returncode in (130, -number)
         assert site.containers() == 0
         site.goes_on()
 

@@ -26,7 +26,7 @@ FAULTS = (
     "exit_1", "crash", "exit_125", "exit_137", "segfault", "answer_and_fail", "crash_rudely", "eat_memory",
     "fork_without_end", "fill_tmp", "write_without_end", "leave_link", "junk", "part", "two_documents",
     "silent", "not_utf_8", "not_a_number", "infinite", "deep", "digits", "wrong_task", "no_task", "no_id", "twin_ids",
-    "long_error", "far_away", "nest_folders", "image_above", "image_outside",
+    "items_twice", "long_error", "far_away", "nest_folders", "image_above", "image_outside",
 )  # fmt: skip
 LATE = ("hang", "answer_late")
 """Those that are a matter of time are in a run of their own: in that of the others, nothing is."""
@@ -147,6 +147,9 @@ class TestItsAnswer:
 
     def test_an_item_without_id(self, ran: Ran) -> None:
         ran.failure("step/no_id.jpg", "protocol", "item 0 has no id (a non-empty string)")
+
+    def test_items_twice_in_one_answer(self, ran: Ran) -> None:
+        ran.failure("step/items_twice.jpg", "protocol", "the key 'items' stands twice in one object")
 
     def test_two_items_of_one_id(self, ran: Ran) -> None:
         ran.failure("step/twin_ids.jpg", "protocol", "two items have the id 'twin_ids.jpg'")

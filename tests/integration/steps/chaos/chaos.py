@@ -148,6 +148,11 @@ def twin_ids(request: Request) -> None:
     respond({**request, "items": request["items"] * 2})
 
 
+def items_twice(request: Request) -> None:
+    task, items = json.dumps(request["task"]), json.dumps(request["items"])
+    say(f'{{"task": {task}, "items": {items}, "items": []}}')
+
+
 def long_error(request: Request) -> None:
     """Ten megabytes of reasons, which begin with what would colour the terminal."""
     message = "\x1b[31m" + "because " * 1_250_000
@@ -288,6 +293,7 @@ FAULTS: dict[str, Callable[[Request], None]] = {
     "no_task": no_task,
     "no_id": no_id,
     "twin_ids": twin_ids,
+    "items_twice": items_twice,
     "long_error": long_error,
     "far_away": far_away,
     "image_above": name_image("/work/../../etc/passwd"),
