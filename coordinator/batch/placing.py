@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from coordinator.formats.gpx import Fix
     from coordinator.formats.imageheader import Header
 
+MAX_APART = 100.0
+"""Metres from a row's position to that of its photograph's GPS, beyond which one of them is not of this place."""
 _NULL_ISLAND = 1e-4
 """Degrees around longitude and latitude 0, where there is no street: a receiver without a fix writes it."""
 
@@ -72,6 +74,8 @@ def place(sources: Sources, projection: Projection | None) -> tuple[Place | None
     )
     if sources.header is None and sources.fix is None:
         return found, remarks
+    if _disagrees(sources, projection, where):
+        remarks = (*remarks, Remark.POSITION_DISAGREES)
     return found, (*_of_header(sources, heading), *remarks)
 
 
@@ -84,6 +88,15 @@ def _position(sources: Sources, projection: Projection | None) -> tuple[float, f
         return None
     x, y = projection.to_projected(*where)
     return (x, y) if math.isfinite(x + y) else None
+
+
+def _disagrees(sources: Sources, projection: Projection | None, where: tuple[float, float]) -> bool:
+    """Whether a row's position is far from what its photograph's own GPS says."""
+    row, header = sources.row, sources.header
+    own = row.x is not None or row.longitude is not None
+    if not own or projection is None or header is None or header.longitude is None or header.latitude is None:
+        return False
+    return not math.dist(where, projection.to_projected(header.longitude, header.latitude)) <= MAX_APART
 
 
 def _without_position(sources: Sources) -> tuple[Remark, ...]:

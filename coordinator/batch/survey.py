@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from coordinator.batch.look import MAX_TILT, Group, Look
+from coordinator.batch.placing import MAX_APART
 from coordinator.findings import Finding, Level, named
 from coordinator.formats.remarks import Remark
 
@@ -33,6 +34,8 @@ _REMARKS = {
     Remark.UNKNOWN_PROJECTION: "are panoramas of a projection that is not read (GPano ProjectionType: cylindrical or "
     "another); convert them to equirectangular ones",
     Remark.BAD_METADATA: "have EXIF, XMP or a description that cannot be read; what it tells is not used",
+    Remark.POSITION_DISAGREES: f"lie more than {MAX_APART:g} m from where their photographs' own GPS puts them: is the "
+    "crs the right one, and do rows and images belong together?",
     Remark.MAGNETIC_HEADING: "have magnetic headings, which were turned to true north by the declination of their "
     "place and date (World Magnetic Model); a compass in a car is easily off by several degrees",
     Remark.MAGNETIC_UNDATED: "have magnetic headings and no date; they were turned to true north by the declination "

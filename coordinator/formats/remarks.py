@@ -22,6 +22,8 @@ class Remark(StrEnum):
     """A height over 0, too large for the Earth, or counted from nobody knows what: not used."""
     BAD_POSE = "bad-pose"
     """A heading, pitch or roll that is no angle: not used."""
+    POSITION_DISAGREES = "position-disagrees"
+    """The row's position is far from that of the photograph's own GPS: the row's is used."""
     MAGNETIC_HEADING = "magnetic-heading"
     """Turned to true north by the declination of its place and date."""
     MAGNETIC_UNDATED = "magnetic-heading-undated"

@@ -75,6 +75,23 @@ class TestPosition:
         assert Remark.BAD_ALTITUDE in remarks({"x": 1.0, "y": 2.0}, header=said)
 
 
+class TestAgainstThePhotograph:
+    """A wrong CRS, or rows beside other images, can be seen where the photographs have a GPS of their own."""
+
+    @pytest.mark.parametrize(
+        ("metres", "far"), [(0.0, False), (90.0, False), (110.0, True), (400_000.0, True)]
+    )
+    def test_a_rows_position_far_from_it_is_remarked(self, metres: float, far: bool) -> None:
+        told = remarks({"x": X + metres, "y": Y, "z": 0.0, "heading": 1.0}, header=header(**HERE))
+        assert told == ((Remark.POSITION_DISAGREES,) if far else ())
+
+    def test_the_rows_counts(self) -> None:
+        assert found({"x": X + 400.0, "y": Y}, header=header(**HERE)).x == X + 400.0
+
+    def test_without_a_gps_there_is_nothing_to_say(self) -> None:
+        assert remarks({"x": 1.0, "y": 2.0}, header=header()) == ()
+
+
 class TestHeading:
     convergence = RD.convergence(LONGITUDE, LATITUDE)
 
