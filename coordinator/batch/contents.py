@@ -52,7 +52,11 @@ def unread(folder: Path, read: Collection[Path], *, listed: int | None) -> Itera
     for inner, name, suffix in _files(folder):
         if suffix in IMAGE_SUFFIXES:
             seen.images += 1
-        elif name.lower() not in _OWN | _PASSED_OVER and not _is_read(path := Path(inner, name), read):
+        elif (
+            name not in _OWN
+            and name.lower() not in _PASSED_OVER
+            and not _is_read(path := Path(inner, name), read)
+        ):
             if suffix not in _TABLE_LIKE:
                 seen.others[suffix or "without a suffix"] += 1
             elif len(seen.tables) < _MAX_NAMES:

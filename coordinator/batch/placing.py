@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_APART = 100.0
 """Metres from a row's position to that of its photograph's GPS, beyond which one of them is not of this place."""
+_LOWEST, _HIGHEST = -1000.0, 10_000.0
+"""Metres between which a street lies; -9999 and the like stand for no height."""
 _NULL_ISLAND = 1e-4
 """Degrees around longitude and latitude 0, where there is no street: a receiver without a fix writes it."""
 
@@ -133,7 +135,8 @@ def _is_null(row: Row) -> bool:
 
 def _height(sources: Sources) -> float | None:
     row, header, fix = sources.row, sources.header, sources.fix
-    return _first(row.z, row.altitude, header.altitude if header else None, fix.altitude if fix else None)
+    told = _first(row.z, row.altitude, header.altitude if header else None, fix.altitude if fix else None)
+    return told if told is None or _LOWEST <= told <= _HIGHEST else None
 
 
 def _heading(sources: Sources) -> _Heading | None:

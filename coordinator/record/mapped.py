@@ -24,6 +24,8 @@ _TOO_FEW = 10
 
 _BESIDE, _ABOVE = 3.0, 1.5
 """Metres between two objects, on the ground and in height, within which one thing may have been taken for two."""
+_SAME = 0.5
+"""Metres on the ground, within which they may be one at any height: two levels of height show each sign twice."""
 _MANY = 0.1
 """Share of the objects that may be such, as two signs back to back are, before the map is in doubt."""
 _FEW = 3
@@ -71,7 +73,7 @@ class Mapped:
         if self.doubled >= max(_FEW, _MANY * self.objects):
             text = (
                 f"{self.doubled:,} of {self.objects:,} objects stand within {_BESIDE:g} m of another that no recording "
-                "shows beside them: most likely one thing came onto the map twice, as positions or headings are off"
+                "shows beside them: most likely one thing came onto the map twice, as poses are off"
             )
             yield Finding(kind="objects-doubled", level=Level.WARNING, text=text)
 
@@ -133,8 +135,9 @@ def doubled(things: Sequence[Thing]) -> int:
 
 def _may_be_one(one: Thing, other: Thing) -> bool:
     """Whether both may be the same thing."""
-    near = math.dist(one[:2], other[:2]) <= _BESIDE and abs(one[2] - other[2]) <= _ABOVE
-    return near and one is not other and not one[3] & other[3]
+    apart = math.dist(one[:2], other[:2])
+    near = apart <= _BESIDE and abs(one[2] - other[2]) <= _ABOVE
+    return (near or apart <= _SAME) and one is not other and not one[3] & other[3]
 
 
 def _thing(item: Json, views: Sequence[Json]) -> Thing:

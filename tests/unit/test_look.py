@@ -229,6 +229,10 @@ class TestContents:
             in self.kinds(tmp_path)["tables-not-read"]
         )
 
+    def test_a_name_in_other_letters_is_not_read_and_told(self, tmp_path: Path) -> None:
+        (tmp_path / "Regions.GeoJSON").touch()
+        assert "'Regions.GeoJSON'" in self.kinds(tmp_path)["tables-not-read"]
+
     def test_what_is_read_and_what_lies_in_it(self, tmp_path: Path) -> None:
         (tmp_path / "labels").mkdir()
         (tmp_path / "labels" / "a.txt").touch()

@@ -62,7 +62,8 @@ class TestDoubled:
         assert doubled([(0.0, 0.0, 2.0, a), (2.5, 0.0, 2.0, b)]) == 2
         assert doubled([(0.0, 0.0, 2.0, a), (2.5, 0.0, 2.0, c)]) == 0
         assert doubled([(0.0, 0.0, 2.0, a), (3.5, 0.0, 2.0, b)]) == 0
-        assert doubled([(0.0, 0.0, 2.0, a), (0.0, 0.0, 4.0, b)]) == 0
+        assert doubled([(0.0, 0.0, 2.0, a), (0.0, 0.0, 44.0, b)]) == 2
+        assert doubled([(0.0, 0.0, 2.0, a), (1.0, 0.0, 4.0, b)]) == 0
         assert doubled([(-0.1, 5.9, 2.0, a), (0.1, 6.1, 2.0, b), (90.0, 0.0, 2.0, b)]) == 2
 
     def test_a_thing_that_nothing_shows_is_not_its_own_double(self) -> None:

@@ -75,6 +75,11 @@ class TestPosition:
         assert Remark.BAD_ALTITUDE in remarks({"x": 1.0, "y": 2.0}, header=said)
 
 
+@pytest.mark.parametrize("z", [-9999.0, 99999.0])
+def test_a_height_that_no_street_has_is_none(z: float) -> None:
+    assert found({"x": 1.0, "y": 2.0, "z": z}).z is None
+
+
 class TestAgainstThePhotograph:
     """A wrong CRS, or rows beside other images, can be seen where the photographs have a GPS of their own."""
 
