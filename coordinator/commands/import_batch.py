@@ -17,7 +17,6 @@ from coordinator.batch.look import Look
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.survey import Purpose, survey
 from coordinator.commands.arguments import add_reading
-from coordinator.core.paths import MOUNT
 from coordinator.errors import BatchError, ExitCode, UsageError
 from coordinator.findings import Finding
 from coordinator.record.disk import write_json, write_text, written_aside
@@ -94,8 +93,7 @@ class _Import:
 
     def _take_image(self, recording: Recording) -> None:
         """The image's file under a second name, or a copy where the disk is another."""
-        name = recording.item["image"].removeprefix(f"{MOUNT}/")
-        source, target = self._batch.folder / name, self._out / name
+        source, target = self._batch.folder / recording.image, self._out / recording.image
         if recording.url or target.exists() or not source.is_file():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +119,7 @@ def _row(recording: Recording) -> Json:
     known = {name: value for name in _POSE if place and (value := getattr(place, name)) is not None}
     return {
         "id": recording.id,
-        "image": recording.url or item["image"].removeprefix(f"{MOUNT}/"),
+        "image": recording.image,
         **{name: round(value, 9) for name, value in known.items()},
         "camera": camera.get("model"),
         **camera,
@@ -140,8 +138,9 @@ def _coco(found: list[tuple[Recording, list[Json]]]) -> Json:
     annotations: list[Json] = []
     for image, (recording, detected) in enumerate(found, start=1):
         item = recording.item
-        name = item["image"].removeprefix(f"{MOUNT}/")
-        images.append({"id": image, "file_name": name, "width": item["width"], "height": item["height"]})
+        images.append(
+            {"id": image, "file_name": recording.image, "width": item["width"], "height": item["height"]}
+        )
         for one in detected:
             annotations.append(
                 {

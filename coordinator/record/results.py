@@ -14,7 +14,7 @@ from pathlib import Path
 
 from coordinator.batch.crs import Projection
 from coordinator.contract import MAX_METRES
-from coordinator.core.paths import MOUNT
+from coordinator.core.paths import unmounted
 from coordinator.pipeline import Per, Step
 from coordinator.record.disk import write_text, written_aside
 from coordinator.record.journal import Journal
@@ -149,7 +149,7 @@ class _Coco:
 
     def _images(self) -> Iterator[Json]:
         for number, item in self._recordings():
-            file_name = str(item.get("image")).removeprefix(f"{MOUNT}/")
+            file_name = unmounted(str(item.get("image")))
             yield {
                 "id": number,
                 "file_name": file_name,
