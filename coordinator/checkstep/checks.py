@@ -125,6 +125,20 @@ def in_turn(subject: Subject) -> Finding:
     return judging.flushed(came, heard, [request.task for request in requests[: len(came)]])
 
 
+def waiting(subject: Subject) -> Finding:
+    """A step may take what waits in its input at once; nobody must be able to tell by the answers."""
+    asked = subject.question.without_images()
+    good = [subject.request() for _ in range(4)]
+    bad = [] if asked is None else [asked.request("unreadable")]
+    requests = [*good[:2], *bad, *good[2:]]
+    heard = subject.ask(requests, before=incomplete("incomplete"))
+    first = parse_response(subject.first.stdout, subject.first_request.task)
+    if not isinstance(first, Success):
+        return NO_ANSWER
+    due = [("", False), *((one.task, one in good) for one in requests)]
+    return refusing.waiting(heard, due, first, [one.work_dir for one in (subject.first_request, *good)])
+
+
 def junk(subject: Subject) -> Finding:
     return _bad_line(subject, JUNK, "a line that is no JSON")
 
@@ -225,6 +239,13 @@ CHECKS = (
         name="one by one",
         proves="every answer is flushed before the next line is written",
         find=in_turn,
+        needs_answer=True,
+        needs_loop=True,
+    ),
+    Check(
+        name="waiting",
+        proves="of requests that wait together each gets its own answer, and a bad one fails alone",
+        find=waiting,
         needs_answer=True,
         needs_loop=True,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coordinator.checkstep.conversation import Heard
 from coordinator.checkstep.findings import Finding, failed, passed, warning
-from coordinator.checkstep.judging import ERROR, ended, ended_well, last_words
+from coordinator.checkstep.judging import ERROR, NO_LOOP, ended, ended_well, last_words, repeatable
 from coordinator.contract import Failure, Success, TaskError, parse_any_response, parse_response
 
 
@@ -83,3 +83,30 @@ def unreadable_in_loop(heard: Heard, task_id: str, what: str, next_task: str) ->
         return alone
     following = _goes_on(heard, what, next_task)
     return following if not following.is_good else alone
+
+
+def waiting(heard: Heard, due: list[tuple[str, bool]], first: Success, work_dirs: list[str]) -> Finding:
+    """Requests that waited together: each its own answer, in order, and what is bad fails alone.
+
+    ``due`` are the tasks, "" for a line that is no request, and whether they are good; ``first`` is what those get.
+    """
+    if len(heard.lines) != len(due):
+        said = f"{len(due)} requests that waited together got {len(heard.lines)} answers; the step {ended(heard)}"
+        return failed(said, NO_LOOP, last_words(heard) or heard.stdout)
+    for number, (line, (task_id, is_good)) in enumerate(zip(heard.lines, due, strict=True), start=1):
+        response = parse_any_response(line)
+        if isinstance(response, TaskError):
+            return failed(f"answer {number}: {response.message}", NO_LOOP, line)
+        if task_id and response.task != task_id:
+            said = f"answer {number} is for task {response.task!r}, task {task_id!r} is due"
+            return failed(said, "answer in the order of the requests, each with its own task", line)
+        if not task_id and isinstance(response, Success):
+            return failed(f"answer {number}: what is no request was answered as if it were one", ERROR, line)
+        if is_good and isinstance(response, Failure):
+            said = f"a good request failed with the bad ones that waited beside it: {response.error.message}"
+            return failed(said, "let a request that is bad fail alone (steps/stepkit does)", line)
+        if is_good and isinstance(response, Success):
+            alike = repeatable(first, [("together with others", response)], work_dirs)
+            if not alike.is_good:
+                return alike
+    return ended_well(heard)

@@ -2,6 +2,9 @@
 
 A step gives :func:`serve` a function from :class:`Task` to items. The real stdout is set aside before
 anything else runs, so that a stray ``print`` of the step or of a library lands on stderr.
+
+A step that is faster with several tasks at once gives a second function, which takes those that already wait in its
+input. Nothing is waited for, order and answers stay those of one by one, and a task that fails fails alone.
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from steps.stepkit.lines import Lines
 
 Json = dict[str, Any]
 """One JSON object: an item, a region or a step's parameters."""
@@ -53,21 +58,86 @@ class Task:
 
 
 Handler = Callable[[Task], Iterable[Json]]
+Together = Callable[[Sequence[Task]], Sequence[Iterable[Json] | BadInput] | None]
+"""From two tasks or more to the items of each, or why it has none, in the order of the tasks.
+
+Each must get what the step's :data:`Handler` gives for it alone. The tasks may have unequal parameters. If it raises
+anything, or gives None because one by one is as good, the handler takes them one by one; so only what is wrong with a
+single task needs care.
+"""
 
 
-def serve(handler: Handler) -> None:
+def serve(handler: Handler, together: Together | None = None, most: int = 8) -> None:
     """Answer every line of stdin on stdout until end of input.
 
     A handler's :class:`BadInput` becomes an error of kind ``bad_input``; any other exception one of kind
-    ``internal``, its traceback on stderr. Neither ends the loop; a SIGTERM ends the process.
+    ``internal``, its traceback on stderr. Neither ends the loop; a SIGTERM ends the process. With ``together``, the
+    tasks that already wait are taken at once, ``most`` at the most.
     """
     replies = _claim_stdout()
     # A container's first process gets no signal that it has no handler for.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(_TERMINATED))
-    for line in sys.stdin.buffer:
-        if line.strip():
-            replies.write(answer(handler, line) + b"\n")
+    if together is None:
+        for line in sys.stdin.buffer:
+            if line.strip():
+                replies.write(answer(handler, line) + b"\n")
+                replies.flush()
+        return
+    for lines in Lines(sys.stdin.fileno()).groups(most):
+        for reply in answers(handler, together, lines):
+            replies.write(reply + b"\n")
             replies.flush()
+
+
+def answers(handler: Handler, together: Together, lines: Sequence[bytes]) -> Iterator[bytes]:
+    """The responses to several request lines, as :func:`answer` gives them one by one, but for the time it took.
+
+    ``compute_s`` is each task's share of that, and the metric ``together`` says among how many.
+    """
+    tasks = {number: task for number, line in enumerate(lines) if (task := _readable(line)) is not None}
+    found: dict[int, bytes | None] = {}
+    if len(tasks) > 1:
+        found = dict(zip(tasks, _at_once(together, list(tasks.values())), strict=False))
+    for number, line in enumerate(lines):
+        yield found.get(number) or answer(handler, line)
+
+
+def _readable(line: bytes) -> Task | None:
+    try:
+        return _parse(line)
+    except BadInput:
+        return None
+
+
+def _at_once(together: Together, tasks: list[Task]) -> Iterator[bytes | None]:
+    """Each task's response, None for what cannot be written; nothing at all if they could not be done at once."""
+    started = time.perf_counter()
+    try:
+        given = together(tasks)
+        if given is None:
+            return
+        results = [one if isinstance(one, BadInput) else list(one) for one in given]
+        if len(results) != len(tasks):
+            raise ValueError(f"{len(tasks)} tasks got {len(results)} results")
+    except Exception:
+        traceback.print_exc()
+        print(f"{len(tasks)} tasks could not be done at once, and are done one by one", file=sys.stderr)
+        return
+    metrics = {
+        "compute_s": round((time.perf_counter() - started) / len(tasks), 6),
+        "together": len(tasks),
+    }
+    for task, result in zip(tasks, results, strict=True):
+        yield _told(task, result, metrics)
+
+
+def _told(task: Task, result: list[Json] | BadInput, metrics: Json) -> bytes | None:
+    if isinstance(result, BadInput):
+        return _encode_error(task.id, "bad_input", str(result))
+    try:
+        return _encode({"task": task.id, "items": result, "metrics": metrics})
+    except Exception:
+        return None
 
 
 def answer(handler: Handler, line: bytes) -> bytes:

@@ -38,6 +38,43 @@ def test_of_a_babblers_lines_only_the_first_are_told_apart() -> None:
     assert heard(b"a\n\n \nb").lines == [b"a", b"b"]
 
 
+class TestWaiting:
+    """A line that is none, a good request, one that cannot be, and a good one, all waiting together."""
+
+    DUE = (("", False), ("t", True), ("bad", False), ("u", True))
+    FIRST = Success(task="first", items=[{"id": "a"}])
+    BAD = ERROR.replace(b'"t"', b'"bad"')
+
+    def judged(self, *lines: bytes, **how: object) -> Finding:
+        return refusing.waiting(heard(*lines, **how), list(self.DUE), self.FIRST, [])
+
+    def test_each_its_own(self) -> None:
+        assert self.judged(NOBODYS, GOOD, self.BAD, OTHER).verdict is Verdict.PASSED
+
+    def test_a_step_that_reads_no_image_has_nothing_against_one_that_is_not_there(self) -> None:
+        assert self.judged(NOBODYS, GOOD, GOOD.replace(b'"t"', b'"bad"'), OTHER).verdict is Verdict.PASSED
+
+    @pytest.mark.parametrize(
+        ("lines", "reason"),
+        [
+            ((NOBODYS, GOOD, BAD), "4 requests that waited together got 3 answers"),
+            ((NOBODYS, GOOD, BAD, b"junk\n"), "answer 4: "),
+            ((NOBODYS, OTHER, BAD, GOOD), "answer 2 is for task 'u', task 't' is due"),
+            ((GOOD, GOOD, BAD, OTHER), "what is no request was answered"),
+            ((NOBODYS, ERROR, BAD, OTHER), "a good request failed with the bad ones"),
+            (
+                (NOBODYS, GOOD, BAD, OTHER.replace(b'"a"', b'"b"')),
+                "asked again together with others, got other items",
+            ),
+        ],
+    )
+    def test_what_can_be_told_by_the_answers(self, lines: tuple[bytes, ...], reason: str) -> None:
+        assert_failed(self.judged(*lines), reason)
+
+    def test_it_has_to_end_well(self) -> None:
+        assert_failed(self.judged(NOBODYS, GOOD, self.BAD, OTHER, exit_code=3), "answered well, and then")
+
+
 class TestContract:
     def test_a_response_and_exit_code_0(self) -> None:
         assert judging.contract(heard(GOOD), "t", 9).verdict is Verdict.PASSED
@@ -337,6 +374,6 @@ class TestQuestion:
 def test_the_steps_samples_can_be_asked() -> None:
     root = Path(__file__).resolve().parents[2]
     samples = sorted((root / "steps").glob("*/sample.json"))
-    assert [path.parent.name for path in samples] == ["detect", "imaging", "position", "recognise"]
+    assert [path.parent.name for path in samples] == ["align", "detect", "imaging", "position", "recognise"]
     for path in samples:
         assert question(root / "images" / "demo", request=str(path), item=None, params=None).items
