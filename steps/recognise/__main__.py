@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING
-
 from steps.stepkit import Json, Task, serve
-
-if TYPE_CHECKING:
-    from steps.recognise.classifier import Classifier
-
-
-@functools.cache
-def _classifier() -> Classifier:
-    """The trained weights, read at the first object and kept while the process answers more."""
-    from steps.recognise.classifier import load
-
-    return load()
 
 
 def handle(task: Task) -> list[Json]:
@@ -28,7 +14,7 @@ def handle(task: Task) -> list[Json]:
     from steps.recognise.recognise import recognise
 
     cv2.setNumThreads(1)
-    return recognise(task.item, read_params(task.params), _classifier())
+    return recognise(task.item, read_params(task.params))
 
 
 if __name__ == "__main__":

@@ -6,17 +6,18 @@ import sys
 
 import numpy as np
 
-from steps.recognise.classifier import BACKGROUND, Classifier, combined
-from steps.recognise.features import features
+from steps.recognise.combining import combined
 from steps.recognise.params import Params
 from steps.recognise.views import glimpses, read_views
+from steps.signs.classes import CLASSES, CODES, NOTHING, OTHER
+from steps.signs.judging import judge
 from steps.stepkit import BadInput, Json
 
 UNKNOWN = "unknown"
 
 
-def recognise(item: Json, params: Params, classifier: Classifier) -> list[Json]:
-    """The object with ``category`` and ``category_score``, or no item for what is no traffic sign.
+def recognise(item: Json, params: Params) -> list[Json]:
+    """The object with ``category``, ``category_score`` and, for a known sign, ``category_code``; no item for no sign.
 
     Views whose photograph cannot be read are told on stderr and left out. Raises BadInput for an object
     without a single readable view or with malformed observations.
@@ -26,22 +27,24 @@ def recognise(item: Json, params: Params, classifier: Classifier) -> list[Json]:
         raise BadInput(f"object {item.get('id')!r} has no readable view: {'; '.join(faults)}")
     for fault in faults:
         print(f"recognise: a view of object {item.get('id')!r} is left out: {fault}", file=sys.stderr)
-    inputs = np.stack([features(glimpse.patch) for glimpse in found])
-    sizes = np.array([glimpse.size for glimpse in found])
-    posterior = combined(classifier.log_posteriors(inputs), sizes)
-    category, score = decided(posterior.tolist(), classifier.categories, params)
-    if category == BACKGROUND and not params.keep_background:
+    # The views of one object go through the network together, and alone: then no other object can change a digit of it.
+    seen = judge(np.stack([glimpse.patch for glimpse in found]))
+    posterior = combined(seen, np.array([glimpse.size for glimpse in found]))
+    category, score = decided(posterior.tolist(), params)
+    if category == NOTHING and not params.keep_background:
         return []
-    return [{**item, "category": category, "category_score": round(score, 4)}]
+    code = {"category_code": CODES[category]} if category in CODES else {}
+    return [{**item, "category": category, "category_score": round(score, 4), **code}]
 
 
-def decided(posterior: list[float], categories: tuple[str, ...], params: Params) -> tuple[str, float]:
-    """The category and its probability for an object's posterior (K values, the background last).
+def decided(posterior: list[float], params: Params) -> tuple[str, float]:
+    """The category and its probability for an object's posterior over :data:`CLASSES`.
 
-    What is neither surely nothing nor surely one category is "unknown", with the best category's probability.
+    What is neither surely nothing nor surely one of the signs with a class of their own is "unknown", with the best
+    sign's probability.
     """
     if posterior[-1] >= params.background_score and posterior[-1] == max(posterior):
-        return BACKGROUND, posterior[-1]
+        return NOTHING, posterior[-1]
     best = max(range(len(posterior) - 1), key=posterior.__getitem__)
-    sure = posterior[best] >= params.min_score
-    return categories[best] if sure else UNKNOWN, posterior[best]
+    sure = posterior[best] >= params.min_score and CLASSES[best] != OTHER
+    return CLASSES[best] if sure else UNKNOWN, posterior[best]

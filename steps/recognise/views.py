@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from steps.recognise.crop import patch
+from steps.signs.patches import patch
 from steps.stepkit import BadInput, Json, photograph
 from steps.stepkit.arrays import Image
 

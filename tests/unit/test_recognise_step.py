@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from images.render.signs import faces
-from steps.recognise import classifier
 from steps.recognise.__main__ import handle
 from steps.recognise.params import Params, read_params
 from steps.recognise.recognise import UNKNOWN, recognise
@@ -66,7 +65,7 @@ def stop_views(folder: Path, count: int) -> list[Json]:
 
 def ask(observations: list[Json], **params: Any) -> list[Json]:
     item = {"id": "o-1", "position": {"x": 1.0, "y": 2.0, "z": 3.0}, "observations": observations}
-    return recognise(item, read_params(params), classifier.load())
+    return recognise(item, read_params(params))
 
 
 def request(observations: list[Json], **params: Any) -> bytes:
@@ -79,7 +78,7 @@ def request(observations: list[Json], **params: Any) -> bytes:
 def test_an_object_gets_its_category_and_keeps_its_fields(tmp_path: Path) -> None:
     observations = stop_views(tmp_path, 3)
     [found] = ask(observations)
-    assert found["category"] == "stop"
+    assert (found["category"], found["category_code"]) == ("stop", "DE:206")
     assert 0.8 < found["category_score"] <= 1
     assert found["position"] == {"x": 1.0, "y": 2.0, "z": 3.0}
     assert found["observations"] == observations

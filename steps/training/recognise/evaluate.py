@@ -1,29 +1,29 @@
-"""Measure the weights: ``python -m steps.training.recognise.evaluate --gtsrb DIR [--batch DIR]``.
+"""Measure the sign network: ``python -m steps.training.recognise.evaluate [--realdata DIR] [--gtsrb FOLDER] [--batch
+DIR]``.
 
-GTSRB: the held-out ``test/`` crops, one view each, with their own boxes and with boxes moved by up to a tenth.
-A batch with poses and ``truth.geojson``: whole objects. Their views are what the detect step finds where the
-true objects should be seen; the detections that are nowhere near one are what should be dropped.
+REALDATA: what :mod:`steps.training.recognise.train` has held out of it, as weights.json has it. GTSRB: any folder or
+tar of crops, one view each, in their own boxes and in boxes moved by up to a tenth; of a sample with a train/ and a
+test/ part the latter. A batch with poses and ``truth.geojson``: whole objects. Their views are what the detect step
+finds where the true objects should be seen; the detections that are nowhere near one are what should be dropped.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from steps.recognise import classifier
-from steps.recognise.classifier import BACKGROUND, Classifier, combined
-from steps.recognise.crop import patch
-from steps.recognise.features import features
 from steps.recognise.params import Params
-from steps.recognise.recognise import UNKNOWN, decided, recognise
+from steps.recognise.recognise import UNKNOWN, recognise
+from steps.signs.classes import CLASSES, NOTHING
+from steps.signs.judging import WEIGHTS
 from steps.stepkit import Json, photograph
-from steps.training.recognise.augment import jittered
 from steps.training.recognise.gtsrb import read_gtsrb
-from steps.training.recognise.sample import Sample
+from steps.training.recognise.measure import Judged, figures, judged, nudged, told
 from steps.training.recognise.scenes import Scene, iou, read_batch
 
 _SAME = 0.4
@@ -33,42 +33,34 @@ _SAME = 0.4
 def main() -> None:
     """Print the figures."""
     arguments = _arguments()
-    weights = classifier.load(arguments.weights)
-    crops = read_gtsrb(arguments.gtsrb, "test")
-    report_crops("GTSRB test crops", crops, weights)
-    rng = np.random.default_rng(1)
-    moved = [
-        Sample(image=c.image, bbox=jittered(rng, c.bbox), category=c.category)
-        for c in crops
-        for _ in range(3)
-    ]
-    report_crops("GTSRB test crops, boxes moved by up to a tenth", moved, weights)
+    if arguments.realdata:
+        for name, found in figures(arguments.realdata, arguments.weights).items():
+            print(f"{name}: {json.dumps(found)}")
+    if arguments.gtsrb:
+        crops = read_gtsrb(arguments.gtsrb)
+        tests = [crop for crop in crops if crop.is_test]
+        signs = [crop.sample for crop in tests or crops]
+        report("GTSRB", judged(signs, arguments.weights))
+        report("GTSRB, boxes moved by up to a tenth", judged(nudged(signs), arguments.weights))
     if arguments.batch:
-        report_batch(arguments.batch, weights)
+        report_batch(arguments.batch)
 
 
-def report_crops(title: str, crops: Sequence[Sample], weights: Classifier) -> None:
-    """Accuracy of single views, what the thresholds leave of them, and the commonest confusions."""
-    best, accepted, right_accepted = [], 0, 0
-    for crop in crops:
-        one = weights.log_posteriors(features(patch(crop.image, None, crop.bbox))[None])
-        best.append(int(one[0, :-1].argmax()))
-        posterior = combined(one, np.array([max(crop.bbox[2:])]))
-        category, _ = decided(posterior.tolist(), weights.categories, Params())
-        accepted += category not in (UNKNOWN, BACKGROUND)
-        right_accepted += category == weights.categories[crop.category]
-    wrong = Counter((crop.category, b) for crop, b in zip(crops, best, strict=True) if crop.category != b)
-    right = len(crops) - wrong.total()
-    print(f"{title}: {right} of {len(crops)} right ({right / len(crops):.3f});", end=" ")
-    print(f"with the thresholds {accepted} named, {right_accepted} of them rightly")
-    for (true, other), count in sorted(wrong.items(), key=lambda pair: (-pair[1], pair[0]))[:6]:
-        print(f"  {count:3d} x {weights.categories[true]} taken for {weights.categories[other]}")
+def report(title: str, found: Judged) -> None:
+    """Print the figures of single views, and the commonest confusions."""
+    print(f"{title}: {json.dumps(told(found))}")
+    best = found.seen.argmax(axis=1)
+    wrong = Counter(
+        zip(found.truth[best != found.truth].tolist(), best[best != found.truth].tolist(), strict=True)
+    )
+    for (true, other), count in sorted(wrong.items(), key=lambda pair: (-pair[1], pair[0]))[:8]:
+        print(f"  {count:3d} x {CLASSES[true]} taken for {CLASSES[other]}")
 
 
-def report_batch(folder: Path, weights: Classifier) -> None:
-    """Accuracy of whole objects, and how many of the detector's mistakes are dropped."""
+def report_batch(folder: Path) -> None:
+    """Print the accuracy of whole objects, and how many of the detector's mistakes are dropped."""
     objects, mistakes = gather(read_batch(folder))
-    answers = {name: _answer(one, weights) for name, (_, one) in objects.items()}
+    answers = {name: _answer(one) for name, (_, one) in objects.items()}
     wrong = {name: answer for name, answer in answers.items() if answer != objects[name][0]}
     right = len(objects) - len(wrong)
     print(
@@ -76,9 +68,9 @@ def report_batch(folder: Path, weights: Classifier) -> None:
     )
     for name, answer in sorted(wrong.items()):
         print(f"  {name}: {objects[name][0]} taken for {answer}")
-    dropped = Counter(_answer(mistake, weights) for mistake in mistakes)
+    dropped = Counter(_answer(mistake) for mistake in mistakes)
     print(
-        f"the detector's mistakes: {len(mistakes)}, of which {dropped[BACKGROUND]} dropped, {dropped[UNKNOWN]} unknown"
+        f"the detector's mistakes: {len(mistakes)}, of which {dropped[NOTHING]} dropped, {dropped[UNKNOWN]} unknown"
     )
 
 
@@ -104,19 +96,18 @@ def gather(scenes: Sequence[Scene]) -> tuple[dict[str, tuple[str, Json]], list[J
     return objects, mistakes
 
 
-def _answer(thing: Json, weights: Classifier) -> str:
-    return str(recognise(thing, Params(keep_background=True), weights)[0]["category"])
+def _answer(thing: Json) -> str:
+    return str(recognise(thing, Params(keep_background=True))[0]["category"])
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="steps.training.recognise.evaluate", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument(
-        "--gtsrb", type=Path, required=True, help="folder of a GTSRB sample (labels.csv and a zip)"
-    )
+    parser.add_argument("--realdata", type=Path, help="the folder of real data that was trained on")
+    parser.add_argument("--gtsrb", type=Path, help="a folder or tar of GTSRB crops with a table")
     parser.add_argument("--batch", type=Path, help="a batch with truth.geojson that was not trained on")
-    parser.add_argument("--weights", type=Path, default=classifier.WEIGHTS, help="weights to measure (.npz)")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="weights to measure (.onnx)")
     return parser.parse_args()
 
 

@@ -1,20 +1,15 @@
-"""How the views of one object are put together, and that the stored weights fit the rest of the project."""
+"""How the views of one object are put together."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from images.render.signs import faces
-from steps.recognise import classifier
-from steps.recognise.classifier import BACKGROUND, combined
-from steps.recognise.crop import SIDE
-from steps.recognise.features import features
+from steps.recognise.combining import combined
+from steps.signs.classes import CLASSES as NAMES
 from steps.stepkit.arrays import F64
 
-CLASSES = len(faces.CATEGORIES) + 1
+CLASSES = len(NAMES)
 NOTHING = CLASSES - 1
 
 
@@ -26,7 +21,7 @@ def view(**probabilities: float) -> list[float]:
 
 
 def together(*views: list[float], sizes: list[float] | None = None) -> F64:
-    return combined(np.log(np.array(views)), np.array(sizes or [50.0] * len(views)))
+    return combined(np.array(views), np.array(sizes or [50.0] * len(views)))
 
 
 def test_the_sum_of_views_beats_a_single_bad_one() -> None:
@@ -56,27 +51,15 @@ def test_a_tiny_view_has_less_of_a_vote() -> None:
 
 
 def test_posteriors_are_probabilities_whatever_the_views() -> None:
-    certain = np.full((3, CLASSES), -1000.0)
-    certain[:, 5] = 0.0
+    certain = np.zeros((3, CLASSES))
+    certain[:, 5] = 1.0
     posterior = combined(certain, np.array([20.0, 300.0, 14.0]))
     assert posterior.sum() == pytest.approx(1)
     assert np.isfinite(posterior).all()
 
 
-def test_stored_weights_name_the_drawn_categories_and_fit_the_features() -> None:
-    stored = classifier.load()
-    assert stored.categories == (*faces.CATEGORIES, BACKGROUND)
-    length = features(np.zeros((SIDE, SIDE, 3), dtype=np.uint8)).shape[0]
-    assert stored.weights.shape == (length, CLASSES)
-    assert stored.bias.shape == (CLASSES,)
-    assert np.isfinite(stored.weights).all()
-    assert classifier.WEIGHTS.stat().st_size < 2_000_000
-
-
-def test_weights_survive_saving(tmp_path: Path) -> None:
-    first = classifier.load()
-    classifier.save(first, tmp_path / "weights.npz")
-    again = classifier.load(tmp_path / "weights.npz")
-    assert again.categories == first.categories
-    assert np.array_equal(again.weights, first.weights)
-    assert (tmp_path / "weights.npz").read_bytes() == classifier.WEIGHTS.read_bytes()
+def test_one_clear_view_keeps_its_probabilities() -> None:
+    seen = together(view(c3=0.7, c4=0.2))
+    assert seen[3] == pytest.approx(0.7, abs=0.05)
+    assert seen[4] == pytest.approx(0.2, abs=0.05)
+    assert together(view(**{f"c{NOTHING}": 0.9}))[NOTHING] == pytest.approx(0.8, abs=0.1)

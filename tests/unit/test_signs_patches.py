@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from steps.recognise.crop import MARGIN, SIDE, patch
+from steps.signs.patches import MARGIN, SIDE, patch
 from steps.stepkit.arrays import Image
 from steps.stepkit.camera import pixels_to_rays
 
