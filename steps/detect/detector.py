@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from steps.detect import classical, onnx_model
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from steps.detect import learned, onnx_model, second
 from steps.detect.boxes import Box
 from steps.detect.detection import Detection, Finder, once
 from steps.detect.settings import Settings
@@ -10,6 +14,12 @@ from steps.detect.tiles import tiles
 from steps.stepkit.arrays import Image
 from steps.stepkit.camera import Sphere, sphere
 from steps.stepkit.loop import BadInput, Json
+
+_ALL = 100_000
+"""As many boxes as any image may have."""
+
+Look = Generator[Image, list[Detection], list[Detection]]
+"""Gives the perspective images to look at, takes each one's detections, and returns those of the photograph."""
 
 
 def detect(image: Image, camera: Json | None, settings: Settings) -> list[Detection]:
@@ -20,21 +30,79 @@ def detect(image: Image, camera: Json | None, settings: Settings) -> list[Detect
     only if it goes all the way round. Any other image is taken as it is. Raises BadInput for a camera model that is
     neither, a crop that is none, or a model file that cannot be used.
     """
+    if not _is_learned(settings):
+        return _found(image, camera, settings)
+    likely = replace(settings, threshold=second.WORTH, max_detections=_ALL)
+    judged = second.judged(image, camera, _found(image, camera, likely))
+    return _best([one for one in judged if one.score >= settings.threshold], settings)
+
+
+def _is_learned(settings: Settings) -> bool:
+    """Whether the committed network finds signs, whose boxes get a second look."""
+    return settings.model is None and settings.method == "network"
+
+
+def _found(image: Image, camera: Json | None, settings: Settings) -> list[Detection]:
     find = _finder(settings)
+    return together([look(image, camera, settings)], lambda images: [find(image) for image in images])[0]
+
+
+def look(image: Image, camera: Json | None, settings: Settings) -> Look:
+    """What :func:`detect` does but for the finding and the second look, which are left to who takes its images.
+
+    ``image`` is BGR, shape (height, width, 3). Raises BadInput as :func:`detect` does.
+    """
     if camera is not None and camera.get("model") == "equirectangular":
-        found = _around(image, _sphere(camera, image), find, settings)
+        found = yield from _around(image, _sphere(camera, image), settings)
     elif camera is None or camera.get("model") == "pinhole":
-        found = find(image)
+        found = yield image
     else:
         raise BadInput(f"unknown camera model {camera.get('model')!r}; known are equirectangular and pinhole")
+    return _best(found, settings)
+
+
+def _best(found: list[Detection], settings: Settings) -> list[Detection]:
     best = sorted(found, key=lambda d: (-round(d.score, 4), d.bbox))
     return best[: settings.max_detections]
+
+
+def together(
+    looks: Sequence[Look], find: Callable[[list[Image]], list[list[Detection]]]
+) -> list[list[Detection]]:
+    """Several photographs' detections, each as :func:`detect` gives them; ``find`` gets an image of each at once."""
+    done: dict[int, list[Detection]] = {}
+    waiting: dict[int, Image] = {}
+
+    def go_on(number: int, step: Callable[[], Image]) -> None:
+        try:
+            waiting[number] = step()
+        except StopIteration as end:
+            done[number] = end.value
+
+    for number, one in enumerate(looks):
+        go_on(number, one.__next__)
+    while waiting:
+        found = dict(zip(waiting, find(list(waiting.values())), strict=True))
+        waiting.clear()
+        for number, detections in found.items():
+            go_on(number, partial(looks[number].send, detections))
+    return [done[number] for number in range(len(looks))]
 
 
 def _finder(settings: Settings) -> Finder:
     if settings.model is not None:
         return onnx_model.finder(settings)
-    return lambda image: classical.find(image, settings)
+    if settings.method == "classical":
+        find = _load_classical()
+        return lambda image: find(image, settings)
+    return lambda image: learned.find(image, settings)
+
+
+def _load_classical() -> Callable[[Image, Settings], list[Detection]]:
+    """Loaded late: the network's users have no need of it."""
+    from steps.detect.classical import finder
+
+    return finder.find
 
 
 def _sphere(camera: Json, image: Image) -> Sphere:
@@ -44,14 +112,13 @@ def _sphere(camera: Json, image: Image) -> Sphere:
         raise BadInput(f"camera cannot be used: {error}") from error
 
 
-def _around(image: Image, whole: Sphere, find: Finder, settings: Settings) -> list[Detection]:
+def _around(image: Image, whole: Sphere, settings: Settings) -> Look:
     """Detections of all the tiles in the image's frame, each sign once."""
-    found = [
-        Detection(bbox=box, score=one.score, label=one.label)
-        for tile in tiles(image, whole, settings.elevation)
-        for one in find(tile.image)
-        if not tile.cuts(one.bbox) and (box := _shown(tile.box_in_panorama(one.bbox), whole, image))
-    ]
+    found = []
+    for tile in tiles(image, whole, settings.elevation):
+        for one in (yield tile.image):
+            if not tile.cuts(one.bbox) and (box := _shown(tile.box_in_panorama(one.bbox), whole, image)):
+                found.append(Detection(bbox=box, score=one.score, label=one.label))
     # Away from a tile's middle a sign is larger there than in the panorama.
     sized = [d for d in found if settings.min_size <= max(d.bbox[2:]) <= settings.max_size]
     return once(sized, settings.overlap, turn=whole.width)

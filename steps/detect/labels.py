@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LABELS = (
+SHAPES = (
     "red-circle",
     "red-triangle",
     "red-triangle-down",
@@ -12,3 +12,7 @@ LABELS = (
     "grey-circle",
 )
 """``grey-circle`` is the colourless end of a restriction; ``red-circle`` a red ring or a full red disc."""
+OTHER = "other"
+"""A traffic sign of none of these shapes: rectangles, mostly (parking, a crossing for pedestrians, a bus stop)."""
+LABELS = (*SHAPES, OTHER)
+"""All that can be asked for; without asking, the shapes are told."""

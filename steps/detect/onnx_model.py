@@ -1,33 +1,35 @@
-"""A detection model in an ONNX file instead of colour and shape, run by OpenCV's dnn module.
+"""A detection model in an ONNX file: any network of the YOLO type, on the CPU or a GPU.
 
-Convention (what YOLOv5 and YOLOv8 / ultralytics export): input 1 x 3 x S x S, RGB, 0..1, the image scaled to
-fit and padded with grey (letterbox), S = ``input_size``. Output, in pixels of that input, by ``layout``:
-
-===========  ================  ====================================================================
-``yolov5``   1 x N x (5 + C)   centre x, centre y, width, height, objectness, C class scores
-``yolov8``   1 x (4 + C) x N   centre x, centre y, width, height, C class scores (also untransposed,
-                               1 x N x (4 + C), which ``classes`` must then tell from yolov5)
-``nms``      1 x N x 6         left, top, right, bottom, score, class number (suppressed in the model)
-===========  ================  ====================================================================
-
-``auto`` takes fewer rows than columns for yolov8 and the rest for yolov5, or for what fits ``classes``.
+Convention (what YOLOv5 and ultralytics export): images in, n x 3 x height x width, RGB, 0..1, each scaled to fit and
+padded with grey (letterbox); a table of boxes out (:mod:`steps.detect.onnx_layouts`). A file of fixed size says itself
+how large its input is; one of any size gets ``input_size`` as the larger side, and as little padding as its strides
+allow. What ultralytics writes into the file is used: the names of the classes, the strides, what the model is for.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
+from steps.detect import onnx_layouts
 from steps.detect.boxes import Box
 from steps.detect.detection import Detection, Finder, once
+from steps.detect.onnx_layouts import Boxes, Expected
 from steps.detect.settings import Settings
-from steps.stepkit.arrays import F32, Image, Index
+from steps.stepkit import network
+from steps.stepkit.arrays import F32, Image
 from steps.stepkit.loop import BadInput
+from steps.stepkit.network import Network
 
+_INPUT_SIZE = 640
+"""Where neither the file nor the settings say."""
+_STRIDE = 32
 _PADDING = (114, 114, 114)
 _MOST_CANDIDATES = 1000
 """Only so many of the best raw boxes are compared with each other."""
@@ -35,120 +37,168 @@ _MOST_CANDIDATES = 1000
 
 def finder(settings: Settings) -> Finder:
     """A finder that runs ``settings.model``. Raises BadInput if the file or the device cannot be used."""
+    model = load(settings)
+    return lambda image: model.find([image])[0]
+
+
+def load(settings: Settings) -> Model:
+    """The model of the settings. Raises BadInput if the file, the device or a setting does not fit."""
     assert settings.model is not None
-    path = Path(settings.model)
-    if not path.is_file():
-        raise BadInput(f"model {settings.model!r} is not a file this step can see")
-    net = _load(str(path), path.stat().st_mtime_ns, settings.device)
-    return lambda image: _find(net, image, settings)
-
-
-@lru_cache(maxsize=2)
-def _load(path: str, _modified: int, device: str) -> Any:
-    if device == "cuda" and cv2.cuda.getCudaEnabledDeviceCount() == 0:
+    loaded = network.load(Path(settings.model), settings.device)
+    task = loaded.metadata.get("task", "detect")
+    if task != "detect":
         raise BadInput(
-            "device is cuda, but this OpenCV sees no CUDA device; use cpu, or an image built with CUDA"
+            f"{loaded.name} is made for the task {task!r}; detect takes models of the task 'detect'"
         )
-    try:
-        net = cv2.dnn.readNetFromONNX(path)
-    except cv2.error as error:
-        raise BadInput(f"model {path!r} cannot be read as ONNX by OpenCV: {error.err}") from error
-    if device == "cuda":
-        net.setPreferableBackend(cv2.dnn.DNN_BACKEND_CUDA)
-        net.setPreferableTarget(cv2.dnn.DNN_TARGET_CUDA)
-    return net
+    return Model(network=loaded, settings=settings, names=settings.classes or _names(loaded))
 
 
-def _find(net: Any, image: Image, settings: Settings) -> list[Detection]:
-    blob, scale, (left, top) = letterbox(image, settings.input_size)
-    net.setInput(blob)
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A detection network with the settings that it is run with."""
+
+    network: Network
+    settings: Settings
+    names: tuple[str, ...]
+    """Of the classes, in the model's order; none if nobody says."""
+
+    def find(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Each image's detections, best first, as for each alone; images of the same size go through at once.
+
+        BGR, shape (height, width, 3). Raises BadInput if the model does not take them or gives what cannot be read.
+        """
+        found: list[list[Detection]] = []
+        for (height, width), alike in groupby(images, lambda image: image.shape[:2]):
+            box = Letterbox.around(width, height, *self._input_size())
+            raw = onnx_layouts.table(self.network.run(box.inputs(list(alike))))
+            expected = self._expected(box)
+            for one in raw:
+                boxes = onnx_layouts.decode(one, expected)
+                kept = list(self._kept(boxes, box.leave(boxes.corners), width, height))
+                found.append(once(kept, self.settings.overlap))
+        return found
+
+    def _input_size(self) -> tuple[tuple[int, int], int]:
+        """(width, height) of the network's input, and the stride that it may be cut down by: 0 if it is fixed."""
+        fixed_height, fixed_width = self.network.shape[2:]
+        wanted = self.settings.input_size
+        if fixed_width is not None and fixed_height is not None:
+            if wanted is not None and wanted != max(fixed_width, fixed_height):
+                raise BadInput(
+                    f"input_size is {wanted}, but {self.network.name} is made for {fixed_width}x{fixed_height}; leave "
+                    "input_size out, or export the model with dynamic=True or that size"
+                )
+            return (fixed_width, fixed_height), 0
+        side = wanted or _INPUT_SIZE
+        return (fixed_width or side, fixed_height or side), self._stride()
+
+    def _stride(self) -> int:
+        told = self.network.metadata.get("stride", "")
+        return max(_STRIDE, int(told)) if told.isdecimal() else _STRIDE
+
+    def _expected(self, box: Letterbox) -> Expected:
+        return Expected(
+            layout=self.settings.layout,
+            classes=len(self.names),
+            size=(box.height, box.width),
+            suppressed=self.network.metadata.get("end2end") == "True"
+            or "'nms': True" in self.network.metadata.get("args", ""),
+        )
+
+    def _kept(self, boxes: Boxes, corners: F32, width: int, height: int) -> Iterator[Detection]:
+        """The detections of one image, best first, with those of one object still among them."""
+        settings = self.settings
+        best = np.argsort(-boxes.scores, kind="stable")[:_MOST_CANDIDATES]
+        for i in best[boxes.scores[best] >= settings.threshold].tolist():
+            box = _clipped(corners[i], width, height)
+            if settings.min_size <= max(box[2:]) <= settings.max_size and min(box[2:]) > 0:
+                label = self._label(int(boxes.classes[i]))
+                yield Detection(bbox=box, score=min(float(boxes.scores[i]), 1.0), label=label)
+
+    def _label(self, number: int) -> str | None:
+        if not self.names:
+            return None
+        if not 0 <= number < len(self.names):
+            raise BadInput(
+                f"{self.network.name} found an object of class {number}, but {len(self.names)} classes are named; "
+                "give classes all names, in the model's order"
+            )
+        return self.names[number]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letterbox:
+    """How images of one size become a network's input: scaled to fit, and padded with grey on all sides."""
+
+    width: int
+    """Of the input, pixels; so are all the others."""
+    height: int
+    scale: tuple[float, float]
+    """Pixels of the input for one of the image, across and down: equal but for rounding."""
+    inner: tuple[int, int]
+    """(width, height) of the scaled image."""
+    left: int
+    top: int
+
+    @staticmethod
+    def around(width: int, height: int, size: tuple[int, int], stride: int = 0) -> Letterbox:
+        """For images of ``width`` x ``height``, into ``size`` (width, height).
+
+        With a ``stride``, into the least multiples of it that hold the scaled image.
+        """
+        scale = min(size[0] / width, size[1] / height)
+        inner = max(1, round(width * scale)), max(1, round(height * scale))
+        if stride:
+            size = -(-inner[0] // stride) * stride, -(-inner[1] // stride) * stride
+        return Letterbox(
+            width=size[0],
+            height=size[1],
+            scale=(inner[0] / width, inner[1] / height),
+            inner=inner,
+            left=(size[0] - inner[0]) // 2,
+            top=(size[1] - inner[1]) // 2,
+        )
+
+    def inputs(self, images: Sequence[Image]) -> F32:
+        """The network's input, shape (n, 3, height, width): RGB, 0..1. The images are BGR, (height, width, 3)."""
+        inputs = np.empty((len(images), 3, self.height, self.width), np.float32)
+        how = cv2.INTER_LINEAR if max(self.scale) > 1 else cv2.INTER_AREA
+        right = self.width - self.inner[0] - self.left
+        bottom = self.height - self.inner[1] - self.top
+        for place, image in zip(inputs, images, strict=True):
+            resized = cv2.resize(image, self.inner, interpolation=how)
+            padded = cv2.copyMakeBorder(
+                resized, self.top, bottom, self.left, right, cv2.BORDER_CONSTANT, value=_PADDING
+            )
+            np.multiply(padded[:, :, ::-1].transpose(2, 0, 1), np.float32(1 / 255), out=place)
+        return inputs
+
+    def leave(self, corners: F32) -> F32:
+        """Corners (n, 4) in the input's pixels, in the image's."""
+        moved: F32 = corners - np.array([self.left, self.top] * 2, np.float32)
+        moved /= np.array(self.scale * 2, np.float32)
+        return moved
+
+
+def _names(loaded: Network) -> tuple[str, ...]:
+    """The names of the classes that the exporter wrote into the file, none if it did not.
+
+    Raises BadInput for what cannot be read: labels would be missing without a word.
+    """
+    told = loaded.metadata.get("names")
+    if told is None:
+        return ()
     try:
-        raw = np.asarray(net.forward(), np.float32)
-    except cv2.error as error:
+        read = ast.literal_eval(told)
+        listed = [read[number] for number in range(len(read))] if isinstance(read, dict) else list(read)
+    except (ValueError, SyntaxError, KeyError, TypeError) as error:
         raise BadInput(
-            f"model {settings.model!r} fails on an input of 1x3x{blob.shape[2]}x{blob.shape[3]} "
-            f"(is input_size what it was exported with?): {error.err}"
+            f"{loaded.name} names its classes in a way that cannot be read; give classes: {told[:80]}"
         ) from error
-    corners, scores, classes = decode(raw, settings.layout, len(settings.classes))
-    names = settings.classes
-    best = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
-    found = []
-    for i in best[scores[best] >= settings.threshold].tolist():
-        box = _clipped((corners[i] - (left, top, left, top)) / scale, image.shape[1], image.shape[0])
-        if not settings.min_size <= max(box[2:]) <= settings.max_size or min(box[2:]) <= 0:
-            continue
-        number = int(classes[i])
-        label = names[number] if 0 <= number < len(names) else None
-        found.append(Detection(bbox=box, score=min(float(scores[i]), 1.0), label=label))
-    return once(found, settings.overlap)
+    return tuple(str(name) for name in listed)
 
 
-def letterbox(image: Image, size: int) -> tuple[F32, float, tuple[int, int]]:
-    """The network's input, shape (1, 3, size, size), the scale applied, and the padding at left and top.
-
-    RGB, 0..1; scale and padding in the input's pixels. ``image`` is BGR, shape (height, width, 3).
-    """
-    height, width = image.shape[:2]
-    scale = min(size / width, size / height)
-    inner = max(1, round(width * scale)), max(1, round(height * scale))
-    resized = cv2.resize(image, inner, interpolation=cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA)
-    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
-    padded = cv2.copyMakeBorder(
-        resized,
-        top,
-        size - inner[1] - top,
-        left,
-        size - inner[0] - left,
-        cv2.BORDER_CONSTANT,
-        value=_PADDING,
-    )
-    blob = cv2.dnn.blobFromImage(padded, 1 / 255, swapRB=True)
-    return np.asarray(blob, np.float32), scale, (left, top)
-
-
-def decode(raw: F32, layout: str, classes: int) -> tuple[F32, F32, Index]:
-    """Corners (n, 4) in input pixels, scores (n,) and class numbers (n,) from a network's output.
-
-    ``classes`` is how many classes the settings name, 0 if none. Raises BadInput for an output of another
-    form or with numbers that are not finite.
-    """
-    table = raw[0] if raw.ndim == 3 and raw.shape[0] == 1 else raw
-    if table.ndim != 2:
-        raise BadInput(f"the model's output has shape {raw.shape}, not 1 x boxes x values")
-    if not np.isfinite(table).all():
-        raise BadInput("the model's output holds numbers that are not finite")
-    if layout == "nms":
-        _require(table.shape[1] == 6, layout, raw.shape)
-        return table[:, :4], table[:, 4], table[:, 5].astype(np.intp)
-    rows, objectness = _rows(table, layout, classes, raw.shape)
-    scores = rows[:, 5:] * rows[:, 4:5] if objectness else rows[:, 4:]
-    best = scores.argmax(axis=1)
-    half = rows[:, 2:4] / 2
-    corners = np.concatenate([rows[:, :2] - half, rows[:, :2] + half], axis=1)
-    return corners, scores[np.arange(len(scores)), best], best
-
-
-def _rows(table: F32, layout: str, classes: int, shape: tuple[int, ...]) -> tuple[F32, bool]:
-    """One row a box, and whether its fifth value is an objectness."""
-    transposed = table.T if table.shape[0] < table.shape[1] else table
-    if layout == "auto" and classes:
-        values = table.shape[1] if table.shape[1] in (4 + classes, 5 + classes) else table.shape[0]
-        rows = table if values == table.shape[1] else table.T
-        _require(values in (4 + classes, 5 + classes), f"{classes} classes", shape)
-        return rows, values == 5 + classes
-    objectness = layout == "yolov5" or (layout == "auto" and transposed is table)
-    rows = table if objectness else transposed
-    least = 6 if objectness else 5
-    _require(rows.shape[1] >= least and (not classes or rows.shape[1] == least - 1 + classes), layout, shape)
-    return rows, objectness
-
-
-def _require(fits: bool, wanted: str, shape: tuple[int, ...]) -> None:
-    if not fits:
-        raise BadInput(f"the model's output of shape {shape} does not fit {wanted}; set layout or classes")
-
-
-def _clipped(corners: Any, width: int, height: int) -> Box:
+def _clipped(corners: F32, width: int, height: int) -> Box:
     left, right = (float(min(max(v, 0.0), width)) for v in corners[[0, 2]])
     top, bottom = (float(min(max(v, 0.0), height)) for v in corners[[1, 3]])
     return left, top, right - left, bottom - top

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from steps.detect.labels import LABELS
+from steps.detect.labels import LABELS, SHAPES
 from steps.stepkit.loop import BadInput, Json
 from steps.stepkit.parameters import Reader, choice, names, number, whole
 
 LAYOUTS = ("auto", "yolov5", "yolov8", "nms")
 DEVICES = ("cpu", "cuda")
+METHODS = ("network", "classical")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,36 +19,37 @@ class Settings:
     """All of a request's ``params``.
 
     ================  ==============================================================================
-    threshold         least score told, 0..1; 0.5 means as likely a sign as not. Low, as a missed view is
-                      lost while recognise drops what is no sign
+    threshold         least score told, 0..1; low, as a missed view is lost while recognise drops what is no sign
     min_size          least larger side of a box, pixels
     max_size          largest larger side of a box, pixels
-    labels            shapes and colours to tell, of :data:`steps.detect.labels.LABELS`
+    labels            shapes and colours to tell, of :data:`steps.detect.labels.LABELS`; all but ``other``
     elevation         [lowest, highest] degrees above the horizon looked at, equirectangular images only
     overlap           boxes that overlap by more (intersection over union) are one sign
     max_detections    only so many, the best, are told for one image
-    model             path of an ONNX file to use instead of colour and shape, or null
+    method            network, or classical: by colours and outlines, without a learned network
+    model             path of an ONNX file to use instead of ``method``, or null
     device            cpu or cuda, for ``model``
-    layout            the model's output: auto, yolov5, yolov8 or nms (see :mod:`steps.detect.onnx_model`)
-    input_size        side of the model's square input, pixels
-    classes           the model's class names in its order, told as labels
+    layout            the model's output: auto, yolov5, yolov8 or nms (see :mod:`steps.detect.onnx_layouts`)
+    input_size        larger side of the model's input, pixels, if its file is made for any (else 640)
+    classes           the model's class names in its order, told as labels, if its file does not name them
     ================  ==============================================================================
 
-    ``labels`` concerns colour and shape only; the last four count only when ``model`` is given.
+    ``labels`` does not concern a ``model``; the last four count only when ``model`` is given.
     """
 
     threshold: float = 0.2
-    min_size: float = 14.0
+    min_size: float = 15.0
     max_size: float = 400.0
-    labels: tuple[str, ...] = LABELS
+    labels: tuple[str, ...] = SHAPES
     elevation: tuple[float, float] = (-30.0, 40.0)
     overlap: float = 0.3
     max_detections: int = 100
+    method: str = "network"
 
     model: str | None = None
     device: str = "cpu"
     layout: str = "auto"
-    input_size: int = 640
+    input_size: int | None = None
     classes: tuple[str, ...] = ()
 
 
@@ -86,6 +88,7 @@ _READER = Reader(
         "elevation": _elevation,
         "overlap": number(0, 1),
         "max_detections": whole(1, 100_000),
+        "method": choice(*METHODS),
         "model": _path,
         "device": choice(*DEVICES),
         "layout": choice(*LAYOUTS),

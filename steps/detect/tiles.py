@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -85,7 +86,7 @@ def tiles(
         "cy": above - 0.5,
     }
     size = round(2 * focal * math.tan(half)), round(above + below)
-    columns, rows, first = _lookup(pinhole, size, whole)
+    columns, rows, first = _lookup((focal, pinhole["cx"], pinhole["cy"]), size, whole)
     last = first + int(columns.max()) + 2
     border = cv2.BORDER_CONSTANT if whole.is_part else cv2.BORDER_REPLICATE
     for index in range(count):
@@ -110,16 +111,27 @@ def _band(image: Image, whole: Sphere, columns: I64) -> Image | None:
     missing = own >= width
     if missing.all():
         return None
+    if not missing.any():
+        # Of columns one after the other a view is enough, or two views put together at the seam.
+        first, last = int(own[0]), int(own[-1]) + 1
+        return (
+            image[:, first:last]
+            if first < last
+            else np.concatenate([image[:, first:], image[:, :last]], axis=1)
+        )
     band = np.take(image, own, axis=1, mode="clip")
     band[:, missing] = 0
     return band
 
 
-def _lookup(pinhole: dict[str, Any], size: tuple[int, int], whole: Sphere) -> tuple[F32, F32, int]:
+@lru_cache(maxsize=2)
+def _lookup(lens: tuple[float, float, float], size: tuple[int, int], whole: Sphere) -> tuple[F32, F32, int]:
     """Where each tile pixel lies: columns of the panorama from the returned first one on, and rows of the image.
 
-    A column counts from the image's own grid of pixels, which may lie between the panorama's.
+    ``lens`` is the focal length and the middle's pixel. A column counts from the image's own grid of pixels, which
+    may lie between the panorama's. Kept, as a camera's images are alike.
     """
+    pinhole = {"model": "pinhole", "fx": lens[0], "fy": lens[0], "cx": lens[1], "cy": lens[2]}
     x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
     rays = camera.pixels_to_rays(pinhole, *size, np.stack([x.ravel(), y.ravel()], axis=1))
     found = camera.rays_to_pixels(_EQUIRECTANGULAR, whole.width, whole.height, rays)

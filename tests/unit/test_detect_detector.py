@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from images.render.signs import faces
-from steps.detect import boxes, detector, settings
+from steps.detect import boxes, detector
 from steps.detect.detection import Detection
+from steps.detect.settings import METHODS, Settings
 from steps.detect.tiles import tiles
 from steps.stepkit import BadInput, camera
 from steps.stepkit.arrays import Image
 
 EQUIRECTANGULAR = {"model": "equirectangular"}
 WHOLE = camera.sphere(EQUIRECTANGULAR, 1024, 512)
-DEFAULTS = settings.Settings()
 EXAMPLES = {
     "red-circle": 1,
     "red-triangle": 18,
@@ -53,69 +55,75 @@ def centre_distance(a: boxes.Box, b: boxes.Box) -> float:
     return float(np.linalg.norm(camera.box_centre(a) - camera.box_centre(b)))
 
 
+@pytest.fixture(scope="module", params=METHODS)
+def wanted(request: pytest.FixtureRequest) -> Settings:
+    """The defaults of each method."""
+    return Settings(method=request.param)
+
+
 @pytest.mark.parametrize("size", [24, 60, 180])
 @pytest.mark.parametrize("label", EXAMPLES)
-def test_every_shape_and_colour_is_found_in_its_place(label: str, size: int) -> None:
+def test_every_shape_and_colour_is_found_in_its_place(wanted: Settings, label: str, size: int) -> None:
     image = street(480, 360)
     true = lay(image, EXAMPLES[label], 150, 90, size)
-    found = detector.detect(image, None, DEFAULTS)
+    found = detector.detect(image, None, wanted)
     assert [d.label for d in found] == [label]
     assert boxes.iou(found[0].bbox, true) > 0.7
     assert centre_distance(found[0].bbox, true) < 0.05 * size + 0.5
 
 
-def test_an_oblique_sign_is_found() -> None:
+def test_an_oblique_sign_is_found(wanted: Settings) -> None:
     image = street(480, 360)
     true = lay(image, EXAMPLES["red-circle"], 150, 90, 60, squeeze=0.5)
-    found = detector.detect(image, None, DEFAULTS)
+    found = detector.detect(image, None, wanted)
     assert len(found) == 1
     assert boxes.iou(found[0].bbox, true) > 0.7
 
 
-def test_signs_that_touch_on_one_pole_are_told_apart() -> None:
+def test_signs_that_touch_on_one_pole_are_told_apart(wanted: Settings) -> None:
     image = street(480, 360)
     true = [lay(image, category, 150, 40 + 60 * i, 60) for i, category in enumerate((18, 1, 9))]
-    found = sorted(detector.detect(image, None, DEFAULTS), key=lambda d: d.bbox[1])
+    found = sorted(detector.detect(image, None, wanted), key=lambda d: d.bbox[1])
     assert len(found) == 3
     assert all(boxes.iou(d.bbox, box) > 0.7 for d, box in zip(found, true, strict=True))
 
 
-def test_a_street_without_signs_has_none() -> None:
+def test_a_street_without_signs_has_none(wanted: Settings) -> None:
     image = street(480, 360)
     cv2.rectangle(image, (40, 40), (160, 200), (40, 40, 170), -1)
     cv2.rectangle(image, (240, 60), (300, 160), (200, 120, 40), -1)
     cv2.line(image, (0, 300), (480, 250), (240, 240, 240), 8)
-    assert detector.detect(image, None, DEFAULTS) == []
+    assert detector.detect(image, None, wanted) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 300), (31, 31), (64, 64)])
-def test_images_of_any_size_are_answered(shape: tuple[int, int]) -> None:
-    assert detector.detect(np.full((*shape, 3), 128, np.uint8), None, DEFAULTS) == []
+def test_images_of_any_size_are_answered(wanted: Settings, shape: tuple[int, int]) -> None:
+    assert detector.detect(np.full((*shape, 3), 128, np.uint8), None, wanted) == []
 
 
-def test_labels_and_size_limit_what_is_told() -> None:
+def test_labels_and_size_limit_what_is_told(wanted: Settings) -> None:
     image = street(480, 360)
     lay(image, EXAMPLES["red-circle"], 40, 90, 60)
     lay(image, EXAMPLES["blue-circle"], 200, 90, 60)
     lay(image, EXAMPLES["blue-circle"], 340, 90, 120)
-    blue = detector.detect(image, None, settings.parse({"labels": ["blue-circle"]}))
+    blue = detector.detect(image, None, replace(wanted, labels=("blue-circle",)))
     assert {d.label for d in blue} == {"blue-circle"}
     assert len(blue) == 2
-    small = detector.detect(image, None, settings.parse({"labels": ["blue-circle"], "max_size": 90}))
+    small = detector.detect(image, None, replace(wanted, labels=("blue-circle",), max_size=90))
     assert len(small) == 1
-    best = detector.detect(image, None, settings.parse({"max_detections": 1}))
+    best = detector.detect(image, None, replace(wanted, max_detections=1))
     assert len(best) == 1
 
 
 @pytest.fixture(scope="module")
-def panorama() -> tuple[Image, list[boxes.Box], list[Detection]]:
+def panorama(wanted: Settings) -> tuple[Image, list[boxes.Box], list[Detection]]:
     """A panorama with one sign across the seam and one elsewhere, and what is found in it."""
     image = street(1024, 512)
     true = [
         lay(image, EXAMPLES["red-circle"], 1000, 230, 40),
         lay(image, EXAMPLES["yellow-diamond"], 300, 200, 40),
     ]
-    return image, true, detector.detect(image, EQUIRECTANGULAR, DEFAULTS)
+    return image, true, detector.detect(image, EQUIRECTANGULAR, wanted)
 
 
 def test_a_sign_across_the_seam_is_found_once(
@@ -130,16 +138,17 @@ def test_a_sign_across_the_seam_is_found_once(
 
 
 def test_a_panorama_gives_the_same_bytes_again(
+    wanted: Settings,
     panorama: tuple[Image, list[boxes.Box], list[Detection]],
 ) -> None:
     image, _, found = panorama
-    again = detector.detect(image, EQUIRECTANGULAR, DEFAULTS)
+    again = detector.detect(image, EQUIRECTANGULAR, wanted)
     assert [d.as_json() for d in again] == [d.as_json() for d in found]
 
 
-def test_an_unknown_camera_is_refused() -> None:
+def test_an_unknown_camera_is_refused(wanted: Settings) -> None:
     with pytest.raises(BadInput, match="unknown camera model 'fisheye'"):
-        detector.detect(street(64, 64), {"model": "fisheye"}, DEFAULTS)
+        detector.detect(street(64, 64), {"model": "fisheye"}, wanted)
 
 
 def test_tiles_look_all_around_and_their_boxes_come_back() -> None:
@@ -174,12 +183,14 @@ def crop(left: int, top: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("left", "right"), [(200, 700), (340, 900), (10, 1020)])
-def test_a_part_of_a_panorama_has_the_signs_of_the_whole_where_they_are_in_it(left: int, right: int) -> None:
+def test_a_part_of_a_panorama_has_the_signs_of_the_whole_where_they_are_in_it(
+    wanted: Settings, left: int, right: int
+) -> None:
     image = street(1024, 512)
     for x in (250, 600, 1000):
         lay(image, EXAMPLES["red-circle"], x, 210, 40)
-    whole = detector.detect(image, EQUIRECTANGULAR, DEFAULTS)
-    part = detector.detect(np.ascontiguousarray(image[120:400, left:right]), crop(left, 120), DEFAULTS)
+    whole = detector.detect(image, EQUIRECTANGULAR, wanted)
+    part = detector.detect(np.ascontiguousarray(image[120:400, left:right]), crop(left, 120), wanted)
     expected = sorted(
         (d.bbox[0] - left, d.bbox[1] - 120, *d.bbox[2:])
         for d in whole
@@ -189,25 +200,25 @@ def test_a_part_of_a_panorama_has_the_signs_of_the_whole_where_they_are_in_it(le
     assert np.allclose(sorted(d.bbox for d in part), expected, atol=0.6)
 
 
-def test_a_sign_at_both_edges_of_a_part_is_not_taken_for_one() -> None:
+def test_a_sign_at_both_edges_of_a_part_is_not_taken_for_one(wanted: Settings) -> None:
     image = street(1024, 512)
     lay(image, EXAMPLES["red-circle"], 1000, 230, 40)
-    part = detector.detect(np.ascontiguousarray(image[:, 16:1008]), crop(16, 0), DEFAULTS)
+    part = detector.detect(np.ascontiguousarray(image[:, 16:1008]), crop(16, 0), wanted)
     assert all(d.bbox[0] >= 0 and d.bbox[0] + d.bbox[2] <= 992 for d in part)
 
 
-def test_a_part_that_crosses_the_seam_of_the_whole_shows_a_sign_there() -> None:
+def test_a_part_that_crosses_the_seam_of_the_whole_shows_a_sign_there(wanted: Settings) -> None:
     image = street(1024, 512)
     true = lay(image, EXAMPLES["red-circle"], 1000, 230, 40)
-    found = detector.detect(np.roll(image, -800, axis=1)[100:400, :500].copy(), crop(800, 100), DEFAULTS)
+    found = detector.detect(np.roll(image, -800, axis=1)[100:400, :500].copy(), crop(800, 100), wanted)
     assert len(found) == 1
     assert boxes.iou(found[0].bbox, (true[0] - 800, true[1] - 100, *true[2:])) > 0.7
 
 
-def test_a_part_of_full_width_goes_round_its_seam() -> None:
+def test_a_part_of_full_width_goes_round_its_seam(wanted: Settings) -> None:
     image = street(1024, 512)
     true = lay(image, EXAMPLES["red-circle"], 1000, 230, 40)
-    found = detector.detect(image[100:400].copy(), crop(0, 100), DEFAULTS)
+    found = detector.detect(image[100:400].copy(), crop(0, 100), wanted)
     assert len(found) == 1
     assert boxes.iou(found[0].bbox, (true[0], true[1] - 100, *true[2:])) > 0.7
     assert found[0].bbox[0] + found[0].bbox[2] > 1024
@@ -231,6 +242,6 @@ def test_a_part_at_a_fraction_of_a_pixel_is_looked_at_where_it_lies() -> None:
 @pytest.mark.parametrize(
     "bad", [{}, {"full_width": 100, "full_height": 512, "left": 0, "top": 0}, 5, {"full_width": None}]
 )
-def test_a_crop_that_is_none_is_refused(bad: object) -> None:
+def test_a_crop_that_is_none_is_refused(wanted: Settings, bad: object) -> None:
     with pytest.raises(BadInput, match=r"camera cannot be used: .*crop"):
-        detector.detect(street(1024, 512), {**EQUIRECTANGULAR, "crop": bad}, DEFAULTS)
+        detector.detect(street(1024, 512), {**EQUIRECTANGULAR, "crop": bad}, wanted)

@@ -24,8 +24,8 @@ def scene(background: Image, rng: Generator) -> tuple[Image, list[tuple[Box, int
     for _ in range(rng.integers(2, 6)):
         size = float(np.exp(rng.uniform(np.log(12), np.log(170))))
         x, y = rng.uniform(0, _SCENE[0]), rng.uniform(0, _SCENE[1] * 0.9)
-        view = _view(rng)
-        light = _light(rng)
+        view = random_view(rng)
+        light = random_light(rng)
         if any(np.hypot(x - bx - bw / 2, y - by - bh / 2) < size + bh for (bx, by, bw, bh), _ in laid):
             continue
         for _ in range(rng.choice([1, 1, 2, 3])):
@@ -34,7 +34,7 @@ def scene(background: Image, rng: Generator) -> tuple[Image, list[tuple[Box, int
                 if rng.random() < 0.75
                 else int(rng.choice([6, 12, 13, 14, 17, 32, 41, 42]))
             )
-            box = _lay(image, category, (x, y), size, view, light, rng)
+            box = lay(image, category, (x, y), size, view, light, rng)
             if box is None:
                 break
             laid.append((box, category))
@@ -53,22 +53,22 @@ def _cut(background: Image, rng: Generator) -> Image:
     )
 
 
-def _view(rng: Generator) -> F64:
-    """A 2x2 matrix: turned about the pole (squeezed), rolled a little, sheared a little."""
+def random_view(rng: Generator) -> F64:
+    """A matrix of shape (2, 2): turned about the pole (squeezed), rolled a little, sheared a little."""
     turn = np.cos(np.radians(min(abs(rng.normal(0, 32)), 68)))
     roll = np.radians(rng.normal(0, 4))
     spin = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
     return np.asarray(spin @ np.array([[turn, 0], [rng.normal(0, 0.04), 1]]))
 
 
-def _light(rng: Generator) -> F32:
-    """Gain and offset per channel: exposure, colour of the light, haze and how faded the paint is."""
+def random_light(rng: Generator) -> F32:
+    """Gain, offset and fading of each channel, shape (3, 3): exposure, colour of the light, haze, faded paint."""
     gain = np.exp(rng.uniform(np.log(0.18), np.log(1.25))) * np.exp(rng.normal(0, 0.09, 3))
     haze = rng.uniform(0, 60) * rng.random()
     return np.stack([gain, np.full(3, haze), np.full(3, rng.uniform(0, 0.45))]).astype(np.float32)
 
 
-def _lay(
+def lay(
     image: F32,
     category: int,
     at: tuple[float, float],
@@ -77,7 +77,10 @@ def _lay(
     light: F32,
     rng: Generator,
 ) -> Box | None:
-    """Blend one sign into the image in place; its box, or None when it is not wholly inside."""
+    """Blend a sign into an image, BGR, shape (height, width, 3), in place: its box, or None if it is not all inside.
+
+    It is ``size`` pixels high, at ``at``, seen as :func:`random_view` and in :func:`random_light`.
+    """
     left, top = (int(c - 0.8 * size) for c in at)
     side = int(1.6 * size) + 2
     window = image[top : top + side, left : left + side] if min(left, top) >= 0 else image[:0]

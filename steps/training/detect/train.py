@@ -1,109 +1,204 @@
-"""Train the verification weights: ``python -m steps.training.detect.train REALDATA [--batch FOLDER ...]``.
+"""Train the detection network, in two stages::
 
-Scenes are made by laying the drawn sign faces of :mod:`images.render.signs` over photographs of streets, at random
-size, view, light, blur and JPEG quality, some stacked on one pole, some partly hidden. The detector's own
-candidates in them become the samples: those that match a laid-in sign are that sign's label, those apart from
-all signs are background. Real sign crops (GTSRB: Stallkamp et al., 2012) and the candidates in real and drawn
-streets are added. No photograph of GTSDB is used: it stays unseen, for ``steps.training.detect.evaluate``.
+    python -m steps.training.detect.train REALDATA --town CITY1 --town CITY2 --out RUN1
+    python -m steps.training.detect.train REALDATA --town CITY1 --town CITY2 --after RUN1/averaged.pt --out RUN2
 
-Run by hand, never at detection time; the seed is fixed, so the same pictures give the same weights.
+The second sees again, and more often, what a network after the first takes for signs.
+
+By steps, on one thread of a CPU and from a fixed seed, so that the same material and versions give the same weights. A
+checkpoint is written every 500 steps and continued from if it is there: then with the pictures of another seed, and
+so not to the same weights as in one go. ``RUN/last.pt`` holds everything that is needed to go on, ``RUN/averaged.pt``
+the moving average of the weights (Polyak and Juditsky, 1992), which steps.training.detect.export takes. The figures are
+written to ``RUN/log.csv``.
+
+What came out, from which data, is in ``steps/detect/weights.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import math
-from collections.abc import Sequence
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.random import Generator
+import torch
+from torch import Tensor
 
-from steps.detect import verify
-from steps.detect.labels import LABELS
-from steps.stepkit.arrays import F32
-from steps.training.detect.samples import BACKGROUND, Samples, gtsrb, samples_of
-from steps.training.detect.scenes import scene
-from steps.training.detect.streets import batch, photographs, without
+from steps.training.detect import data, loss, towns
+from steps.training.detect.network import SignNet
+from steps.training.detect.samples import Samples
+from steps.training.detect.targets import targets
 
-_KEPT_OF_SCENE, _KEPT_OF_DRAWN = 40, 1000
-_SEED = 20
-_WEIGHT, _RARITY = 1.5, 100.0
-"""How much background weighs against signs in training, and how many candidates there are to a sign's."""
-
-
-def fit(samples: Samples, rounds: int = 250, decay: float = 3e-4, rate: float = 0.02) -> verify.Verifier:
-    """Softmax regression by full-batch Adam (Kingma and Ba, 2015).
-
-    In training the labels count alike, however many samples each has, and background half as much again as
-    all of them. In a street signs are far rarer among the candidates, so the bias of background is then raised
-    to that prior (Saerens, Latinne and Decaestecker, 2002): a score of 0.5 means as likely a sign as not.
-    """
-    labels = BACKGROUND + 1
-    x, y = samples.descriptors, samples.classes
-    share = np.where(np.arange(labels) < BACKGROUND, 1 / BACKGROUND, _WEIGHT)
-    each = (share / np.maximum(np.bincount(y, minlength=labels), 1))[y]
-    each = (each / each.sum()).astype(np.float32)[:, None]
-    mean, scale = x.mean(axis=0), 1 / (x.std(axis=0) + 0.02)
-    z = np.concatenate([(x - mean) * scale, np.ones((len(x), 1), np.float32)], axis=1)
-    target = np.eye(labels, dtype=np.float32)[y]
-    w = np.zeros((z.shape[1], labels), np.float32)
-    first, second = np.zeros_like(w), np.zeros_like(w)
-    for step in range(1, rounds + 1):
-        slope = z.T @ ((_softmax(z @ w) - target) * each)
-        slope[:-1] += decay * w[:-1]
-        first = 0.9 * first + 0.1 * slope
-        second = 0.999 * second + 0.001 * slope**2
-        w -= rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    weights = w[:-1] * scale[:, None]
-    bias = w[-1] - mean @ weights
-    bias[BACKGROUND] += math.log(_RARITY / _WEIGHT)
-    return verify.Verifier(weights.astype(np.float32), bias.astype(np.float32))
+_BATCH = 16
+_DECAY, _WARMING = 0.02, 200
+_LARGEST_GRADIENT = 20.0
+_LOGGED, _KEPT = 100, 500
 
 
-def _softmax(logits: F32) -> F32:
-    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exp / exp.sum(axis=1, keepdims=True), np.float32)
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What differs between the two stages."""
+
+    seed: int
+    rate: float
+    steps: int
+    hard: str
+    """Which list of the corrections says what looks like a sign."""
 
 
-def gather(realdata: Path, batches: Sequence[Path], scenes: int, rng: Generator) -> Samples:
-    """All samples: streets, photographed and drawn, real crops, and scenes laid over both kinds of street."""
-    real = list(photographs(realdata))
-    parts = [samples_of(image, [], [], rng) for image in real]
-    parts.extend(gtsrb(realdata / "gtsrb", rng))
-    drawn = []
-    for folder in batches:
-        for image, signs_there in batch(folder):
-            parts.append(samples_of(image, [], signs_there, rng, keep=_KEPT_OF_DRAWN))
-            drawn.append(without(image, signs_there))
-    for index in range(scenes):
-        streets = drawn if drawn and index % 3 == 0 else real
-        image, laid = scene(streets[int(rng.integers(len(streets)))], rng)
-        parts.append(samples_of(image, laid, [], rng, keep=_KEPT_OF_SCENE))
-    return Samples(
-        np.concatenate([part.descriptors for part in parts]), np.concatenate([part.classes for part in parts])
+FIRST = Stage(seed=7, rate=2.5e-3, steps=7600, hard="hard")
+SECOND = Stage(seed=8, rate=1.2e-3, steps=3600, hard="hard_again")
+
+
+@dataclass
+class State:
+    """What changes while training."""
+
+    network: SignNet
+    averaged: SignNet
+    optimiser: Any
+    step: int = 0
+
+
+def begin(folder: Path, stage: Stage = FIRST, after: Path | None = None) -> State:
+    """A new network, or the one in ``after``, or the one whose training was interrupted in this folder."""
+    torch.manual_seed(stage.seed)
+    network, averaged = SignNet(), SignNet()
+    if after is not None:
+        network.load_state_dict(torch.load(after, weights_only=True)["averaged"])
+    averaged.load_state_dict(network.state_dict())
+    weights = [one for one in network.parameters() if one.ndim > 1]
+    others = [one for one in network.parameters() if one.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": _DECAY}, {"params": others, "weight_decay": 0.0}]
+    # Loshchilov and Hutter, "Decoupled weight decay regularization" (ICLR 2019).
+    state = State(network=network, averaged=averaged, optimiser=torch.optim.AdamW(groups, lr=stage.rate))
+    if (folder / "last.pt").exists():
+        kept = torch.load(folder / "last.pt", weights_only=True)
+        network.load_state_dict(kept["network"])
+        averaged.load_state_dict(kept["averaged"])
+        state.optimiser.load_state_dict(kept["optimiser"])
+        state.step = kept["step"]
+    return state
+
+
+def rate(stage: Stage, step: int) -> float:
+    """The learning rate: rising for 200 steps, then falling along a cosine to next to nothing."""
+    falling = 0.5 * (1 + math.cos(math.pi * step / stage.steps)) + 0.002
+    return stage.rate * min(1.0, (step + 1) / _WARMING) * falling
+
+
+def batch(samples: Samples) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor], int]:
+    """Pictures (n, 3, SIDE, SIDE) in 0..1, what the network should tell of them, and how many signs are in them."""
+    streets = [samples.next() for _ in range(_BATCH)]
+    wanted = [targets(street) for street in streets]
+    pictures = torch.from_numpy(np.stack([street.image for street in streets])).permute(0, 3, 1, 2)
+    stacked = [
+        torch.from_numpy(np.stack([getattr(one, name) for one in wanted]))
+        for name in ("heat", "counts", "edges", "weights")
+    ]
+    return (
+        pictures.float() / 255,
+        (stacked[0], stacked[1], stacked[2], stacked[3]),
+        sum(one.signs for one in wanted),
     )
+
+
+def advance(state: State, samples: Samples, stage: Stage) -> tuple[float, ...]:
+    """One step; the parts of its loss."""
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate(stage, state.step)
+    pictures, wanted, signs = batch(samples)
+    total, parts = loss.total(state.network(pictures), wanted, signs)
+    state.optimiser.zero_grad()
+    total.backward()
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)
+    state.optimiser.step()
+    _average(state)
+    state.step += 1
+    return parts
+
+
+def _average(state: State) -> None:
+    """The moving average of the weights, over 1,000 steps, at first over fewer."""
+    share = min(0.999, (state.step + 1) / (state.step + 20))
+    with torch.no_grad():
+        pairs = zip(state.averaged.state_dict().values(), state.network.state_dict().values(), strict=True)
+        for mean, now in pairs:
+            if mean.dtype.is_floating_point:
+                mean.lerp_(now, 1 - share)
+            else:
+                mean.copy_(now)
+
+
+def keep(state: State, folder: Path) -> None:
+    """Write both checkpoints, each whole or not at all."""
+    last = {
+        "network": state.network.state_dict(),
+        "averaged": state.averaged.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "step": state.step,
+    }
+    for name, kept in (("last.pt", last), ("averaged.pt", {"averaged": state.averaged.state_dict()})):
+        aside = folder / f"{name}.part"
+        torch.save(kept, aside)
+        aside.replace(folder / name)
+
+
+def train(material: data.Material, stage: Stage, folder: Path, after: Path | None = None) -> SignNet:
+    """Train a stage to its end, telling the mean losses of every 100 steps; the averaged network."""
+    state = begin(folder, stage, after)
+    samples = Samples(material, stage.seed + state.step)
+    started, seen = time.monotonic(), []
+    with (folder / "log.csv").open("a", newline="") as log:
+        rows = csv.writer(log)
+        if not state.step:
+            rows.writerow(["step", "seconds", "heat", "giou", "edges", "rate"])
+        while state.step < stage.steps:
+            seen.append(advance(state, samples, stage))
+            if state.step % _LOGGED == 0:
+                means = [f"{mean:.4f}" for mean in np.mean(seen, axis=0)]
+                seen.clear()
+                row = [
+                    state.step,
+                    round(time.monotonic() - started),
+                    *means,
+                    f"{rate(stage, state.step):.5f}",
+                ]
+                rows.writerow(row)
+                log.flush()
+                print(*row, flush=True)
+            if state.step % _KEPT == 0 or state.step == stage.steps:
+                keep(state, folder)
+    return state.averaged
 
 
 def main() -> None:
-    """Read the command line, train and write the weights."""
+    """Read the command line and train."""
     parser = argparse.ArgumentParser(prog="python -m steps.training.detect.train", description=__doc__)
-    parser.add_argument("realdata", type=Path, help="folder with amsterdam/, exif_photos/ and gtsrb/")
     parser.add_argument(
-        "--batch", type=Path, action="append", default=[], help="a drawn batch; may be repeated"
+        "realdata", type=Path, help="folder with gtsdb/, gtsdb_train/, gtsrb_train.tar and amsterdam/"
     )
-    parser.add_argument("--scenes", type=int, default=1500, help="how many scenes to lay out")
-    parser.add_argument("--out", type=Path, default=verify.WEIGHTS)
+    parser.add_argument(
+        "--town", type=Path, action="append", default=[], help="a rendered batch; may be repeated"
+    )
+    parser.add_argument("--after", type=Path, help="the first stage's averaged.pt: the second stage, from it")
+    parser.add_argument("--steps", type=int, help="fewer or more than the stage's")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the checkpoints, continued if there"
+    )
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    samples = gather(arguments.realdata, arguments.batch, arguments.scenes, np.random.default_rng(_SEED))
-    verifier = fit(samples)
-    found = verifier.probabilities(samples.descriptors).argmax(axis=1)
-    for number, label in enumerate((*LABELS, "background")):
-        ours = samples.classes == number
-        print(f"{label:18} {ours.sum():7} samples, {(found[ours] == number).mean():.3f} right")
-    np.savez_compressed(arguments.out, weights=verifier.weights.astype(np.float16), bias=verifier.bias)
+    torch.set_num_threads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    drawn = tuple(street for folder in arguments.town for street in towns.streets(folder))
+    stage = SECOND if arguments.after else FIRST
+    stage = replace(stage, steps=arguments.steps or stage.steps)
+    train(data.load(arguments.realdata, drawn, stage.hard), stage, arguments.out, arguments.after)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from steps.detect import pyramid
 from steps.detect.boxes import Box
+from steps.detect.classical import pyramid
 from steps.stepkit import Json, camera, photograph
 from steps.stepkit.arrays import Image
 

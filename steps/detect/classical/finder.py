@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from steps.detect import boxes, colour, pyramid, shape, verify
+from steps.detect import boxes
 from steps.detect.boxes import Box
+from steps.detect.classical import colour, pyramid, shape, verify
+from steps.detect.classical.shape import Candidate
 from steps.detect.detection import Detection
-from steps.detect.labels import LABELS
+from steps.detect.labels import SHAPES
 from steps.detect.settings import Settings
-from steps.detect.shape import Candidate
 from steps.stepkit.arrays import F32, Image
 
 _SAME = 0.65
@@ -35,7 +36,7 @@ def find(image: Image, settings: Settings) -> list[Detection]:
     return [
         Detection(bbox=_with_rim(box, label), score=float(scores[sure[i]]), label=label)
         for i, box in merged
-        if (label := LABELS[best_label[sure[i]]]) in settings.labels
+        if (label := SHAPES[best_label[sure[i]]]) in settings.labels
     ]
 
 

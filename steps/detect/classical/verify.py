@@ -17,9 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from steps.detect import colour, pyramid, shape
 from steps.detect.boxes import Box
-from steps.detect.shape import Candidate
+from steps.detect.classical import colour, pyramid, shape
+from steps.detect.classical.shape import Candidate
 from steps.stepkit.arrays import F32, Image
 
 WEIGHTS = Path(__file__).with_name("weights.npz")

@@ -1,0 +1,1 @@
+"""The detector without a learned network, ``method: classical``: colours, outlines and a small linear classifier."""
