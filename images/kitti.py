@@ -33,10 +33,13 @@ from images.batchfiles import (
     write_truth,
 )
 from steps.stepkit.arrays import F64
+from steps.stepkit.camera import box_centre, pixels_to_rays
 
 CRS = "EPSG:25832"
 _ORIGIN = np.array([456000.0, 5428000.0, 115.0])
 _TO_EAST_NORTH_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+NEAR_M, REACH_M, FEW = 1.5, 50.0, 3
+"""A box shows a sign if its ray passes so near and the sign is so near; with fewer boxes nothing is positioned."""
 _FRAME_SECONDS = 0.1
 _SIZES = {"00": (1241, 376), "02": (1241, 376), "06": (1226, 370)}
 _LENSES = {
@@ -68,16 +71,38 @@ def camera_to_world(matrix: F64) -> tuple[F64, F64]:
     return _TO_EAST_NORTH_UP @ u @ vt, _TO_EAST_NORTH_UP @ matrix[:, 3] + _ORIGIN
 
 
-def convert(source: Path, out: Path, sequence: str) -> None:
-    """Write the batch of one sequence to ``out``. Raises OSError for missing files, KeyError for another sequence."""
+def convert(source: Path, out: Path, sequence: str) -> dict[str, int]:
+    """Write the batch of one sequence to ``out``; how many boxes show each true sign, by its id.
+
+    Raises OSError for missing files, KeyError for another sequence.
+    """
     poses = read_poses(source / f"{sequence}.txt.gz")
     boxes = list(_rows(source / "detections.csv", sequence))
     frames = sorted({int(row["frame"]) for row in boxes})
     out.mkdir(parents=True, exist_ok=True)
     write_recordings(out, (_recording(sequence, frame, poses[frame]) for frame in frames))
     write_json(out / "detections.json", _coco(sequence, frames, boxes))
-    write_truth(out, _truth(_rows(source / "gt_signs_camera_frame.csv", sequence), poses, sequence), CRS)
+    signs = _truth(_rows(source / "gt_signs_camera_frame.csv", sequence), poses, sequence)
+    write_truth(out, signs, CRS)
     write_settings(out, f"kitti-{sequence}", CRS, region_size=100, halo=60)
+    return {sign.id: shown(sign, sequence, poses, boxes) for sign in signs}
+
+
+def shown(sign: TrueObject, sequence: str, poses: F64, boxes: list[dict[str, str]]) -> int:
+    """How many boxes show a sign: their rays pass within NEAR_M of it, at most REACH_M away.
+
+    ``poses`` is (frames, 3, 4). A sign that no boxes show cannot be found from them.
+    """
+    width, height = _SIZES[sequence]
+    count = 0
+    for row in boxes:
+        turn, position = camera_to_world(poses[int(row["frame"])])
+        camera = {"model": "pinhole", **_LENSES[sequence]}
+        ray = turn @ pixels_to_rays(camera, width, height, box_centre([_bbox(row)]))[0]
+        offset = np.array([sign.x, sign.y, sign.z]) - position
+        along = float(offset @ ray)
+        count += 0 < along <= REACH_M and float(np.linalg.norm(offset - along * ray)) <= NEAR_M
+    return count
 
 
 def read_poses(path: Path) -> F64:
@@ -153,7 +178,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("out", type=Path, help="batch folder to write")
     parser.add_argument("--sequence", choices=sorted(_SIZES), default="00")
     options = parser.parse_args(arguments)
-    convert(options.source, options.out, options.sequence)
+    for sign, boxes in convert(options.source, options.out, options.sequence).items():
+        if boxes < FEW:
+            print(f"{sign}: {boxes or 'no'} boxes show it, so that it is not to be found from them")
 
 
 if __name__ == "__main__":

@@ -95,8 +95,8 @@ def _meet(rays: Rays, one: I64, other: I64, params: Params) -> tuple[F64, F64, F
     along_u, along_v = along_u[kept], along_v[kept]
     log_u, log_v = np.log(size_u[kept]), np.log(size_v[kept])
     gap = base + along_v[:, None] * v - along_u[:, None] * u
-    variance_u = params.variance(along_u)
-    variance = variance_u + params.variance(along_v)
+    variance_u = rays.variance(one, along_u, params)
+    variance = variance_u + rays.variance(other, along_v, params)
     differ = (log_u - log_v) / params.size_sigma
     met = np.flatnonzero(dot(gap, gap) / variance + differ * differ / 2 <= params.gate * params.gate)
     point = rays.origin[one] + along_u[:, None] * u + (variance_u / variance)[:, None] * gap

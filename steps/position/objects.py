@@ -7,36 +7,56 @@ claimed them, so that regions which agree on the observations agree on every byt
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from steps.position.params import Params
 from steps.position.rays import Rays
-from steps.position.refine import Fit, fit
+from steps.position.refine import Fit
 from steps.position.support import Sights, agreement
 from steps.stepkit import Json
-from steps.stepkit.arrays import F64
+from steps.stepkit.arrays import F64, I64
+
+_POSES = 2.0
+"""Standard deviations of its poses by which an object may be more uncertain than with exact ones."""
 
 
-def describe(rays: Rays, claimed: Sights, params: Params) -> list[Json]:
-    """The claims, sorted by candidate and ray, as items; objects too uncertain to report are left out."""
+def describe(rays: Rays, claimed: Sights, fitted: Fit, params: Params) -> list[Json]:
+    """The claims, sorted by candidate and ray, as items; objects too uncertain to report are left out.
+
+    ``fitted`` is where they stand, in the order of candidates.
+    """
     if not len(claimed):
         return []
     _, first, owner = np.unique(claimed.candidate, return_index=True, return_inverse=True)
-    fitted = fit(rays, owner, claimed.ray, params)
-    agreed = agreement(
-        fitted.missed**2, fitted.distance, rays.height[claimed.ray], fitted.log_size[owner], params
-    )
+    agreed = agreement(rays, claimed.ray, fitted.missed**2, fitted.distance, fitted.log_size[owner], params)
     evidence = np.maximum(agreed, 0.0) * [
         _detection(rays, ray).get("score", 1.0) for ray in claimed.ray.tolist()
     ]
-    certain = np.linalg.eigvalsh(fitted.covariance)[:, -1] <= params.max_uncertainty_m**2
+    certain = np.linalg.eigvalsh(fitted.covariance)[:, -1] <= _tolerated(rays, claimed, fitted, owner, params)
     bounds = np.append(first, len(claimed)).tolist()
+    if rays.accuracy is not None:
+        common = rays.accuracy.common(rays.recording[claimed.ray], owner)
+        fitted = replace(fitted, reported=fitted.reported + common[:, None, None] * np.eye(3))
     return [
         _object(rays, claimed, fitted, evidence, k, slice(bounds[k], bounds[k + 1]))
         for k in np.flatnonzero(certain).tolist()
     ]
+
+
+def _tolerated(rays: Rays, claimed: Sights, fitted: Fit, owner: I64, params: Params) -> F64:
+    """(K,) variance in m^2 that an object may have along its worst axis.
+
+    Poses that say how poor they are may add twice their own standard deviation, seen from where they are: no
+    object is better than its poses, and who states them wants the map that can be had from them.
+    """
+    allowed = np.full(len(fitted.point), params.max_uncertainty_m**2)
+    if rays.accuracy is not None:
+        stated = rays.accuracy.stated(rays.recording[claimed.ray], fitted.distance)
+        allowed += _POSES**2 * np.bincount(owner, stated) / np.bincount(owner)
+    return allowed
 
 
 def _object(rays: Rays, claimed: Sights, fitted: Fit, evidence: F64, k: int, mine: slice) -> Json:
@@ -47,7 +67,7 @@ def _object(rays: Rays, claimed: Sights, fitted: Fit, evidence: F64, k: int, min
     return {
         "id": _identifier(observations),
         "position": {"x": x, "y": y, "z": z},
-        "covariance": [_rounded(row, 9) for row in fitted.covariance[k]],
+        "covariance": [_rounded(row, 9) for row in fitted.reported[k]],
         "residual": round(float(np.sqrt(np.mean(missed * missed))), 6),
         "size": round(float(np.median(distance * rays.extent[ray])), 6),
         "views": len(observations),

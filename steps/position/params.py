@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from steps.stepkit import BadInput, Json
 from steps.stepkit.arrays import F64
-from steps.stepkit.parameters import Reader, positive, positive_whole
+from steps.stepkit.parameters import Reader, flag, positive, positive_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Params:
     max_range_m: float = 50.0
     """Farthest distance between an object and a recording that may see it."""
     min_views: int = 3
-    """Distinct recordings an object needs. Two rays nearly always meet somewhere; a third one tests it."""
+    """Places an object has to be seen from. Two rays nearly always meet somewhere; a third one tests it."""
     min_parallax_deg: float = 3.0
     """Smallest angle between two rays that may propose a point."""
     position_sigma_m: float = 0.1
@@ -41,6 +41,8 @@ class Params:
     """Recordings, the nearest ones, that a recording's rays are paired with. It bounds the work in dense places."""
     min_baseline_m: float = 1.0
     """Recordings closer together than this are not paired (frames of a vehicle that stands still)."""
+    two_sided: bool = True
+    """Whether an object looks the same from opposite sides (a lamp does, a sign's face does not)."""
     max_uncertainty_m: float = 2.0
     """Largest standard deviation of a position along its worst axis; worse objects are dropped."""
 
@@ -93,6 +95,7 @@ _READER = Reader(
         "max_size_m": positive,
         "max_partners": positive_whole,
         "min_baseline_m": positive,
+        "two_sided": flag,
         "max_uncertainty_m": positive,
     },
 )

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from steps.position.accuracy import Accuracy, read_accuracy
+from steps.position.params import Params
 from steps.stepkit import BadInput, Json
 from steps.stepkit.arrays import F64, I64
 from steps.stepkit.camera import box_centre, pixels_to_rays, rotation
@@ -50,6 +52,14 @@ class Rays:
     """(D,) reach of the larger side, metres per metre."""
     label: I64
     """(D,) number of the label in alphabetical order, NO_LABEL without one."""
+    accuracy: Accuracy | None = None
+    """What the recordings say of their poses; None if none says anything."""
+
+    def variance(self, ray: I64, distance: F64, params: Params) -> F64:
+        """Variance in m^2 of the rays (N,) in each direction across them, at distances (N,) in metres."""
+        if self.accuracy is None:
+            return params.variance(distance)
+        return self.accuracy.variance(self.recording[ray], distance, params)
 
     def __len__(self) -> int:
         return len(self.recording)
@@ -81,6 +91,7 @@ def cast(items: Iterable[Json]) -> Rays:
         height=height,
         extent=extent,
         label=_labels(seeing),
+        accuracy=read_accuracy(seeing),
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steps.position.certainty import reported
 from steps.position.nearby import Cells, chunks, ragged, runs
 from steps.position.params import Params
 from steps.position.rays import Rays, dot
@@ -36,6 +37,8 @@ class Fit:
     """(K, 3) metres."""
     covariance: F64
     """(K, 3, 3) m^2, from the assumed standard deviations."""
+    reported: F64
+    """(K, 3, 3) m^2, what is said of them (``certainty``)."""
     log_size: F64
     """(K,) mean natural logarithm of the height in metres."""
     distance: F64
@@ -54,15 +57,18 @@ def fit(rays: Rays, owner: I64, ray: I64, params: Params) -> Fit:
     crowd = _crowd(origin, owner, params.min_baseline_m)
     point, _ = triangulate(origin, direction, ones, owner)
     for _ in range(_ITERATIONS):
-        distance, missed = _residuals(origin, direction, point[owner])
-        variance = params.variance(distance)
+        distance, missed = residuals(origin, direction, point[owner])
+        variance = rays.variance(ray, distance, params)
         deviation = missed / np.sqrt(variance)
         weight = _HUBER / np.maximum(deviation, _HUBER) / (variance * crowd)
         point, normal = triangulate(origin, direction, weight, owner)
-    distance, missed = _residuals(origin, direction, point[owner])
+    distance, missed = residuals(origin, direction, point[owner])
+    covariance = np.asarray(np.linalg.inv(normal), dtype=np.float64)
+    deviation2 = missed * missed / rays.variance(ray, distance, params)
     return Fit(
         point=point,
-        covariance=np.asarray(np.linalg.inv(normal), dtype=np.float64),
+        covariance=covariance,
+        reported=reported(covariance, deviation2, weight, crowd, point[owner] - origin, owner, ray, rays),
         log_size=mean(np.log(distance * rays.height[ray]), ones, owner),
         distance=distance,
         missed=missed,
@@ -106,7 +112,7 @@ def _cell_crowd(cells: Cells, owner: I64, radius: float) -> tuple[F64, tuple[I64
     return within, runs(np.concatenate(cell), np.concatenate(near), len(owner))
 
 
-def _residuals(origin: F64, direction: F64, point: F64) -> tuple[F64, F64]:
+def residuals(origin: F64, direction: F64, point: F64) -> tuple[F64, F64]:
     """(M,) distances from the recordings to their points and (M,) distances of the points from the rays, metres."""
     offset = point - origin
     across = offset - dot(offset, direction)[:, None] * direction

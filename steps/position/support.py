@@ -91,22 +91,24 @@ def _seen(candidates: Candidates, rays: Rays, candidate: I64, recording: I64, pa
     distance, missed2 = np.sqrt(distance2), distance2 - along * along
     # Most rays pass far by: the cheap gate first, the whole one for what is left.
     limit = params.gate * params.gate
-    close = np.flatnonzero((missed2 <= limit * params.variance(distance)) & (distance <= params.max_range_m))
+    close = np.flatnonzero(
+        (missed2 <= limit * rays.variance(ray, distance, params)) & (distance <= params.max_range_m)
+    )
     pair, ray = pair[close], ray[close]
     log_size = candidates.log_size[candidate[pair]]
-    weight = agreement(missed2[close], distance[close], rays.height[ray], log_size, params)
+    weight = agreement(rays, ray, missed2[close], distance[close], log_size, params)
     sights = Sights(candidate=candidate[pair], ray=ray, recording=recording[pair], weight=weight)
     return sights.only(weight > 0)
 
 
-def agreement(missed2: F64, distance: F64, height: F64, log_size: F64, params: Params) -> F64:
+def agreement(rays: Rays, ray: I64, missed2: F64, distance: F64, log_size: F64, params: Params) -> F64:
     """How well rays agree with objects, 1 for perfectly, 0 or less beyond the gate; all arrays are (N,).
 
     ``missed2`` is the squared distance between ray and object and ``distance`` that from the camera, both in
-    metres; ``height`` is the ray's upright reach and ``log_size`` the logarithm of the object's height.
+    metres; ``log_size`` is the logarithm of the object's height.
     """
-    across2 = missed2 / params.variance(distance)
-    differ = (np.log(distance * height) - log_size) / params.size_sigma
+    across2 = missed2 / rays.variance(ray, distance, params)
+    differ = (np.log(distance * rays.height[ray]) - log_size) / params.size_sigma
     agreed: F64 = 1 - (across2 + differ * differ) / (params.gate * params.gate)
     return agreed
 
