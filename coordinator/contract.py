@@ -38,9 +38,12 @@ def _check_items(items: list[Json]) -> list[Json]:
         if item_id in seen:
             raise ValueError(f"two items have the id {item_id!r}")
         seen.add(item_id)
-        position = item.get("position")
-        if isinstance(position, dict) and any(_is_off_the_globe(position.get(axis)) for axis in "xyz"):
-            raise ValueError(f"item {number} has a position more than {MAX_METRES:,} m from the CRS's origin")
+        for name in ("position", "pose"):
+            place = item.get(name)
+            if isinstance(place, dict) and any(_is_off_the_globe(place.get(axis)) for axis in "xyz"):
+                raise ValueError(
+                    f"item {number} has a {name} more than {MAX_METRES:,} m from the CRS's origin"
+                )
     return items
 
 
@@ -74,14 +77,16 @@ class RegionMessage(_Message):
 
 
 class Request(_Message):
-    """One task: a step applied to one item, or to all the items of one region."""
+    """One task: a step applied to one item, or to all the items of one region or of the batch."""
 
     protocol: Literal[1] = PROTOCOL
     task: str = Field(min_length=1)
     step: str
     params: Json
     items: Items
-    region: RegionMessage | None = Field(description="null for a step run per item, and if all is one region")
+    region: RegionMessage | None = Field(
+        description="null unless a step runs per region, and if all is one region"
+    )
     work_dir: str = Field(description="the only folder the step may write to")
 
     def line(self) -> bytes:

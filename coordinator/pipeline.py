@@ -25,7 +25,7 @@ from coordinator.errors import PipelineError, UsageError
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 
-BUILT_IN = ("traffic-signs",)
+BUILT_IN = ("traffic-signs", "traffic-signs-aligned")
 _TAKEN = {
     "fetch": "the fetching of images given as URLs",
     "batch": "what the journal keeps of the batch's own faults",
@@ -54,6 +54,8 @@ class Per(StrEnum):
 
     ITEM = "item"
     REGION = "region"
+    BATCH = "batch"
+    """All items of the batch at once: nothing behind it begins before everything in front of it has ended."""
 
 
 class Need(StrEnum):
@@ -119,7 +121,7 @@ class Step(_Spec):
 
     ``prestart`` containers are started before their input is ready (rung fresh). ``command`` is the same
     program as the image's, for the process rung; without it, that rung asks the image what it runs.
-    A region goes ahead without items that failed if at least ``min_complete`` of them are there.
+    A region, or the batch, goes ahead without items that failed if at least ``min_complete`` of them are there.
     A step that ``writes`` no files gets no work folder, which saves making one for every task. ``needs`` is what its
     items must bring.
     """

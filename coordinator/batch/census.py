@@ -25,7 +25,7 @@ from coordinator.formats.remarks import Remark
 from coordinator.pipeline import Need, Per, Pipeline
 
 _GLANCE = 200
-"""Recordings that are looked at if no step works on regions, so that the first task starts at once."""
+"""Recordings that are looked at if all steps work on items, so that the first task starts at once."""
 
 Recordings = Callable[[Tell], Iterator[Recording | BadRecording]]
 """Reads a batch's recordings; what is noticed on the way is told."""
@@ -77,6 +77,8 @@ def take_census(
             by_region[region] += 1
         if placement is not None:
             placement.add(recording.id, recording.position, around)
+    if look.bad.count and not look.total:  # then there is nothing to which detections could belong
+        told = [finding for finding in told if not finding.kind.startswith("detections")]
     undivided = batch.regions(positioned=False)
     nowhere = look.total > 0 and not look.ground.count
     findings = [*_of_files(batch, look, limited=limited), *told]
@@ -116,8 +118,8 @@ def glance(batch: Batch, recordings: Recordings) -> Census:
 
 
 def census_for(batch: Batch, pipeline: Pipeline, recordings: Recordings, *, limited: bool = False) -> Census:
-    """The census a pipeline needs: no more than a glance if no step works on regions."""
-    if any(step.per is Per.REGION for step in pipeline.steps):
+    """The census a pipeline needs: no more than a glance if all of its steps work on items."""
+    if any(step.per is not Per.ITEM for step in pipeline.steps):
         return take_census(batch, recordings, pipeline, limited=limited)
     return glance(batch, recordings)
 
@@ -131,7 +133,7 @@ def _placement(batch: Batch) -> Placement | None:
 def _purpose(pipeline: Pipeline | None, *, limited: bool) -> Purpose:
     if pipeline is None:
         return Purpose(limited=limited)
-    reads_images = pipeline.steps[0].per is Per.ITEM
+    reads_images = pipeline.steps[0].per is not Per.REGION
     return Purpose(makes_map=pipeline.needs(Need.POSES), reads_images=reads_images, limited=limited)
 
 

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Protocol
 
-from coordinator.contract import RegionMessage
+from coordinator.contract import MAX_METRES, RegionMessage
 from coordinator.strictjson import Json
 
 Point = tuple[float, float]
@@ -106,6 +106,19 @@ class Polygons:
 
     def message(self, region_id: str) -> RegionMessage:
         return RegionMessage(id=region_id, core=self.cores[region_id], halo=self.halo)
+
+
+def point_of(item: Json) -> Point | None:
+    """Where an item says that it is: an object by its ``position``, a recording by its ``pose``; None if by neither."""
+    for name in ("position", "pose"):
+        place = item.get(name)
+        if isinstance(place, dict) and _is_metres(place.get("x")) and _is_metres(place.get("y")):
+            return float(place["x"]), float(place["y"])
+    return None
+
+
+def _is_metres(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) <= MAX_METRES
 
 
 def rings(geometry: Json) -> Iterable[Ring]:

@@ -235,7 +235,7 @@ class Journal:
         if self._db.execute("DELETE FROM tasks WHERE id = ?", (task,)).rowcount:
             self._db.commit()
 
-    # -- items that wait in a region --------------------------------------------------------------------
+    # -- items that wait, in a region or in the batch's one place -----------------------------------------
 
     def gather(self, step: int, region: str, item: Json) -> bool:
         """Keeps an item until its region is complete; False if one of the same id waits there already."""
@@ -246,6 +246,12 @@ class Journal:
         """All items that wait for ``step`` in ``region``, ordered by id."""
         query = "SELECT item FROM gathered WHERE step = ? AND region = ? ORDER BY item_id"
         return [json.loads(row[0]) for row in self._db.execute(query, (step, region))]
+
+    def gathered_bytes(self, step: int, region: str) -> int:
+        """The size of all items that wait for ``step`` in ``region``."""
+        query = "SELECT SUM(LENGTH(CAST(item AS BLOB))) FROM gathered WHERE step = ? AND region = ?"
+        ((size,),) = self._db.execute(query, (step, region))
+        return int(size or 0)
 
     def take_gathered(self, step: int, region: str) -> None:
         """The region's task has ended: its items wait no longer."""

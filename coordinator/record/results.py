@@ -32,10 +32,15 @@ def write_results(
 ) -> list[Path]:
     """Writes every kind of result the run has something for; returns the files written."""
     written: list[Path] = []
-    if projection is not None and any(step.per is Per.REGION for step in steps):
+    kinds = {step.per for step in steps}
+    if projection is not None and kinds != {Per.ITEM}:
         objects = (item for item in journal.items(steps[-1].name) if is_object(item))
         features = [feature for item in objects if (feature := _feature(item, projection))]
-        written += [_write_geojson(out / OBJECTS_GEOJSON, features), _write_csv(out / OBJECTS_CSV, features)]
+        if features or Per.REGION in kinds:  # a step per batch may be there for the recordings alone
+            written += [
+                _write_geojson(out / OBJECTS_GEOJSON, features),
+                _write_csv(out / OBJECTS_CSV, features),
+            ]
     for step in steps:
         if any("detections" in item for item in journal.items(step.name)):
             written.append(_Coco(journal, step.name).write(out / DETECTIONS))

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from coordinator.batch.regions import Regions
+from coordinator.batch.regions import Regions, point_of
 from coordinator.contract import TaskError
 from coordinator.pipeline import Step
 from coordinator.record.journal import Status
+from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,10 @@ class Plan:
     earlier: Mapping[str, Sequence[tuple[Step, str]]] = field(default_factory=dict)
     only: str | None = None
     hash_inputs: bool = False
+
+    def around(self, item: Json) -> tuple[str, ...]:
+        """The regions of an item by where it says that it is."""
+        return self.regions.around(point_of(item))
 
     def retries(self, step: str) -> bool:
         """Whether the failures of a step are tried again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coordinator.contract import PROTOCOL, RegionMessage, Request
+from coordinator.contract import MAX_RESPONSE_BYTES, PROTOCOL, RegionMessage, Request
 from coordinator.core.dataflow import Unit
 from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
@@ -12,7 +12,7 @@ from coordinator.strictjson import Json
 
 
 class Requests:
-    """Makes requests of units; a region's items are read from the journal, where they wait."""
+    """Makes requests of units; the items of a region, or of the batch, are read from the journal, where they wait."""
 
     def __init__(self, plan: Plan, journal: Journal, files: Files) -> None:
         self._plan = plan
@@ -34,6 +34,31 @@ class Requests:
         per_region = self.step(unit).per is Per.REGION
         return self._plan.regions.message(unit.id) if per_region else None
 
+    def missing(self, unit: Unit) -> int:
+        """How many of a region's items failed on their way, which its objects tell."""
+        return unit.lost if self.step(unit).per is Per.REGION else 0
+
+    def incompleteness(self, unit: Unit) -> str:
+        """Why a place that lost many of its items is not worked on."""
+        step = self.step(unit)
+        whose = "region" if step.per is Per.REGION else "batch"
+        return (
+            f"only {unit.gathered} of the {whose}'s {unit.gathered + unit.lost} items are there, the others failed; "
+            f"min_complete is {step.min_complete:g}"
+        )
+
+    def excess(self, unit: Unit) -> str | None:
+        """Why the batch cannot be worked on in one task; None if it can. Its items come back as a rule."""
+        if self.step(unit).per is not Per.BATCH:
+            return None
+        size = self._journal.gathered_bytes(unit.step, unit.id)
+        if size <= MAX_RESPONSE_BYTES:
+            return None
+        return (
+            f"the batch's {unit.gathered:,} items are {size / 1024**2:,.0f} MiB, and a step per batch gets "
+            f"{MAX_RESPONSE_BYTES // 1024**2} at most, as no response may be larger; divide the batch"
+        )
+
     def request(self, unit: Unit) -> Request:
         """The unit's request, as long as its items are there."""
         step = self.step(unit)
@@ -49,6 +74,6 @@ class Requests:
         )
 
     def done(self, unit: Unit) -> None:
-        """The unit's task has ended: a region's items wait no longer."""
+        """The unit's task has ended: items that were gathered for it wait no longer."""
         if unit.item is None:
             self._journal.take_gathered(unit.step, unit.id)

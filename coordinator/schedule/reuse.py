@@ -43,10 +43,12 @@ class Reuse:
         self._stamp = files.content_stamp if plan.hash_inputs else files.stamp
         self._heads = [list(_heads(plan, step)) for step in plan.steps]
 
-    def keys(self, unit: Unit, items: Sequence[Json], region: RegionMessage | None) -> list[str]:
+    def keys(
+        self, unit: Unit, items: Sequence[Json], region: RegionMessage | None, missing: int = 0
+    ) -> list[str]:
         """The key of the unit's result, and those under which an earlier form of the step would have kept it."""
         stamps = [self._stamp(path) for item in items for path in image_paths(item)]
-        return [task_key(head, items, region, stamps, unit.lost) for head in self._heads[unit.step]]
+        return [task_key(head, items, region, stamps, missing) for head in self._heads[unit.step]]
 
     def find(self, unit: Unit, task_id: str, keys: Sequence[str]) -> Found:
         """What is known of the unit's task; what serves again counts as this session's from now on."""
@@ -83,8 +85,8 @@ class Reuse:
     def _may_be_known(self, unit: Unit) -> bool:
         """Whether looking is worth it. A run's first session can know only what has had the same id in it.
 
-        Recordings are admitted once by their ids, and a region is complete once: only items that a step made can have
-        the id of another one.
+        Recordings are admitted once by their ids, and a region or the batch is complete once: only items that a step
+        made can have the id of another one.
         """
         is_made = unit.step > 0 and self._plan.steps[unit.step].per is Per.ITEM
         return is_made or not self._journal.is_first

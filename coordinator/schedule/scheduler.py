@@ -87,7 +87,7 @@ class Scheduler:
         self._journal = journal
         self._executor = executor
         self._observer = observer
-        self._flow = Dataflow(plan.steps, plan.census)
+        self._flow = Dataflow(plan.steps, plan.census, plan.around)
         self._queue: ReadyQueue[_Queued] = ReadyQueue(len(plan.steps))
         self._pauses = Pauses(clock)
         self._books = Bookkeeping(journal, failures, observer, clock)
@@ -150,7 +150,9 @@ class Scheduler:
                     self._refuse_twin(waiting.step, waiting.item["id"])
             for unit in current.skipped:
                 self._books.skipped(self._requests.task_id(unit), self._plan.steps[unit.step].name, unit.id)
-            todo.extend(self._refuse(unit) for unit in current.incomplete)
+            todo.extend(
+                self._refuse(unit, self._requests.incompleteness(unit)) for unit in current.incomplete
+            )
             for unit in current.ready:
                 following = self._make_ready(unit)
                 if following is not None:
@@ -162,7 +164,10 @@ class Scheduler:
         task_id = self._requests.task_id(unit)
         if task_id in self._open:
             return self._refuse_unit_twin(unit)
-        keys = self._reuse.keys(unit, self._requests.items(unit), self._requests.region(unit))
+        if (reason := self._requests.excess(unit)) is not None:
+            return self._refuse(unit, reason)
+        items, region = self._requests.items(unit), self._requests.region(unit)
+        keys = self._reuse.keys(unit, items, region, self._requests.missing(unit))
         found = self._reuse.find(unit, task_id, keys)
         if found.again:
             return self._refuse_unit_twin(unit)
@@ -190,14 +195,9 @@ class Scheduler:
         error = TaskError(kind=ErrorKind.PROTOCOL, message=message)
         self._books.refused(f"{name}/{item_id} (again)", name, item_id, error)
 
-    def _refuse(self, unit: Unit) -> Advance:
-        """A region that lost so many items that its step is not to run."""
+    def _refuse(self, unit: Unit, message: str) -> Advance:
+        """A place whose step is not to run: it lost so many of its items, or has too many."""
         step = self._plan.steps[unit.step]
-        total = unit.gathered + unit.lost
-        message = (
-            f"only {unit.gathered} of the region's {total} items are there, the others failed; "
-            f"min_complete is {step.min_complete:g}"
-        )
         self._observer.expect(step.name, 1)
         self._requests.done(unit)
         error = TaskError(kind=ErrorKind.BAD_INPUT, message=message)
@@ -249,7 +249,7 @@ class Scheduler:
 
     def _succeed(self, ready: _Queued, result: Success) -> None:
         unit, step = ready.unit, self._plan.steps[ready.unit.step]
-        items = _with_losses(result.items, unit)
+        items = _with_losses(result.items, self._requests.missing(unit))
         self._open.discard(ready.task)
         self._books.succeeded(ready.task, step.name, unit.id, ready.key, items)
         self._requests.done(unit)
@@ -263,6 +263,6 @@ class Scheduler:
         self._advance(self._flow.fail(unit))
 
 
-def _with_losses(items: list[Json], unit: Unit) -> list[Json]:
+def _with_losses(items: list[Json], missing: int) -> list[Json]:
     """A region's items, which say so if recordings were missing that failed before."""
-    return [{**item, "missing": unit.lost} for item in items] if unit.lost else items
+    return [{**item, "missing": missing} for item in items] if missing else items

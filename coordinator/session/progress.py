@@ -8,7 +8,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -86,10 +86,12 @@ def tell(text: str) -> None:
 class Progress:
     """An observer of the scheduler that draws on stderr."""
 
-    def __init__(self, steps: Sequence[str], *, first: int | None = None, notes: Sequence[str] = ()) -> None:
-        """``first`` is the number of tasks that the first step is going to have, where that is known."""
+    def __init__(
+        self, steps: Sequence[str], *, least: Mapping[str, int] | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        """``least`` is the number of tasks that a step is going to have, where that is known."""
         self._tallies = {step: _Count() for step in steps}
-        self._least = {steps[0]: first or 0}
+        self._least = least or {}
         self._notes = notes
         self._failures = 0
         self._started = time.monotonic()

@@ -6,7 +6,7 @@ import itertools
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from coordinator.core.resources import Inventory
 from coordinator.errors import ExitCode, RunFolderError
 from coordinator.findings import Finding
 from coordinator.pipeline import Per, Pipeline, Step
+from coordinator.record.aligned import aligned
 from coordinator.record.disk import remove_half_written, write_json
 from coordinator.record.facts import Extent, SessionState
 from coordinator.record.journal import FailedTask, Journal, Status
@@ -153,10 +154,9 @@ def _drive(launch: Launch, journal: Journal, interrupts: Interrupts, swept: int)
     steps, folder = checked.pipeline.steps, launch.folder
     jobs = prepared.options.jobs or _concurrency(checked.pipeline, launch.site.inventory)
     plan = _plan(launch, journal)
-    tasks_of_first = census.total if steps[0].per is Per.ITEM else None
     with (
         Progress(
-            [step.name for step in steps], first=tasks_of_first, notes=_notes(launch, swept)
+            [step.name for step in steps], least=_least(steps, census.total), notes=_notes(launch, swept)
         ) as progress,
         launch.site.executor(
             launch.files, folder.path, str(journal.facts.run_id), jobs=jobs, note=progress.note
@@ -176,6 +176,14 @@ def _drive(launch: Launch, journal: Journal, interrupts: Interrupts, swept: int)
         except BaseException:
             executor.cancel()
             raise
+
+
+def _least(steps: Sequence[Step], recordings: int | None) -> dict[str, int]:
+    """The number of tasks of those steps of which it is known in advance."""
+    known = {step.name: 1 for step in steps if step.per is Per.BATCH}
+    if steps[0].per is Per.ITEM and recordings is not None:
+        known[steps[0].name] = recordings
+    return known
 
 
 def _plan(launch: Launch, journal: Journal) -> Plan:
@@ -214,7 +222,11 @@ def _conclude(
     seconds = time.monotonic() - since
     times = {"started": _iso(started), "finished": _iso(started + seconds), "seconds": round(seconds, 3)}
     came = mapped(journal, prepared.pipeline.steps, _brought(launch.census.look))
-    findings = (*launch.census.doubts, *(came.findings() if came and complete else ()))
+    findings = (
+        *launch.census.doubts,
+        *aligned(journal, prepared.pipeline.steps),
+        *(came.findings() if came and complete else ()),
+    )
     journal.note(mapped=came.as_json() if came else None, findings=tuple(one.as_json() for one in findings))
     told = {**told, "map": came.as_json() if came else None, "findings": [one.as_json() for one in findings]}
     tallies = {f"{step}.{status}": count for (step, status), count in sorted(counts.items())}
@@ -234,8 +246,8 @@ def _conclude(
     )
 
 
-def _brought(look: Look) -> tuple[int, int, int]:
-    return look.total, look.usable, look.detections or 0
+def _brought(look: Look) -> tuple[int, int, int, int]:
+    return look.total, look.usable, look.detections or 0, look.accuracies.stated
 
 
 def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:

@@ -85,7 +85,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """A batch whose recordings lie in three regions, and a pipeline over it that writes files."""
+    """A batch whose recordings lie in three regions, and a pipeline with every kind of step that writes files."""
 
     folder: Path
     engine: Engine
@@ -164,8 +164,8 @@ def survey(tmp_path_factory: pytest.TempPathFactory, engine: Engine, survey_imag
         "resources": {"cpus": 0.5, "memory": "64m"},
         "command": ["python3", str(STEPS / "survey" / "survey.py")],
     }
-    kinds = {"detect": "item", "position": "region", "recognise": "item"}
-    steps = [{**step, "name": name, "per": per} for name, per in kinds.items()]
+    kinds = {"detect": "item", "align": "batch", "position": "region", "recognise": "item"}
+    steps = [{**step, "name": name, "per": per, "params": {"move": 60}} for name, per in kinds.items()]
     (folder / "pipeline.yaml").write_text(yaml.safe_dump({"name": "survey", "steps": steps}))
     yield Survey(folder=folder, engine=engine)
     assert left_behind(engine, folder) == []

@@ -80,6 +80,12 @@ def survey_image(client: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="session")
+def aligner_image(client: docker.DockerClient) -> str:
+    """The step per batch that moves poses as it is told; it loops."""
+    return _test_image(client, "aligner")
+
+
+@pytest.fixture(scope="session")
 def stub_image(client: docker.DockerClient) -> str:
     """The static C step that floods, waits or forks on demand."""
     return _test_image(client, "stub")

@@ -75,12 +75,12 @@ class _Run:
 
     @cached_property
     def _steps(self) -> list[tuple[str, bool]]:
-        """The last session's steps, each with whether it works on regions; none if nobody has noted them."""
+        """The last session's steps, each with whether it gathers items; none if nobody has noted them."""
         about = self._folder / "run.json"
         if not about.exists():
             return []
         pipeline = json.loads(about.read_text())["pipeline"]
-        return [(step["name"], step["per"] == "region") for step in pipeline["steps"]]
+        return [(step["name"], step["per"] != "item") for step in pipeline["steps"]]
 
     def _units(self, step: str, *statuses: Status) -> Counter[str]:
         """The units of a step's tasks of the last session."""
@@ -143,8 +143,8 @@ class _Run:
         """Each item of a complete session has ended at the step behind."""
         if not self._is_complete:
             return
-        for (before, _), (step, per_region) in zip(self._steps, self._steps[1:], strict=False):
-            if per_region:
+        for (before, _), (step, gathers) in zip(self._steps, self._steps[1:], strict=False):
+            if gathers:
                 continue
             given, ended = {item["id"] for item in self._items(before)}, self._units(step, *_FINAL)
             if given != set(ended) or any(count > 1 for count in ended.values()):
@@ -153,7 +153,7 @@ class _Run:
     def results(self) -> Iterator[str]:
         """The map holds the objects of the last step, each once."""
         path = self._folder / "objects.geojson"
-        if not self._is_complete or not path.exists() or not any(regional for _, regional in self._steps):
+        if not self._is_complete or not path.exists() or not any(gathers for _, gathers in self._steps):
             return
         published = Counter(feature["id"] for feature in json.loads(path.read_text())["features"])
         objects = Counter(item["id"] for item in self._items(self._steps[-1][0]) if item.get("position"))

@@ -50,14 +50,25 @@ class Town:
             rows.append(f"{number:03},{image.name},16,12,{x},{y},0\n")
         (self.batch / "recordings.csv").write_text("id,image,width,height,x,y,heading\n" + "".join(rows))
 
-    def survey(self, rung: Rung, image: str = "none", *, hash_inputs: bool = False, **params: Any) -> None:
-        """Runs it; ``params`` are of the steps that they name."""
+    def survey(
+        self,
+        rung: Rung,
+        image: str = "none",
+        *,
+        hash_inputs: bool = False,
+        aligned: bool = False,
+        ends: ExitCode = ExitCode.DONE,
+        **params: Any,
+    ) -> None:
+        """Runs it, ``aligned`` with a step per batch in it; ``params`` are of the steps that they name."""
         step = {
             "image_ref": image,
             "command": ["python3", str(STEPS / "survey" / "survey.py")],
             "resources": {"cpus": 1, "memory": "64m"},
         }
         per = {"detect": "item", "position": "region", "recognise": "item"}
+        if aligned:
+            per = {"detect": "item", "align": "batch", "position": "region", "recognise": "item"}
         steps = [
             {**step, "name": name, "per": unit, "params": params.get(name, {})} for name, unit in per.items()
         ]
@@ -70,7 +81,7 @@ class Town:
             rung=rung,
             hash_inputs=hash_inputs,
         )
-        assert run(options, "a test").exit_code is ExitCode.DONE
+        assert run(options, "a test").exit_code is ends
 
     def attempted(self) -> dict[str, list[str]]:
         """The units that the last session attempted, by step."""

@@ -17,11 +17,16 @@ from coordinator.pipeline import Per, Step
 from coordinator.strictjson import Json
 from tests.unit.builders import PROPERTY, error, item, step
 
-ITEM, REGION = Per.ITEM, Per.REGION
+ITEM, REGION, BATCH = Per.ITEM, Per.REGION, Per.BATCH
 
 
 def flow(*kinds: Per, **census: int) -> Dataflow:
-    return Dataflow([step(f"s{number}", per) for number, per in enumerate(kinds)], census)
+    return Dataflow([step(f"s{number}", per) for number, per in enumerate(kinds)], census, at)
+
+
+def at(item: Json) -> tuple[str, ...]:
+    """The regions of an item made for these tests, which names them."""
+    return tuple(item.get("at", ()))
 
 
 def ready(advance: Advance) -> list[tuple[int, str]]:
@@ -114,6 +119,86 @@ class TestRegions:
         assert ready(advance) == [(1, "a")]
 
 
+class TestBatches:
+    def test_the_batch_is_ready_when_it_has_ended_and_nothing_is_on_its_way(self) -> None:
+        moving = flow(ITEM, BATCH)
+        first, second = (moving.admit(item(name), ()).ready[0] for name in ("r1", "r2"))
+        half = moving.finish(first, [item("r1")])
+        assert (gathered(half), ready(half)) == ([(1, "all", "r1")], [])
+        assert moving.close() == Advance()
+        whole = moving.finish(second, [item("r2")])
+        assert whole.ready == [Unit(step=1, id="all", regions=(), gathered=2)]
+
+    def test_it_waits_for_the_end_of_the_batch_and_for_nothing_that_was_only_announced(self) -> None:
+        moving = flow(BATCH, a=2)
+        assert ready(moving.admit(item("r1"), ("a",))) == []
+        assert ready(moving.close()) == [(0, "all")]
+
+    def test_a_recording_in_no_region_and_one_in_several_take_part_once(self) -> None:
+        moving = flow(BATCH, REGION, a=1, b=1)
+        assert gathered(moving.admit(item("r1"), ())) == [(0, "all", "r1")]
+        assert gathered(moving.admit(item("r2"), ("a", "b"))) == [(0, "all", "r2")]
+
+    def test_behind_it_items_are_in_the_regions_where_they_say_they_are(self) -> None:
+        moving = flow(BATCH, ITEM, REGION, a=1, b=1)
+        moving.admit(item("r1"), ("a",))
+        moving.admit(item("r2"), ("b",))
+        (unit,) = moving.close().ready
+        divided = moving.finish(unit, [item("r1", at=["b"]), item("r2", at=["b", "new"])])
+        assert skipped(divided) == [(2, "a")]
+        first, second = divided.ready
+        assert (first.regions, second.regions) == (("b",), ("b", "new"))
+        assert ready(moving.finish(second, [item("r2")])) == [(2, "new")]
+        assert ready(moving.finish(first, [item("r1")])) == [(2, "b")]
+
+    def test_the_units_of_regions_in_front_of_it_are_waited_for(self) -> None:
+        moving = flow(REGION, BATCH, a=1, b=1)
+        in_a, in_b = moving.admit(item("r"), ("a", "b")).ready
+        moving.close()
+        assert ready(moving.finish(in_a, [item("o1"), item("o2")])) == []
+        assert ready(moving.fail(in_b)) == [(1, "all")]
+
+    def test_a_region_in_front_of_it_that_is_skipped_last_makes_it_ready(self) -> None:
+        moving = flow(ITEM, REGION, BATCH, a=1, b=1)
+        first, second = (moving.admit(item(name), (name,)).ready[0] for name in "ab")
+        (region,) = moving.finish(first, [item("a")]).ready
+        moving.finish(region, [item("o")])
+        moving.close()
+        end = moving.finish(second, [])
+        assert (skipped(end), ready(end)) == ([(1, "b")], [(2, "all")])
+
+    def test_if_it_fails_every_region_behind_it_is_skipped(self) -> None:
+        moving = flow(BATCH, REGION, BATCH, a=1, b=1)
+        moving.admit(item("r"), ("a", "b"))
+        (unit,) = moving.close().ready
+        assert skipped(moving.fail(unit)) == [(1, "a"), (1, "b"), (2, "all")]
+
+    def test_a_batch_of_which_nothing_is_left_is_skipped_and_so_is_all_behind_it(self) -> None:
+        moving = flow(ITEM, BATCH, REGION, a=1)
+        (unit,) = moving.admit(item("r"), ("a",)).ready
+        moving.close()
+        assert skipped(moving.fail(unit)) == [(1, "all"), (2, "a")]
+
+    def test_it_goes_ahead_without_what_failed_and_regions_behind_it_know_their_losses(self) -> None:
+        moving = flow(ITEM, BATCH, REGION, a=2, b=1)
+        first, second = (moving.admit(item(name), ("a",)).ready[0] for name in ("r1", "r2"))
+        (third,) = moving.admit(item("r3"), ("b",)).ready
+        moving.close()
+        moving.finish(first, [item("r1")])
+        moving.fail(second)
+        (batch,) = moving.finish(third, [item("r3")]).ready
+        assert (batch.gathered, batch.lost) == (2, 1)
+        regions = moving.finish(batch, [item("r1", at="a"), item("r3", at="b")]).ready
+        assert [(one.id, one.gathered, one.lost) for one in regions] == [("a", 1, 1), ("b", 1, 0)]
+
+    def test_a_recording_that_turned_out_to_be_none(self) -> None:
+        moving = flow(BATCH, a=2)
+        moving.admit(item("r"), ("a",))
+        moving.lose(("a",))
+        (unit,) = moving.close().ready
+        assert (unit.gathered, unit.lost) == (1, 1)
+
+
 class TestBatchesThatChange:
     """Between the census and the run, files may come and go."""
 
@@ -161,41 +246,57 @@ class Model:
             region for found in self.recordings.values() for region in found
         )
         self.census = dict(census)
-        self.flow = Dataflow(
-            [step(f"s{n}", kind, min_complete=0.0) for n, kind in enumerate(self.kinds)], self.census
-        )
+        steps = [step(f"s{n}", kind, min_complete=0.0) for n, kind in enumerate(self.kinds)]
+        self.flow = Dataflow(steps, self.census, at)
+        self.regions = {number: set(self.census) for number in range(len(self.kinds))}
+        """The regions that there are at each step: behind a step per batch those of its items come to the census's."""
 
     def gathering_after(self, number: int) -> int | None:
-        return next(
-            (later for later in range(number + 1, len(self.kinds)) if self.kinds[later] is REGION), None
-        )
+        later = range(number + 1, len(self.kinds))
+        return next((step for step in later if self.kinds[step] is not ITEM), None)
 
     def take(self, advance: Advance, waiting: dict[str, tuple[str, ...]], open_batch: bool) -> None:
         for one in advance.gathered:
             self.store[one.step, one.region].append(one.item["id"])
         for unit in advance.ready:
             self.seen[unit.step, unit.id] += 1
-            if self.kinds[unit.step] is REGION:
+            if self.kinds[unit.step] is not ITEM:
                 self.settle(unit, waiting, open_batch)
                 assert self.store[unit.step, unit.id], "a region that gathered nothing must be skipped"
             self.pending.append(unit)
         for unit in advance.skipped:
+            self.note_regions(unit.step, [])
             self.settle(unit, waiting, open_batch)
             assert not self.store[unit.step, unit.id], "a region with items must not be skipped"
 
     def settle(self, unit: Unit, waiting: dict[str, tuple[str, ...]], open_batch: bool) -> None:
-        """A region's turn has come: nothing of it may be left before this step, and nothing may be missing."""
+        """A place's turn has come: nothing of it may be left before this step, and nothing may be missing."""
         self.settled[unit.step, unit.id] += 1
         first = self.gathering_after(-1) == unit.step
+        if self.kinds[unit.step] is BATCH:
+            assert not open_batch
+            assert not any(self.comes_to(unit.step, other) for other in self.pending), "more is on its way"
         assert not (first and any(unit.id in regions for regions in waiting.values()))
         assert not (first and open_batch and self.ghosts.get(unit.id))
         for other in self.pending:
             assert not (other.step < unit.step and unit.id in other.regions), "something is still on its way"
         assert sorted(self.store[unit.step, unit.id]) == sorted(self.due[unit.step, unit.id])
 
+    def note_regions(self, number: int, items: Sequence[Json]) -> None:
+        """Behind a step per batch there are the regions of its items, and those of the census."""
+        if self.kinds[number] is BATCH:
+            for later in range(number + 1, len(self.kinds)):
+                self.regions[later] = {*self.census, *(name for one in items for name in one["at"])}
+
+    def comes_to(self, barrier: int, unit: Unit) -> bool:
+        """Whether something of the unit may come to the step; what is in no region ends at a step per region."""
+        gather = self.gathering_after(unit.step)
+        is_stopped = not unit.regions and self.kinds[unit.step] is ITEM and self.kinds[gather or 0] is REGION
+        return unit.step < barrier and not is_stopped
+
     def note_due(self, number: int, items: Sequence[Json], regions: tuple[str, ...]) -> None:
-        if number < len(self.kinds) and self.kinds[number] is REGION:
-            for region in regions:
+        if number < len(self.kinds) and self.kinds[number] is not ITEM:
+            for region in ("all",) if self.kinds[number] is BATCH else regions:
                 self.due[number, region] += [one["id"] for one in items]
 
     def run(self, draw: st.DataObject) -> None:
@@ -220,10 +321,17 @@ class Model:
         self, unit: Unit, draw: st.DataObject, waiting: dict[str, tuple[str, ...]], open_batch: bool
     ) -> None:
         if draw.draw(st.integers(0, 4)) == 0:
+            self.note_regions(unit.step, [])
             advance = self.flow.fail(unit)
         else:
             items = [item(f"{unit.id}.{number}") for number in range(draw.draw(st.integers(0, 3)))]
-            self.note_due(unit.step + 1, items, unit.regions)
+            if self.kinds[unit.step] is BATCH:
+                for one in items:
+                    one["at"] = draw.draw(REGIONS)
+                    self.note_due(unit.step + 1, [one], one["at"])
+                self.note_regions(unit.step, items)
+            else:
+                self.note_due(unit.step + 1, items, unit.regions)
             advance = self.flow.finish(unit, items)
         self.take(advance, waiting, open_batch)
 
@@ -233,7 +341,7 @@ REGIONS = st.lists(st.sampled_from("ABC"), unique=True).map(tuple)
 
 @PROPERTY
 @given(
-    st.lists(st.sampled_from([ITEM, REGION]), min_size=1, max_size=4),
+    st.lists(st.sampled_from([ITEM, REGION, BATCH]), min_size=1, max_size=4),
     st.lists(REGIONS, max_size=5),
     st.dictionaries(st.sampled_from("ABCD"), st.integers(1, 2), max_size=2),
     st.data(),
@@ -243,9 +351,10 @@ def test_random_pipelines_in_random_orders(
 ) -> None:
     model = Model(kinds, {f"r{number}": regions for number, regions in enumerate(recordings)}, ghosts)
     model.run(draw)
-    gathering = [number for number, kind in enumerate(kinds) if kind is REGION]
-    once = Counter({(number, region): 1 for number in gathering for region in model.census})
-    assert model.settled == once, "every region is ready or skipped, once, at every step per region"
+    places = {number: model.regions[number] for number, kind in enumerate(kinds) if kind is REGION}
+    places |= {number: {"all"} for number, kind in enumerate(kinds) if kind is BATCH}
+    once = Counter({(number, place): 1 for number, found in places.items() for place in found})
+    assert model.settled == once, "every place is ready or skipped, once, at every step that gathers"
     assert all(count == 1 for count in model.seen.values()), "nothing is started twice"
     assert model.store == model.due, "nothing is lost, nothing is invented"
 

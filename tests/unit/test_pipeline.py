@@ -64,7 +64,7 @@ FAULTS = {
     "no steps": ("name: p\nsteps: []", "steps: Tuple should have at least 1 item"),
     "no image": ("name: p\nsteps: [{name: a}]", "steps.0.image_ref: Field required"),
     "unknown key": (with_step("retrys: 1"), "steps.0.retrys: Extra inputs are not permitted"),
-    "unknown per": (with_step("per: photo"), "steps.0.per: Input should be 'item' or 'region'"),
+    "unknown per": (with_step("per: photo"), "steps.0.per: Input should be 'item', 'region' or 'batch'"),
     "spaced name": (MINIMAL.replace("name: a", "name: a b"), "steps.0.name: String should match"),
     "upper-case name": (MINIMAL.replace("name: a", "name: A"), "steps.0.name: String should match"),
     "a path as name": (MINIMAL.replace("name: a", "name: ../a"), "steps.0.name: String should match"),
@@ -110,7 +110,7 @@ class TestFaults:
         assert "steps.1.per" in told
 
     def test_a_name_that_is_neither_built_in_nor_a_file(self) -> None:
-        with pytest.raises(PipelineError, match=r"no such file, and no built-in one \(traffic-signs\)"):
+        with pytest.raises(PipelineError, match=r"no such file, and no built-in one \(traffic-signs, "):
             load_pipeline("traffic-sings")
 
     def test_a_folder_and_a_binary_file(self, tmp_path: Path) -> None:

@@ -146,3 +146,16 @@ def test_an_odd_item_of_a_step_does_not_cost_the_results(
     journal.succeeded(f"{name}/odd", name, "odd", "k", [item("odd", **fields)])
     ids = [one["id"] for one in written(journal, tmp_path)["objects.geojson"]["features"]]
     assert "good" in ids
+
+
+def test_a_step_per_batch_alone_makes_a_map_of_its_objects_and_none_of_recordings(
+    journal: Journal, tmp_path: Path
+) -> None:
+    steps = (step("align", Per.BATCH),)
+    journal.succeeded("align/all", "align", "all", "k", [item("r1", pose={"x": 1.0, "y": 2.0})])
+    assert write_results(journal, steps, RD, tmp_path) == []
+    journal.succeeded("align/all", "align", "all", "k", [item("o1", **SIGN)])
+    assert [path.name for path in write_results(journal, steps, RD, tmp_path)] == [
+        "objects.geojson",
+        "objects.csv",
+    ]

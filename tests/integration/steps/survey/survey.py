@@ -1,8 +1,9 @@
-"""Three quick steps in one program, told apart by the step's name; they write files, and check those they read.
+"""Four quick steps in one program, told apart by the step's name; they write files, and check those they read.
 
 detect     one detection in every recording, and a file of some size, written piece by piece;
            /batch/mood.json may ask it to ``pause`` some seconds, and at recordings named to ``hang``, to ``crash``,
            or to ``hold`` until there is a file /batch/go
+align      every recording ``move`` metres further east, and one file for all of them
 position   an object at each of a region's recordings that lies in its core
 recognise  the object's category, and a file
 """
@@ -39,6 +40,17 @@ def detect(request: Item) -> list[Item]:
     shade = int(request["params"].get("shade", 0))
     found = {"bbox": [shade, 1, 4, 5], "score": 0.5, "label": "sign"}
     return [{**item, "image": _write(request, item["id"]), "detections": [found]}]
+
+
+def align(request: Item) -> list[Item]:
+    assert request["region"] is None
+    move = float(request["params"].get("move", 0))
+    sheet = {"image": _write(request, " ".join(map(_check, request["items"])))}
+    moved = [{**item["pose"], "x": item["pose"]["x"] + move} for item in request["items"]]
+    return [
+        {**item, "pose": pose, "aligned": True, "sheet": sheet}
+        for item, pose in zip(request["items"], moved, strict=True)
+    ]
 
 
 def position(request: Item) -> list[Item]:
@@ -79,7 +91,7 @@ def _check(item: Item) -> str:
     return told.decode()[:8]
 
 
-STEPS = {"detect": detect, "position": position, "recognise": recognise}
+STEPS = {"detect": detect, "align": align, "position": position, "recognise": recognise}
 
 if __name__ == "__main__":
     main()
