@@ -45,8 +45,14 @@ COMMANDS: Mapping[str, Entry] = {
         "check a batch and a pipeline without running anything", "coordinator.commands.validate"
     ),
     "import": Entry("write a batch of any format as a plain one", "coordinator.commands.import_batch"),
+    "align": Entry(
+        "refine a batch's poses from its photographs, as a batch of its own", "coordinator.commands.align"
+    ),
     "schema": Entry("print the step contract as JSON Schema", "coordinator.commands.schema"),
     "score": Entry("compare a run's objects with a truth", "coordinator.commands.score"),
+    "score-detections": Entry(
+        "compare the boxes that a run found with true ones", "coordinator.commands.score_detections"
+    ),
     "bench": Entry(
         "measure every way to run a task, in turns, on the same tasks", "coordinator.commands.bench"
     ),

@@ -5,6 +5,7 @@ Nothing is written, so it never stands in a coordinator's way.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from coordinator.contract import ErrorKind, TaskError
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import Facts, SessionState
 from coordinator.record.journal import FailedTask, Status
+from coordinator.strictjson import Json
 
 _STEP_OF_ATTEMPT = "substr(task, 1, instr(task, '/') - 1)"
 
@@ -98,8 +100,7 @@ class History:
             "SELECT id, step, unit, error_kind, error_message FROM tasks "
             "WHERE status = ? AND session >= ? ORDER BY id"
         )
-        since = self.session if self.facts.session_state in (None, SessionState.COMPLETE) else 0
-        for task, step, unit, kind, message in self._rows(query, Status.FAILED, since):
+        for task, step, unit, kind, message in self._rows(query, Status.FAILED, self._since()):
             error = TaskError(kind=ErrorKind(kind), message=message)
             yield FailedTask(id=task, step=step, unit=unit, error=error)
 
@@ -109,6 +110,16 @@ class History:
             "SELECT unit FROM tasks WHERE step = ? AND status = ?", step, Status.SUCCEEDED
         ):
             yield unit
+
+    def items(self, step: str) -> Iterator[Json]:
+        """The items that a step's tasks gave, by the tasks' ids: the last session's, as for :meth:`failures`."""
+        query = "SELECT items FROM tasks WHERE step = ? AND status = ? AND session >= ? ORDER BY id"
+        for (items,) in self._rows(query, step, Status.SUCCEEDED, self._since()):
+            yield from json.loads(items)
+
+    def _since(self) -> int:
+        """The first session that counts: an earlier one's does where the last one did not come to it."""
+        return self.session if self.facts.session_state in (None, SessionState.COMPLETE) else 0
 
     def _rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         try:

@@ -14,6 +14,7 @@ import pytest
 from coordinator import __version__, contract
 from coordinator.cli import COMMANDS, Command, main, parser
 from coordinator.commands import (
+    align,
     bench,
     check_step,
     clean,
@@ -23,6 +24,7 @@ from coordinator.commands import (
     retry,
     schema,
     score,
+    score_detections,
     serve,
     status,
     validate,
@@ -43,7 +45,8 @@ from tests.unit.builders import collection, feature, write_png
 Said = Callable[[], tuple[str, str]]
 
 MODULES: list[Command] = [
-    run_command, validate, import_batch, schema, score, bench, check_step, doctor, status, retry, clean, replay, serve,
+    run_command, validate, import_batch, align, schema, score, score_detections, bench, check_step, doctor, status,
+    retry, clean, replay, serve,
 ]  # fmt: skip
 """As :data:`COMMANDS` lists them; that each of them is a command, mypy sees here."""
 ONE_STEP = "name: p\nsteps: [{name: detect, image_ref: example/detect}]\n"
