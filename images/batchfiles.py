@@ -63,9 +63,19 @@ def write_recordings(folder: Path, recordings: Iterable[Recording]) -> None:
         writer.writerows(_row(recording) for recording in recordings)
 
 
-def write_settings(folder: Path, name: str, crs: str, *, region_size: float, halo: float) -> None:
-    """Write batch.yaml; region size and halo in metres."""
-    settings = {"name": name, "crs": crs, "region": {"size": region_size, "halo": halo}}
+def write_settings(
+    folder: Path,
+    name: str,
+    crs: str,
+    *,
+    region_size: float,
+    halo: float,
+    accuracy: dict[str, float] | None = None,
+) -> None:
+    """Write batch.yaml; region size and halo in metres, the poses' accuracy as it stands there."""
+    settings: dict[str, Any] = {"name": name, "crs": crs, "region": {"size": region_size, "halo": halo}}
+    if accuracy:
+        settings["accuracy"] = accuracy
     (folder / "batch.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
 

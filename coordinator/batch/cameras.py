@@ -13,6 +13,10 @@ _OFF, _FAR_OFF = 0.12, 0.3
 second it is another image's."""
 _MIN_FOCAL, _MAX_FOCAL = 0.15, 30.0
 """Focal lengths over the image's longer side: 146 degrees, and a long telephoto lens."""
+_LONG_FOCAL = 2.0
+"""The same of 28 degrees, which no camera has that looks at a street."""
+_SAME_FOCAL = 1.25
+"""Times that a focal length may differ from EXIF's, which some give by the diagonal, or before stabilisation."""
 
 
 class Fault(StrEnum):
@@ -25,12 +29,23 @@ class Fault(StrEnum):
         "pinhole, but the image is exactly twice as wide as high: is it a panorama (equirectangular)?"
     )
     NORMALISED = "a focal length (fx, fy) that is not in pixels: multiply it by the image's size"
+    LONG = (
+        "a focal length (fx, fy) of more than twice the image's longer side, as telephoto lenses have: is it that of a "
+        "larger image?"
+    )
     FOCAL_LENGTH = "a focal length (fx, fy) that is not that of an image of this size"
 
     @property
     def is_certain(self) -> bool:
         """Whether no map can come of it."""
-        return self not in (Fault.OFF_CENTRE, Fault.LIKE_PANORAMA)
+        return self not in (Fault.OFF_CENTRE, Fault.LIKE_PANORAMA, Fault.LONG)
+
+
+def disagree(camera: Json | None, told: Json | None) -> bool:
+    """Whether two cameras of one image are pinholes of different fields of view."""
+    if camera is None or told is None or not camera["model"] == told["model"] == "pinhole":
+        return False
+    return not 1.0 / _SAME_FOCAL <= camera["fx"] / told["fx"] <= _SAME_FOCAL
 
 
 def fault(camera: Json, width: int | None, height: int | None) -> Fault | None:
@@ -49,5 +64,7 @@ def fault(camera: Json, width: int | None, height: int | None) -> Fault | None:
         return Fault.FOCAL_LENGTH
     off = max(abs(camera["cx"] / width - 0.5), abs(camera["cy"] / height - 0.5))
     if off <= _OFF:
-        return Fault.LIKE_PANORAMA if width == 2 * height else None
+        if width == 2 * height:
+            return Fault.LIKE_PANORAMA
+        return Fault.LONG if fx > _LONG_FOCAL * longer else None
     return Fault.OTHER_SIZE if off > _FAR_OFF else Fault.OFF_CENTRE

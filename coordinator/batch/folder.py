@@ -31,6 +31,7 @@ from coordinator.contract import first_reason
 from coordinator.core.paths import IMAGE_SUFFIXES, is_url, mounted, unmounted
 from coordinator.errors import BatchError
 from coordinator.findings import Finding, Tell
+from coordinator.formats.recordings import OF_RECEIVERS
 from coordinator.formats.row import Row
 from coordinator.strictjson import readable
 
@@ -142,7 +143,14 @@ class Batch:
 
     @cached_property
     def _merger(self) -> Merger:
-        return Merger(folder=self.folder, camera=self.config.camera, times=self.times)
+        config, is_receivers = self.config, self.source.name in OF_RECEIVERS
+        return Merger(
+            folder=self.folder,
+            camera=config.camera,
+            times=self.times,
+            accuracy=config.accuracy.stated() if config.accuracy else None,
+            is_receivers=is_receivers,
+        )
 
     def _found(self, tell: Tell) -> Iterator[Recording | BadRecording]:
         projection, merger = self.projection, self._merger

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from coordinator.batch.accuracies import Accuracies
 from coordinator.batch.cameras import Fault, fault
 from coordinator.batch.ground import Ground
 from coordinator.batch.headings import Headings
@@ -61,6 +62,7 @@ class Look:
         self.places_twice = Group()
         self.tilted = Group()
         self.ground = Ground()
+        self.accuracies = Accuracies()
         self.headings = Headings()
         self.first: list[Recording] = []
         """The first recordings, as examples."""
@@ -105,6 +107,8 @@ class Look:
             self._see_gaps(name, place)
         elif camera is not None:
             self.usable += 1
+        if place.accuracy is not None:
+            self.accuracies.see(place.accuracy)
         if abs(place.pitch) > MAX_TILT or abs(place.roll) > MAX_TILT:
             self.tilted.add(name)
         self._see_place(name, place)

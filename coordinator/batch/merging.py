@@ -13,9 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
+from coordinator.batch.cameras import disagree
 from coordinator.batch.crs import Projection
+from coordinator.batch.facts import Sources
 from coordinator.batch.imagefiles import MISSING, is_inside, refusal
-from coordinator.batch.placing import Sources, place
+from coordinator.batch.placing import place
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.contract import first_reason
 from coordinator.core.paths import FETCH, IMAGE_SUFFIXES, WORK_MOUNT, is_url, mounted, unit_folder
@@ -25,6 +27,7 @@ from coordinator.formats.row import Row
 from coordinator.strictjson import Json, readable
 
 if TYPE_CHECKING:
+    from coordinator.batch.accuracy import Accuracy
     from coordinator.batch.tracks import Times
     from coordinator.formats.imageheader import Header
 
@@ -49,11 +52,17 @@ class _Unusable(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Merger:
-    """Makes the recordings of a batch. ``camera`` is its default one, ``times`` its track."""
+    """Makes the recordings of a batch. ``camera`` is its default one, ``times`` its track.
+
+    ``accuracy`` is that of all poses that say nothing themselves; ``is_receivers`` says that rows tell what a device
+    told, as services pass it on.
+    """
 
     folder: Path
     camera: Camera | None
     times: Times | None
+    accuracy: Accuracy | None = None
+    is_receivers: bool = False
 
     def sources(self, row: Row) -> Sources:
         """What tells of the place of ``row``. Raises OSError never: a file that cannot be read tells nothing."""
@@ -93,6 +102,8 @@ class Merger:
             "camera": camera,
             "pose": None if where is None else where.pose(),
         }
+        if header and Remark.CAMERA_GUESSED not in header.remarks and disagree(camera, header.camera):
+            remarks = (*remarks, Remark.FOCAL_DISAGREES)
         if missing:
             remarks = (*remarks, Remark.IMAGE_MISSING)
         return Recording(id=name, item=item, place=where, url=url, remarks=remarks)
@@ -108,7 +119,8 @@ class Merger:
         if reason is not None and reason != MISSING:
             raise _Unusable(f"image {row.image!r} {reason}")
         has_size = row.width is not None and row.height is not None
-        if has_size and (reason == MISSING or not (_lacks_place(row) or self._lacks_camera(row))):
+        is_asked = _lacks_place(row) or self._lacks_camera(row) or _may_be_part(row)
+        if has_size and (reason == MISSING or not is_asked):
             return None, reason == MISSING
         read = _load_imageheader().read(self.folder / row.image)
         if not isinstance(read, str):
@@ -133,7 +145,16 @@ class Merger:
                 return _checked(row.camera)
             if row.camera or "fx" in given:
                 model = row.camera or "pinhole"
-                return _checked_alike(model, _of_model(model, given, extra))
+                columns = _of_model(model, given, extra)
+                if (
+                    header
+                    and header.camera
+                    and model == "equirectangular"
+                    and not columns
+                    and _says_panorama(header)
+                ):
+                    return header.camera  # which may be a part of one
+                return _checked_alike(model, columns)
             if header and header.camera and _says_panorama(header):
                 return header.camera
             if self.camera is not None and not (header and _BARRED & set(header.remarks)):
@@ -145,13 +166,11 @@ class Merger:
     def _sources(self, row: Row, header: Header | None) -> Sources:
         """What tells of the row's place; the track is asked only for what nothing else tells the position of."""
         taken = _seconds(row.time) if row.time is not None else header.taken if header else None
-        if self.times is None or not _lacks_position(row) or (header and header.longitude is not None):
-            return Sources(row=row, header=header, taken=taken)
-        if taken is None:
-            return Sources(row=row, header=header, astray=Remark.NO_TIME)
-        fix = self.times.fix(taken)
-        astray = None if fix else Remark.NOT_ON_TRACK
-        return Sources(row=row, header=header, fix=fix, taken=taken, astray=astray)
+        fix, astray = None, None
+        if self.times is not None and _lacks_position(row) and not (header and header.longitude is not None):
+            fix = None if taken is None else self.times.fix(taken)
+            astray = Remark.NO_TIME if taken is None else None if fix else Remark.NOT_ON_TRACK
+        return Sources(row, header, fix, taken, astray, self.accuracy, self.is_receivers)
 
 
 def _says_panorama(header: Header) -> bool:
@@ -193,6 +212,11 @@ def _lacks_position(row: Row) -> bool:
 
 def _lacks_place(row: Row) -> bool:
     return _lacks_position(row) or row.heading is None or (row.z is None and row.altitude is None)
+
+
+def _may_be_part(row: Row) -> bool:
+    """Whether its image has not the shape of a whole panorama, though it is called one: its file knows more."""
+    return row.camera == "equirectangular" and row.width is not None and row.width != 2 * (row.height or 0)
 
 
 def _url(row: Row) -> str | None:

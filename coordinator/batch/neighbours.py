@@ -1,7 +1,8 @@
 """What recordings beside one another tell of each other: the direction of travel, and a height where one has none.
 
-Recordings come in the order of the batch (a table's rows, files by name), which is taken for that of the drive. Only
-those that lack something wait for the ones behind them; the others pass through at once.
+Recordings come in the order of the batch (a table's rows, files by name), which is taken for that of the drive; where
+times say that two of them were taken the other way round, or long after each other, they count. Only those that lack
+something wait for the ones behind them; the others pass through at once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ _MAX_WAITING = 1000
 """Recordings that are held back for the sake of a neighbour."""
 _MIN_STEP, _MAX_STEP = 0.5, 50.0
 """Metres between two recordings that tell a direction: below, noise does; above, the road may have turned."""
+_MAX_SECONDS = 300.0
+"""Between two recordings that tell a direction: longer than at any traffic light, it is another drive."""
 _MAX_HEIGHT_STEP = 100.0
 """Metres to the neighbour whose height is taken."""
 _MAX_TURN = 60.0
@@ -93,8 +96,11 @@ class _Stream:
         if isinstance(one, BadRecording) or place is None or _is_complete(one):
             return one
         remarks: list[Remark] = []
-        if place.heading is None and (heading := _direction(self._behind, place, self._ahead(0))) is not None:
-            place = replace(place, heading=heading)
+        if place.heading is None and (way := _travel(self._behind, place, self._ahead(0))) is not None:
+            east, north, length = way
+            known = place.accuracy and place.accuracy.travelling(length)
+            heading = math.degrees(math.atan2(east, north)) % 360.0
+            place = replace(place, heading=heading, accuracy=known)
             remarks.append(Remark.HEADING_FROM_TRAVEL)
         if place.z is None:
             z, remark = self._height(place)
@@ -127,28 +133,36 @@ def _is_complete(one: Found) -> bool:
     return place is None or (place.heading is not None and place.z is not None)
 
 
-def _direction(behind: Place | None, place: Place, ahead: Place | None) -> float | None:
-    """Degrees clockwise from grid north: from the place before to the one behind, or along the one way that tells."""
+def _travel(behind: Place | None, place: Place, ahead: Place | None) -> tuple[float, float, float] | None:
+    """East and north of the car's direction: from the place before to the one behind, or along the one way that tells.
+
+    The third is the length of that way in metres.
+    """
     ways = [way for way in (_way(behind, place), _way(place, ahead)) if way is not None]
     if len(ways) == 2:
-        (x, y), (u, v) = ways
+        (x, y, _), (u, v, _) = ways
         turn = math.degrees(abs(math.atan2(x * v - y * u, x * u + y * v)))
         if turn > _MAX_TURN:
             return None
     if not ways:
         return None
-    east, north = (sum(part) for part in zip(*ways, strict=True))
-    return math.degrees(math.atan2(east, north)) % 360.0
+    east, north, length = (sum(part) for part in zip(*ways, strict=True))
+    return east, north, length
 
 
-def _way(start: Place | None, end: Place | None) -> tuple[float, float] | None:
-    """East and north of a step that tells a direction, of length 1."""
+def _way(start: Place | None, end: Place | None) -> tuple[float, float, float] | None:
+    """East and north of a step that tells a direction, as parts of its length, and that in metres."""
     if start is None or end is None:
         return None
     distance = _distance(start, end)
     if not _MIN_STEP <= distance <= _MAX_STEP:
         return None
-    return (end.x - start.x) / distance, (end.y - start.y) / distance
+    if start.taken is not None and end.taken is not None and start.taken != end.taken:
+        if abs(end.taken - start.taken) > _MAX_SECONDS:
+            return None
+        if end.taken < start.taken:
+            start, end = end, start
+    return (end.x - start.x) / distance, (end.y - start.y) / distance, distance
 
 
 def _distance(a: Place, b: Place) -> float:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from coordinator.batch.crs import Projection
+from coordinator.batch.facts import Sources
 from coordinator.batch.recording import Place
+from coordinator.batch.weighing import weighed
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import North, Row
-
-if TYPE_CHECKING:
-    from coordinator.formats.gpx import Fix
-    from coordinator.formats.imageheader import Header
 
 MAX_APART = 100.0
 """Metres from a row's position to that of its photograph's GPS, beyond which one of them is not of this place."""
@@ -22,18 +20,6 @@ _LOWEST, _HIGHEST = -1000.0, 10_000.0
 """Metres between which a street lies; -9999 and the like stand for no height."""
 _NULL_ISLAND = 1e-4
 """Degrees around longitude and latitude 0, where there is no street: a receiver without a fix writes it."""
-
-
-class Sources(NamedTuple):
-    """What tells of a recording, the first before the next. ``fix`` is of the track, at the time when it was taken."""
-
-    row: Row
-    header: Header | None = None
-    fix: Fix | None = None
-    taken: float | None = None
-    """When, in seconds since 1970."""
-    astray: Remark | None = None
-    """Why the track has no place for it."""
 
 
 class _Heading(NamedTuple):
@@ -65,6 +51,7 @@ def place(sources: Sources, projection: Projection | None) -> tuple[Place | None
         return None, _without_position(sources)
     heading = _heading(sources)
     turned, remarks = (None, ()) if heading is None else _to_grid(heading, sources, projection, where)
+    known, of_accuracy = weighed(sources, heading.north if heading else None)
     x, y = where
     found = Place(
         x=x,
@@ -73,7 +60,10 @@ def place(sources: Sources, projection: Projection | None) -> tuple[Place | None
         heading=turned,
         pitch=_first(row.pitch, header.pitch if header else None) or 0.0,
         roll=_first(row.roll, header.roll if header else None) or 0.0,
+        accuracy=known,
+        taken=sources.taken,
     )
+    remarks = (*remarks, *of_accuracy)
     if sources.header is None and sources.fix is None:
         return found, remarks
     if _disagrees(sources, projection, where):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from coordinator.batch.accuracy import Accuracy
 from coordinator.batch.regions import Point
 from coordinator.core.paths import unmounted
 from coordinator.formats.remarks import Remark
@@ -14,7 +15,7 @@ from coordinator.strictjson import Json
 class Place:
     """Where and how a recording was taken: metres in the batch's CRS, degrees, the heading from grid north.
 
-    ``z`` and ``heading`` are None where no source tells them.
+    ``z`` and ``heading`` are None where no source tells them, ``accuracy`` where nobody says how good it is.
     """
 
     x: float
@@ -23,12 +24,15 @@ class Place:
     heading: float | None = None
     pitch: float = 0.0
     roll: float = 0.0
+    accuracy: Accuracy | None = None
+    taken: float | None = field(default=None, compare=False)
+    """When, in seconds since 1970."""
 
     def pose(self) -> Json | None:
         """What steps are told of it; None if it is not known whole."""
         if self.z is None or self.heading is None:
             return None
-        return {
+        pose: Json = {
             "x": self.x,
             "y": self.y,
             "z": self.z,
@@ -36,6 +40,7 @@ class Place:
             "pitch": self.pitch,
             "roll": self.roll,
         }
+        return pose if self.accuracy is None else {**pose, "accuracy": self.accuracy.as_json()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from coordinator.batch.accuracies import SURVEYORS
 from coordinator.batch.look import MAX_TILT, Group, Look
 from coordinator.batch.placing import MAX_APART
+from coordinator.batch.weighing import POOR
 from coordinator.findings import Finding, Level, named
 from coordinator.formats.remarks import Remark
 
@@ -19,6 +21,10 @@ _MISSING = {
     "height": "give z or altitude for all of them, or for none",
     "camera": "name it in batch.yaml or in a column 'camera' (equirectangular, or pinhole with fx, fy, cx, cy)",
 }
+_GIVE_ACCURACY = (
+    "write  accuracy: {position_m: 4, heading_deg: 8}  into batch.yaml, or columns 'position_accuracy' and "
+    "'heading_accuracy'"
+)
 _LEADS_TO = "they take no part in positioning"
 _REMARKS = {
     Remark.NO_FIX: "have a GPS position that the receiver calls void (GPSStatus V); it is not used",
@@ -51,6 +57,8 @@ _REMARKS = {
     Remark.NO_HEIGHT: f"have no height, and none is beside them; {_LEADS_TO}",
     Remark.CAMERA_GUESSED: "say nothing of their focal length; it is guessed, and objects will be off; calibrate the "
     "camera and name it in batch.yaml",
+    Remark.FOCAL_DISAGREES: "have another focal length (fx, fy) than their photographs' own EXIF tells: is it in "
+    "pixels of images of this size, and of this camera?",
     Remark.PANORAMA_GUESSED: "are twice as wide as high and say nothing of their projection; they are taken as whole "
     "panoramas; name the camera in batch.yaml if they are not",
     Remark.FLAT: "have no height, as all others; they are taken to stand at 0 m, and heights of objects are above the "
@@ -58,6 +66,15 @@ _REMARKS = {
     Remark.POSITION_FROM_TRACK: "take their position from a GPX track, by the time when they were taken",
     Remark.NOT_ON_TRACK: "were taken when the GPX track has no place",
     Remark.NO_TIME: "have no time (EXIF DateTimeOriginal), and so no place in the GPX track",
+    Remark.NO_ACCURACY: f"have the position of a receiver (EXIF, GPX, Mapillary, Panoramax), and no accuracy is given: "
+    f"it passes for a surveyor's ({SURVEYORS}), where a telephone has 3 to 5 m and 5 to 10 degrees; {_GIVE_ACCURACY}",
+    Remark.NO_HEADING_ACCURACY: "have the heading of a device, and no accuracy of it is given: it passes for a "
+    f"surveyor's ({SURVEYORS}), where a telephone has 5 to 10 degrees; write  accuracy: {{heading_deg: 8}}  into "
+    "batch.yaml, or a column 'heading_accuracy'",
+    Remark.BAD_ACCURACY: "have an accuracy that can be none (metres from 0.001 to 10,000, degrees from 0.001 to 180, "
+    "one standard deviation); it is not used",
+    Remark.POOR_POSITION: f"are known to no better than {POOR:g} m, by what they say themselves: they tell nothing of "
+    "where objects stand in a street",
     Remark.IMAGE_MISSING: "name an image file that is not there",
 }
 """What is said of the recordings that have a remark."""

@@ -77,14 +77,14 @@ def _lines(prepared: Prepared, census: Census, findings: tuple[Finding, ...]) ->
     yield f"pipeline {pipeline.name!r}: {steps}"
     if look.detections is not None:
         yield f"detections: {look.detections:,}, from {batch.detections.where if batch.detections else '-'}"
-    yield from _table(look)
+    yield from _table(look, source.path.name if source.path else source.name)
     yield from (str(finding) for finding in findings if finding.level is not Level.ERROR)
     for reason in look.reasons[1:]:
         yield f"         {reason}"
 
 
-def _table(look: Look) -> Iterator[str]:
-    """How many have what, and the first recordings as they were read."""
+def _table(look: Look, row: str) -> Iterator[str]:
+    """How many have what, and the first recordings as they were read; ``row`` is what the file of rows is called."""
     if not look.total:
         return
     having = {name: look.total - group.count for name, group in look.without.items()}
@@ -94,6 +94,8 @@ def _table(look: Look) -> Iterator[str]:
         yield _COLUMNS.format(*_cells(recording)).rstrip()
     if look.total > len(look.first):
         yield f"... and {look.total - len(look.first):,} more"
+    if look.ground.count:
+        yield f"accuracy: {look.accuracies.summary(row)}"
 
 
 def _cells(recording: Recording) -> Iterator[str]:
@@ -123,6 +125,7 @@ def _as_json(prepared: Prepared, census: Census, findings: tuple[Finding, ...]) 
         "recordings": look.total,
         "unusable": look.bad.count,
         "without": {name: group.count for name, group in look.without.items()},
+        "accuracy": look.accuracies.as_json(),
         "detections": look.detections,
         "examples": [recording.item for recording in look.first],
         "findings": [finding.as_json() for finding in findings],

@@ -48,6 +48,16 @@ _ALIASES = {
     "f": "focalpixels focallengthpixels",
     "time": "timestamp datetime datetimeoriginal captured capturedat capturetime capturedate captureat takenat "
     "datetaken timetaken gpsdatetime gpstime timeutc utctime datetimeutc utc tijd tijdstip zeit zeitstempel",
+    "position_accuracy": "positionaccuracy positionm gpsaccuracy locationaccuracy horizontalaccuracy haccuracy hacc "
+    "gpshaccuracy gpshorizontalaccuracy gpshpositioningerror hpositioningerror horizontalpositioningerror "
+    "horizontalerror positionerror gpserror poserror posaccuracy positionsigma sigmaposition positionstd "
+    "positionstddev positionstdev gpsstd xyaccuracy accuracyxy accuracyposition accuracygps mapgpsaccuracymeters "
+    "qualityhorizontalaccuracy positienauwkeurigheid positionsgenauigkeit lagegenauigkeit",
+    "heading_accuracy": "headingaccuracy headingerror headingsigma sigmaheading headingstd headingstddev headingstdev "
+    "yawaccuracy yawerror yawstd azimuthaccuracy bearingaccuracy bearingaccuracydegrees compassaccuracy "
+    "directionaccuracy orientationaccuracy angleaccuracy attitudeaccuracy accuracyheading richtungsgenauigkeit",
+    "shared_accuracy": "sharedaccuracy sharedm",
+    "dop": "hdop gpsdop gpshdop horizontaldop horizontaldilution",
     "latitude ref": "latref latituderef gpslatref gpslatituderef lathemisphere latitudehemisphere",
     "longitude ref": "lonref lngref longref longituderef gpslonref gpslongituderef lonhemisphere "
     "longitudehemisphere",
@@ -57,6 +67,9 @@ _WEAK = {
     "image": "url imageurl photourl uri href link",
     "heading": "course cog courseoverground track gpstrack gpscourse gpsheading gpsbearing traveldirection "
     "directionoftravel",
+    "position_accuracy": "accuracy gpsprecision precision nauwkeurigheid genauigkeit",
+    "heading_accuracy": "courseaccuracy",
+    "dop": "pdop gpspdop positiondop",
 }
 """Names that count if there is no other of the field: they often mean something else beside it."""
 TRAVEL = frozenset(_WEAK["heading"].split())
@@ -71,8 +84,8 @@ _KNOWN = {alias.lower(): field for field, names in _ALIASES.items() for alias in
 _KNOWN.update({alias: field for field, names in _WEAK.items() for alias in names.split()})
 _WEAKER = frozenset(alias for names in _WEAK.values() for alias in names.split())
 
-METRES = frozenset({"x", "y", "z", "altitude"})
-DEGREES = frozenset({"longitude", "latitude", "heading", "pitch", "roll"})
+METRES = frozenset({"x", "y", "z", "altitude", "position_accuracy", "shared_accuracy"})
+DEGREES = frozenset({"longitude", "latitude", "heading", "pitch", "roll", "heading_accuracy"})
 PIXELS = frozenset({"width", "height", "fx", "fy", "cx", "cy", "f"})
 _GROUPS = frozenset(
     {"exif", "xmp", "composite", "properties", "attributes", "pose", "position", "location", "loc"}
@@ -162,7 +175,7 @@ def _field(words: list[str], unit: str | None) -> Meaning | None:
             return Meaning(field="z") if field == "height" else None
         return Meaning(
             field=field,
-            own=name == field,
+            own=name == field.replace("_", ""),
             weak=name in _WEAKER,
             travel=name in TRAVEL,
             unit=its_unit if own_unit and its_unit != own_unit else None,

@@ -12,10 +12,12 @@ from coordinator.formats.exiftags import (
     ALTITUDE_REF,
     DIRECTION,
     DIRECTION_REF,
+    DOP,
     LATITUDE,
     LATITUDE_REF,
     LONGITUDE,
     LONGITUDE_REF,
+    POSITIONING_ERROR,
     STATUS,
     TRACK,
     TRACK_REF,
@@ -82,6 +84,8 @@ def _place(gps: Ifd) -> Geotag:
     return Geotag(
         longitude=east * longitude,
         latitude=north * latitude,
+        accuracy=number(gps.get(POSITIONING_ERROR)),
+        dop=number(gps.get(DOP)) or None,  # 0 is what receivers write for want of one
         remarks=(Remark.COARSE_POSITION,) if coarse else (),
     )
 

@@ -19,11 +19,16 @@ _VOID = frozenset({Remark.NO_FIX, Remark.NULL_ISLAND})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geotag:
-    """A place in degrees of WGS84, if it is told and can be used, and metres above the sea."""
+    """A place in degrees of WGS84, if it is told and can be used, and metres above the sea.
+
+    ``accuracy`` is what its receiver says of it, in metres, and ``dop`` its dilution of precision; neither is checked.
+    """
 
     longitude: float | None = None
     latitude: float | None = None
     altitude: float | None = None
+    accuracy: float | None = None
+    dop: float | None = None
     remarks: tuple[Remark, ...] = ()
 
     @property

@@ -35,7 +35,8 @@ class Fix:
     """Where the receiver was; degrees of WGS84, metres, metres a second.
 
     ``heading_of_travel`` is the direction in which it moved, clockwise from true north; None if it stood. ``gap`` is
-    the time in seconds between the two points that were used, 0 at a point itself.
+    the time in seconds between the two points that were used, 0 at a point itself. ``way`` is the length in metres of
+    that by which the direction is told, ``dop`` the dilution of precision, horizontal or, if only that is told, of all.
     """
 
     longitude: float
@@ -44,6 +45,8 @@ class Fix:
     heading_of_travel: float | None
     speed: float
     gap: float
+    way: float | None = None
+    dop: float | None = None
 
 
 @dataclass(frozen=True)
@@ -161,24 +164,31 @@ def _fix(segment: Sequence[Point], number: int, pair: int, share: float) -> Fix:
         altitude += share * (other.altitude - altitude)
     turned = (other.longitude - one.longitude + 180.0) % 360.0 - 180.0
     ends = segment[pair : pair + 2]
+    direction = _direction(segment, number, min(number + 1, len(segment) - 1))
+    dops = [point.dop for point in (one, other) if point.dop is not None]
     pace = math.hypot(*_way(*ends)) / (ends[1].seconds - ends[0].seconds) if len(ends) == 2 else 0.0
     return Fix(
         longitude=(one.longitude + share * turned + 180.0) % 360.0 - 180.0,
         latitude=one.latitude + share * (other.latitude - one.latitude),
         altitude=altitude if other.altitude is not None else None,
-        heading_of_travel=_direction(segment, number, min(number + 1, len(segment) - 1)),
+        heading_of_travel=direction[0] if direction else None,
         speed=pace,
         gap=other.seconds - one.seconds,
+        way=direction[1] if direction else None,
+        dop=max(dops, default=None),
     )
 
 
-def _direction(segment: Sequence[Point], first: int, last: int) -> float | None:
-    """The direction of travel between two points, or from before to after them if they lie too close together."""
+def _direction(segment: Sequence[Point], first: int, last: int) -> tuple[float, float] | None:
+    """The direction of travel between two points, or from before to after them if they lie too close together.
+
+    The second is the length in metres of the way that tells it.
+    """
     start, end = segment[first].seconds - _CHORD_SECONDS, segment[last].seconds + _CHORD_SECONDS
     while True:
         east, north = _way(segment[first], segment[last])
-        if math.hypot(east, north) >= _CHORD:
-            return math.degrees(math.atan2(east, north)) % 360.0
+        if (length := math.hypot(east, north)) >= _CHORD:
+            return math.degrees(math.atan2(east, north)) % 360.0, length
         wider = first > 0 and segment[first - 1].seconds >= start
         longer = last + 1 < len(segment) and segment[last + 1].seconds <= end
         if not wider and not longer:

@@ -20,12 +20,13 @@ _MAX_TEXT = 200
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A track point: seconds since 1970, degrees of WGS84, metres."""
+    """A track point: seconds since 1970, degrees of WGS84, metres; the dilution of precision, if it is told."""
 
     seconds: float
     longitude: float
     latitude: float
     altitude: float | None
+    dop: float | None = None
 
 
 def read_points(path: Path, tally: Tally) -> Iterator[tuple[str, list[Point]]]:
@@ -104,7 +105,8 @@ class _Reader:
             return None
         if not (-180 <= longitude <= 180 and -90 <= latitude <= 90) or (longitude, latitude) == (0, 0):
             return None
-        return Point(seconds, longitude, latitude, _number(self.said.get("ele")))
+        dop = _number(self.said.get("hdop")) or _number(self.said.get("pdop"))
+        return Point(seconds, longitude, latitude, _number(self.said.get("ele")), dop)
 
     def _seconds(self, text: str) -> float | None:
         try:

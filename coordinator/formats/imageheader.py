@@ -51,6 +51,7 @@ class Header:
     :data:`coordinator.formats.camera.CAMERA`) is of that image. The place is in degrees of WGS84 and metres above the
     sea, ``heading`` in degrees clockwise from ``north`` (None: not told), of the centre of the image, or of the whole
     panorama of which it is a part. ``pitch`` and ``roll`` are in degrees, up and clockwise as the camera sees it.
+    ``accuracy`` of the place is in metres, ``dop`` its dilution of precision, as its receiver gives them, unchecked.
     ``taken`` is in seconds since 1970, of UTC; without a known zone the clock's reading is taken for UTC.
     """
 
@@ -66,6 +67,8 @@ class Header:
     roll: float | None = None
     taken: float | None = None
     taken_zone_known: bool = False
+    accuracy: float | None = None
+    dop: float | None = None
     remarks: tuple[Remark, ...] = ()
 
 
@@ -154,6 +157,8 @@ def _header(tags: Tags, xmp: Xmp, width: int, height: int) -> Header:
         roll=tilt.roll,
         taken=taken.seconds if taken else None,
         taken_zone_known=taken is not None and taken.zone_known,
+        accuracy=place.accuracy,
+        dop=place.dop,
         remarks=tuple(dict.fromkeys((*remarks, Remark.BAD_METADATA) if is_broken else remarks)),
     )
 

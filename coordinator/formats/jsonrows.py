@@ -19,7 +19,13 @@ MAX_DOCUMENT = 64 * 1024**2
 """Bytes of a JSON document, which is held in memory as a whole; JSON Lines may be of any size."""
 _NESTED = ("pose", "position", "location", "properties", "coordinates", "gps")
 """Keys whose objects hold fields of the recording."""
-_HOLDERS = frozenset({*_NESTED, "geometry"})
+_HOLDERS = frozenset({*_NESTED, "geometry", "accuracy"})
+_ACCURACIES = {
+    "position_m": "position_accuracy",
+    "heading_deg": "heading_accuracy",
+    "shared_m": "shared_accuracy",
+}
+"""The keys of an accuracy as ``batch.yaml`` and steps have them."""
 _MAX_KEYS = 500
 """Different sets of keys that are remembered, and told of."""
 _WGS84 = ("CRS84", "4326")
@@ -145,6 +151,9 @@ def _flat(value: Json) -> Json:
         own = value.get("properties")
         without = ("type", "bbox", "id") if isinstance(own, dict) and "id" in own else ("type", "bbox")
         value = {key: inner for key, inner in value.items() if key not in without}
+    if isinstance(value.get("accuracy"), dict):
+        accuracy = {_ACCURACIES.get(key, key): known for key, known in value["accuracy"].items()}
+        value = {**{key: inner for key, inner in value.items() if key != "accuracy"}, **accuracy}
     nested = [key for key in _NESTED if isinstance(value.get(key), dict)]
     point = value.get("geometry")
     has_point = isinstance(point, dict) and point.get("type") == "Point"

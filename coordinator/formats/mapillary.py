@@ -73,6 +73,7 @@ def _fields(value: Any, photographs: Photographs, tally: Tally) -> Json | str:
         "latitude": number(value.get("MAPLatitude")),
         "altitude": number(value.get("MAPAltitude")),
         "time": _time(value.get("MAPCaptureTime")),
+        "position_accuracy": number(value.get("MAPGPSAccuracyMeters")) or None,
         **_heading(value.get("MAPCompassHeading")),
         **{ours: value.get(theirs) for theirs, ours in _CARRIED.items()},
     }

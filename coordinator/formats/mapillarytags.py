@@ -7,7 +7,7 @@ a track, directions of travel. So where there is such an object, it is before EX
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from coordinator import strictjson
@@ -43,6 +43,8 @@ def geotag(description: Description) -> Geotag:
     if "MAPLatitude" not in values and "MAPLongitude" not in values:
         return Geotag()
     found = placed(number(values.get("MAPLongitude")), number(values.get("MAPLatitude")))
+    if found.has_place:
+        found = replace(found, accuracy=number(values.get("MAPGPSAccuracyMeters")) or None)
     altitude = values.get("MAPAltitude")
     return found if altitude is None else raised(found, number(altitude))
 

@@ -13,6 +13,8 @@ from coordinator.formats.format import Format
 TABLE = Format(table.NAME, table.find, lambda file, tell: table.read(file.path, tell))
 NAMES = (table.NAME, "mapillary-description", "stac", "mapillary", "opensfm", "colmap", "kitti")
 """Of all formats; of those that a folder has the first counts, unless one is forced."""
+OF_RECEIVERS = frozenset({"mapillary-description", "stac", "mapillary"})
+"""The formats in which services pass on what the receivers and compasses of telephones and cameras told."""
 
 
 def formats_found(folder: Path) -> list[tuple[Format, Path]]:

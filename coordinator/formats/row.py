@@ -34,7 +34,10 @@ class Row(BaseModel):
     ``x, y, z`` are metres in the batch's CRS; ``longitude, latitude`` are degrees of WGS84, and ``altitude`` metres:
     the z of a recording whose position they give. ``heading`` is in degrees clockwise from ``north``, which is the
     grid's beside x and y, and the true one beside longitude and latitude, unless it is said. ``time`` is when the
-    recording was taken: ISO 8601, of UTC unless it says otherwise, or seconds since 1970.
+    recording was taken: ISO 8601, of UTC unless it says otherwise, or seconds since 1970. ``position_accuracy`` in
+    metres and ``heading_accuracy`` in degrees are standard deviations of the pose, ``shared_accuracy`` in metres is
+    that of what its position has wrong together with its neighbours', beyond the former, ``dop`` is a horizontal (or,
+    worse, a spatial) dilution of precision; what of them is no number is told, and the row counts without it.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
@@ -55,3 +58,7 @@ class Row(BaseModel):
     width: int | None = Field(default=None, gt=0)
     height: int | None = Field(default=None, gt=0)
     time: str | float | None = None
+    position_accuracy: float | str | None = None
+    heading_accuracy: float | str | None = None
+    shared_accuracy: float | str | None = None
+    dop: float | str | None = None

@@ -40,6 +40,8 @@ _NO_ITEM = re.compile(rb'"type"\s*:\s*"(Collection|Catalog)"')
 """In the beginning of a file that describes items and holds none."""
 _WGS84 = (None, 4326, 4979, "EPSG:4326", "epsg:4326", "4326")
 _APART = 5.0
+_RADIUS_95 = 2.448
+"""Standard deviations along an axis in the radius that holds 95 of 100 of a plane (Rayleigh's distribution)."""
 
 
 def find(folder: Path) -> Path | None:
@@ -93,6 +95,7 @@ class _Reader:
             "altitude": place[2] if len(place) > 2 else staccamera.altitude(exif),
             **self._angles(item, properties, exif),
             "time": _time(properties),
+            "position_accuracy": _accuracy(properties),
             "sequence": item["collection"] if isinstance(item.get("collection"), str) else None,
         }
         return {name: value for name, value in fields.items() if value is not None} | told
@@ -189,6 +192,14 @@ def _remote_size(item: Json, properties: Json, address: str) -> tuple[int, int] 
 def _is_image(asset: Json) -> bool:
     kind: Any = asset.get("type")
     return not isinstance(kind, str) or kind.startswith("image/")
+
+
+def _accuracy(properties: Json) -> float | None:
+    """Metres along each axis: Panoramax' own figure, or of a radius that holds 95 of 100."""
+    metres = number(properties.get("quality:horizontal_accuracy"))
+    within = properties.get("quality:horizontal_accuracy_type")
+    is_wide = isinstance(within, str) and within.startswith("95%")
+    return round(metres / _RADIUS_95, 3) if metres is not None and is_wide else metres
 
 
 def _time(properties: Json) -> str | None:

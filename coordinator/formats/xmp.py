@@ -48,6 +48,8 @@ _GPS_IFD = {
     "GPSTrack": exiftags.TRACK,
     "GPSImgDirectionRef": exiftags.DIRECTION_REF,
     "GPSImgDirection": exiftags.DIRECTION,
+    "GPSDOP": exiftags.DOP,
+    "GPSHPositioningError": exiftags.POSITIONING_ERROR,
 }
 _PLACE = {
     "GPSLatitude": (exiftags.LATITUDE_REF, exiftags.LATITUDE, "NS"),

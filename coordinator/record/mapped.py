@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from typing import NamedTuple
 
 from coordinator.findings import Finding, Level
 from coordinator.pipeline import Need, Per, Step
@@ -18,6 +19,8 @@ LITTLE = 0.7
 """Share of the detections below which a map is in doubt. Good poses bring 0.77 and more of a rendered town's onto the
 map and 0.92 of KITTI's; noise of 1 m and 2 degrees leaves 0.3 to 0.7 of the sample municipality's, of 3 m and 5 degrees
 0 to 0.4. Where very many are detected, rays that are off meet by chance: then it is the doubles that tell."""
+_STATE = "accuracy: {position_m: 3, heading_deg: 5}"
+_ALIGN = "refine them by `python -m coordinator align BATCH --out BATCH2`"
 _TOO_FEW = 10
 """Detections of which a share says nothing."""
 
@@ -34,9 +37,21 @@ Thing = tuple[float, float, float, frozenset[str]]
 """An object's x, y and z in metres, and the recordings that show it."""
 
 
+class Came(NamedTuple):
+    """What came to the step that works out positions."""
+
+    recordings: int
+    posed: int
+    detections: int
+    stated: int = 0
+    aligned: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mapped:
     """``placed`` of the ``detections`` in ``recordings`` belong to an object; ``posed`` recordings have a pose.
+
+    Of ``stated`` recordings it is said how well their pose is known, ``aligned`` ones have one that was refined.
 
     ``doubled`` objects stand within a few metres of another that no recording shows beside it.
     """
@@ -47,6 +62,8 @@ class Mapped:
     recordings: int
     posed: int
     doubled: int = 0
+    stated: int = 0
+    aligned: int = 0
 
     def __str__(self) -> str:
         return (
@@ -67,7 +84,7 @@ class Mapped:
             text = (
                 f"only {share:.0%} of the detections came onto the map: objects are missing or false. Positions or "
                 "headings are likely to be off (1 m and 2 degrees are enough, and residuals do not show it), or many "
-                "detections are false"
+                f"detections are false{self._remedy()}"
             )
             yield Finding(kind="few-placed", level=Level.WARNING, text=text)
         if self.doubled >= max(_FEW, _MANY * self.objects):
@@ -88,19 +105,27 @@ class Mapped:
             return f"{self.placed:,} detections were positioned, and a later step kept none of them"
         return (
             f"no two of {self.detections:,} detections agree on a place: positions, headings or pitches are off, boxes "
-            "are not in the pixels of these images, or nothing was seen from two places"
+            f"are not in the pixels of these images, or nothing was seen from two places{self._remedy()}"
         )
+
+    def _remedy(self) -> str:
+        """What helps where poses are off by what a telephone's are, as far as it has not been done."""
+        if self.aligned:
+            return ""
+        state = "" if self.stated else f"write how good they are into batch.yaml ({_STATE}), and "
+        return f". If poses are a telephone's or a car's receiver's: {state}{_ALIGN}"
 
 
 def mapped(journal: Journal, steps: Sequence[Step], brought: Sequence[int]) -> Mapped | None:
     """What came onto the map; None if no step works poses out to positions.
 
-    ``brought`` counts what the batch itself brings to the first step: recordings, those with a pose, and detections.
+    ``brought`` counts what the batch itself brings to the first step: recordings, those with a pose, detections, and
+    those of which it says how well their pose is known.
     """
     gathering = next((number for number, step in enumerate(steps) if step.per is Per.REGION), None)
     if gathering is None or not any(Need.POSES in step.needs for step in steps):
         return None
-    recordings, posed, detections = brought if gathering == 0 else _came(journal, steps[gathering - 1].name)
+    came = Came(*brought) if gathering == 0 else _came(journal, steps[gathering - 1].name)
     placed: set[tuple[str, str]] = set()
     things = []
     for item in journal.items(steps[gathering].name):
@@ -111,10 +136,12 @@ def mapped(journal: Journal, steps: Sequence[Step], brought: Sequence[int]) -> M
     return Mapped(
         objects=sum(1 for item in journal.items(steps[-1].name) if is_object(item)),
         placed=len(placed),
-        detections=detections,
-        recordings=recordings,
-        posed=posed,
+        detections=came.detections,
+        recordings=came.recordings,
+        posed=came.posed,
         doubled=doubled(things),
+        stated=came.stated,
+        aligned=came.aligned,
     )
 
 
@@ -147,11 +174,13 @@ def _thing(item: Json, views: Sequence[Json]) -> Thing:
     return position["x"], position["y"], z if isinstance(z, int | float) else 0.0, shown
 
 
-def _came(journal: Journal, step: str) -> tuple[int, int, int]:
-    recordings = posed = detections = 0
+def _came(journal: Journal, step: str) -> Came:
+    recordings = posed = detections = stated = aligned = 0
     for item in journal.items(step):
         recordings += 1
-        posed += item.get("pose") is not None and item.get("camera") is not None
-        found = item.get("detections")
+        pose, found = item.get("pose"), item.get("detections")
+        posed += pose is not None and item.get("camera") is not None
         detections += len(found) if isinstance(found, list) else 0
-    return recordings, posed, detections
+        stated += isinstance(pose, dict) and bool(pose.get("accuracy"))
+        aligned += item.get("aligned") is True
+    return Came(recordings, posed, detections, stated, aligned)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from images.batchfiles import Pose, Recording, TrueObject, write_recordings, write_settings, write_truth
+from images.posenoise import EXACT, PoseNoise, add_options, from_options
 from images.render.camera import effects
 from images.render.camera.lens import photograph
 from images.render.camera.raster import Bodies, Quad, View, paint
@@ -42,13 +43,17 @@ _FOLDERS = {"equirectangular": "panoramas", "pinhole": "forward"}
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to draw: ``width`` is a panorama's, forward views follow it; pose noise in metres and degrees."""
+    """What to draw: ``width`` is a panorama's, forward views follow it.
+
+    ``state_accuracy``: whether batch.yaml says how large the noise of the poses is.
+    """
 
     recordings: int = 60
     signs: int = 12
     seed: int = 1
     panorama_share: float = 0.5
-    pose_noise: tuple[float, float] = (0.0, 0.0)
+    pose_noise: PoseNoise = EXACT
+    state_accuracy: bool = False
     width: int = 2048
     quality: int = 88
 
@@ -59,7 +64,7 @@ class Options:
             "signs": self.signs >= 0,
             "seed": self.seed >= 0,
             "panorama-share": 0 <= self.panorama_share <= 1,
-            "pose-noise": min(self.pose_noise) >= 0,
+            "pose-noise": min(self.pose_noise.metres, self.pose_noise.degrees) >= 0,
             "width": self.width >= 64,
             "quality": 1 <= self.quality <= 100,
         }
@@ -125,26 +130,17 @@ def render(options: Options, out: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(effects.encode(picture, options.quality))
     write_recordings(out, measured(recordings, options))
-    write_settings(out, out.resolve().name, CRS, region_size=100, halo=60)
+    accuracy = options.pose_noise.accuracy() if options.state_accuracy else None
+    write_settings(out, out.resolve().name, CRS, region_size=100, halo=60, accuracy=accuracy)
     write_truth(out, truth(town), CRS)
 
 
 def measured(recordings: list[Recording], options: Options) -> Iterator[Recording]:
-    """The recordings as the survey writes them down: in the CRS, and off by Gaussian pose noise."""
+    """The recordings as the survey writes them down: in the CRS, and off by the noise of the poses."""
     random = np.random.default_rng([options.seed, 2])
-    metres, degrees = options.pose_noise
-    for recording in recordings:
-        pose, (dx, dy, dz) = recording.pose, random.normal(0, 1, 3) * metres
-        dh, dp, dr = random.normal(0, 1, 3) * degrees
-        noisy = Pose(
-            x=pose.x + ORIGIN[0] + dx,
-            y=pose.y + ORIGIN[1] + dy,
-            z=pose.z + ORIGIN[2] + dz,
-            heading=(pose.heading + dh) % 360.0,
-            pitch=pose.pitch + dp,
-            roll=pose.roll + dr,
-        )
-        yield replace(recording, pose=noisy)
+    poses = [_in_crs(recording.pose) for recording in recordings]
+    for recording, pose in zip(recordings, options.pose_noise.put_on(poses, random), strict=True):
+        yield replace(recording, pose=pose)
 
 
 def truth(town: Municipality) -> list[TrueObject]:
@@ -161,6 +157,10 @@ def truth(town: Municipality) -> list[TrueObject]:
         )
         for index, sign in enumerate(shown)
     ]
+
+
+def _in_crs(pose: Pose) -> Pose:
+    return replace(pose, x=pose.x + ORIGIN[0], y=pose.y + ORIGIN[1], z=pose.z + ORIGIN[2])
 
 
 def _recording(index: int, pose: Pose, panorama: bool, panorama_width: int) -> Recording:
@@ -186,15 +186,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--signs", type=int, default=Options.signs)
     parser.add_argument("--seed", type=int, default=Options.seed)
     parser.add_argument("--panorama-share", type=float, default=Options.panorama_share, help="0 to 1")
-    parser.add_argument(
-        "--pose-noise", type=float, nargs=2, default=Options.pose_noise, metavar=("METRES", "DEGREES"),
-        help="standard deviation of the written poses' error, an axis and an angle",
-    )  # fmt: skip
+    add_options(parser)
     parser.add_argument("--width", type=int, default=Options.width, help="a panorama's, pixels")
     parser.add_argument("--quality", type=int, default=Options.quality, help="of the JPEG files, 1 to 100")
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")
-    given["pose_noise"] = tuple(given["pose_noise"])
+    given["pose_noise"], given["state_accuracy"] = from_options(given)
     try:
         render(Options(**given), out)
     except (ValueError, FileExistsError) as error:

@@ -14,6 +14,7 @@ import pytest
 
 from coordinator.runners.engine import Engine
 from tests.integration.conftest import (
+    aligner_image,
     chaos_image,
     client,
     echo_image,
@@ -26,6 +27,7 @@ from tests.integration.conftest import (
 from tests.waiting import PATIENCE
 
 __all__ = [
+    "aligner_image",
     "chaos_image",
     "client",
     "echo_image",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from images.batchfiles import Pose
+from images.posenoise import PoseNoise
 from images.render import municipality
 from images.render.camera.lens import photograph
 from images.render.camera.raster import Bodies, View, paint
@@ -128,7 +129,7 @@ def test_every_sign_is_shown_often_enough_and_written_down() -> None:
 
 def test_pose_noise_changes_the_written_poses_only() -> None:
     options = municipality.Options(recordings=16, signs=1, seed=4)
-    noisy = replace(options, pose_noise=(0.3, 1.0))
+    noisy = replace(options, pose_noise=PoseNoise(metres=0.3, degrees=1.0))
     recordings, town = municipality.plan(options)
     assert municipality.truth(municipality.plan(noisy)[1]) == municipality.truth(town)
     exact = list(municipality.measured(recordings, options))

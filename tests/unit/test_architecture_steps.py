@@ -13,17 +13,26 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for folder in ("steps", "images") for path in (ROOT / folder).rglob("*.py"))
 
-_STEPS = ("steps.detect", "steps.imaging", "steps.position", "steps.recognise")
-_KIT, _BATCH = "steps.stepkit", "images.batchfiles"
+_STEPS = ("steps.align", "steps.detect", "steps.imaging", "steps.position", "steps.recognise")
+_KIT, _SIGNS, _BATCH, _NOISE = "steps.stepkit", "steps.signs", "images.batchfiles", "images.posenoise"
 ROOMS: dict[str, set[str]] = {
     _KIT: set(),
     "steps.build": set(),
-    # Steps never import each other: what they share is in stepkit, and their images hold no more than they need.
+    _SIGNS: {_KIT},
+    # Steps never import each other: what they share is in stepkit and signs, and their images hold no more than
+    # they need.
     **{step: {_KIT} for step in _STEPS},
+    "steps.detect": {_KIT, _SIGNS},
+    "steps.recognise": {_KIT, _SIGNS},
+    "steps.training.batching": {_KIT},
+    "steps.align.evaluate": {_KIT, "steps.align", "images.kitti"},
     "steps.training.detect": {_KIT, "steps.detect", "images.render.signs"},
-    "steps.training.recognise": {_KIT, "steps.detect", "steps.recognise", "images.render.signs"},
+    "steps.training.recognise": {_KIT, _SIGNS, "steps.detect", "steps.recognise", "images.render.signs"},
     _BATCH: set(),
+    _NOISE: {_BATCH, _KIT},
+    "images.noisy": {_BATCH, _NOISE},
     "images.kitti": {_BATCH, _KIT},
+    "images.london": {_BATCH},
     "images.pictures": {"coordinator", _KIT},
     "images.render.signs": {_KIT},
     "images.render.town": {_BATCH, _KIT, "images.render.signs"},
@@ -33,8 +42,8 @@ ROOMS: dict[str, set[str]] = {
         _BATCH, _KIT, "images.render.town", "images.render.camera", "images.render.looks",
     },
     "images.render": {
-        _BATCH, _KIT, "images.render.signs", "images.render.town", "images.render.camera", "images.render.looks",
-        "images.render.scene",
+        _BATCH, _KIT, _NOISE, "images.render.signs", "images.render.town", "images.render.camera",
+        "images.render.looks", "images.render.scene",
     },
 }  # fmt: skip
 """Each room, and the rooms that it may import from. One stands below those that import it."""

@@ -246,6 +246,27 @@ class TestPhotographsWithGps:
         found = batch(tmp_path, yaml="camera: {model: pinhole, fx: 1, fy: 1, cx: 1, cy: 1}")
         assert only(found).item["camera"] == {"model": "equirectangular"}
 
+    PART = (
+        b'<x GPano:ProjectionType="equirectangular" GPano:FullPanoWidthPixels="16" GPano:FullPanoHeightPixels="8" '
+        b'GPano:CroppedAreaImageWidthPixels="8" GPano:CroppedAreaImageHeightPixels="2" '
+        b'GPano:CroppedAreaLeftPixels="4" GPano:CroppedAreaTopPixels="3"/>'
+    )
+
+    @pytest.mark.parametrize("sizes", ["", ",8,2"])
+    def test_a_part_of_a_panorama_stays_one_where_the_table_calls_it_a_panorama(
+        self, tmp_path: Path, sizes: str
+    ) -> None:
+        Image.new("L", (8, 2)).save(tmp_path / "a.jpg", xmp=self.PART)
+        names = ",width,height" if sizes else ""
+        csv = f"image,x,y,z,heading,camera{names}\na.jpg,1,2,3,4,equirectangular{sizes}\n"
+        found = only(batch(tmp_path, csv=csv, yaml=f"crs: {RD}"))
+        assert found.item["camera"]["crop"] == {
+            "full_width": 16.0,
+            "full_height": 8.0,
+            "left": 4.0,
+            "top": 3.0,
+        }
+
 
 class TestCsv:
     def test_a_whole_row(self, tmp_path: Path) -> None:
@@ -521,6 +542,30 @@ class TestBatchYaml:
         [
             ("crs: [", "not valid YAML"),
             ("crss: EPSG:28992", "crss: Extra inputs are not permitted"),
+            ("crss: EPSG:28992", "did you mean 'crs'?"),
+            (
+                "region: {sizes: 3}",
+                "region.sizes: Extra inputs are not permitted, got 3; did you mean 'size'?",
+            ),
+            ("accuracy: 3", "write one standard deviation, position_m in metres and heading_deg in degrees"),
+            ("accuracy: {}", "accuracy: Value error, write one standard deviation"),
+            (
+                "accuracy: {position_m: 0}",
+                "accuracy.position_m: Input should be greater than or equal to 0.001",
+            ),
+            (
+                "accuracy: {position_m: 3000}",
+                "accuracy.position_m: Input should be less than or equal to 100",
+            ),
+            (
+                "accuracy: {heading_deg: true}",
+                "accuracy.heading_deg: Input should be a valid number, got True",
+            ),
+            ("accuracy: {heading_deg: .nan}", "accuracy.heading_deg: Input should be a finite number"),
+            (
+                "accuracy: {position: 3}",
+                "accuracy.position: Extra inputs are not permitted, got 3; did you mean 'position_m",
+            ),
             ("- 1", "Input should be a valid dictionary"),
             ("region: {size: 0}", "region.size: Input should be greater than 0"),
             ("region: {halo: -1}", "region.halo: Input should be greater than or equal to 0"),

@@ -269,3 +269,16 @@ class TestHeading:
 
     def test_a_way_without_a_north_is_said(self, read: Any) -> None:
         assert read(gps(t15=rational(80))).remarks == (Remark.NORTH_UNKNOWN, Remark.HEADING_FROM_TRACK)
+
+
+class TestAccuracy:
+    def test_of_the_receiver(self, read: Any) -> None:
+        found = read(gps(t31=rational((47, 10)), t11=rational((9, 10))))
+        assert (found.accuracy, found.dop) == (4.7, 0.9)
+
+    def test_none_where_it_is_none(self, read: Any) -> None:
+        found = read(gps(t31=rational((1, 0)), t11=rational(0)))
+        assert (found.accuracy, found.dop) == (None, None)
+
+    def test_of_a_void_position_it_is_not_used(self, read: Any) -> None:
+        assert read(gps(t9=ascii_("V"), t31=rational(5))).accuracy is None

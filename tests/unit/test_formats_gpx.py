@@ -194,3 +194,13 @@ def test_a_fix_is_found_quickly_among_many_points(tmp_path: Path) -> None:
     track = Track.of([Counted(points)])
     assert _at(track, 54_321.5).latitude == pytest.approx(LATITUDE + 0.543215)
     assert len(looked) < 60
+
+
+def test_the_dilution_of_precision_is_the_worse_of_both_points(tmp_path: Path) -> None:
+    text = _gpx([(0, 0, 0), (10, 50, 0), (20, 100, 0)])
+    told = iter(["<hdop>0.8</hdop><pdop>9</pdop>", "<pdop>1.5</pdop>", ""])
+    parts = text.split("<ele>")
+    text = parts[0] + "".join(f"{next(told)}<ele>{part}" for part in parts[1:])
+    track, _ = _read(tmp_path, text)
+    assert [_at(track, seconds).dop for seconds in (0, 5, 10, 15, 20)] == [0.8, 1.5, 1.5, 1.5, None]
+    assert _at(track, 5).way == pytest.approx(50.0, rel=0.01)

@@ -268,3 +268,13 @@ def test_a_broken_line_is_a_reason_and_a_broken_file_is_refused(tmp_path: Path) 
     (tmp_path / "kept.json").write_text("[{")
     with pytest.raises(BatchError, match=r"kept\.json: not JSON"):
         list(mapillaryapi.read(tmp_path / "kept.json", lambda _: None))
+
+
+def test_the_accuracy_of_a_description(tmp_path: Path) -> None:
+    assert (
+        _description(tmp_path, {**ENTRY, "MAPGPSAccuracyMeters": 4.5}).rows["a.jpg"]["position_accuracy"]
+        == 4.5
+    )
+    assert (
+        "position_accuracy" not in _description(tmp_path, {**ENTRY, "MAPGPSAccuracyMeters": 0}).rows["a.jpg"]
+    )

@@ -242,3 +242,13 @@ def test_numbers_may_be_texts(tmp_path: Path) -> None:
     assert row["heading"] == 12.5
     assert "pitch" not in row
     assert "roll" not in row
+
+
+def test_the_accuracy_is_panoramax_own_or_of_a_radius(tmp_path: Path) -> None:
+    def accuracy(**properties: Any) -> Any:
+        named = {f"quality:horizontal_{name}": value for name, value in properties.items()}
+        return next(iter(_read(tmp_path, _item(**named)).rows.values())).get("position_accuracy")
+
+    assert accuracy() is None
+    assert accuracy(accuracy=4) == 4.0
+    assert accuracy(accuracy=2.448, accuracy_type="95% confidence interval") == pytest.approx(1.0)

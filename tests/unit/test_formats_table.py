@@ -115,6 +115,11 @@ class TestNames:
             ("width", ["Width", "image_width", "img_w", "ImageWidth", "width [px]"]),
             ("height", ["Height", "image_height", "img_h", "height (pixels)"]),
             ("fx", ["Fx", "focal_x"]),
+            ("position_accuracy", ["Position Accuracy", "position_accuracy_m", "accuracy", "gps_accuracy [m]",
+                                   "h_accuracy",
+                                   "hAcc", "GPSHPositioningError", "horizontal accuracy (metres)", "position_m"]),
+            ("heading_accuracy", ["heading_accuracy_deg", "Heading Accuracy", "compass_accuracy", "yaw accuracy [°]"]),
+            ("dop", ["HDOP", "gps_dop", "GPSDOP", "pdop"]),
             ("time", ["Time", "timestamp", "DateTime", "date_time", "captured_at", "gps_time", "DateTimeOriginal"]),
         ],
     )  # fmt: skip
@@ -171,6 +176,26 @@ class TestColumns:
         assert told.text == (
             "recordings.csv: columns read as: 'X' as x, 'Y' as y, 'Z' as z, 'Heading' as heading"
         )
+
+    def test_an_accuracy_in_another_unit_is_refused(self, tmp_path: Path) -> None:
+        for name, unit in (
+            ("accuracy_ft", "feet"),
+            ("gps accuracy [mm]", "mm"),
+            ("heading_accuracy_rad", "radians"),
+        ):
+            with pytest.raises(BatchError, match=f"is in {unit}, and (position|heading)_accuracy is in"):
+                Read(tmp_path, f"image,{name}\na.jpg,1\n")
+
+    def test_of_two_accuracies_the_plain_word_counts_less(self, tmp_path: Path) -> None:
+        read = Read(tmp_path, "image,accuracy,position_accuracy_m,hdop,pdop\na.jpg,9,1.5,0.8,2\n")
+        assert read.row == {
+            "image": "a.jpg",
+            "position_accuracy": 1.5,
+            "dop": 0.8,
+            "accuracy": "9",
+            "pdop": "2",
+        }
+        assert read.told("columns-set-aside").level is Level.NOTE
 
     def test_names_as_they_should_be_are_not_worth_a_word(self, tmp_path: Path) -> None:
         assert Read(tmp_path, "id,image,x,y,heading\nr,a.jpg,1,2,3\n").findings == []

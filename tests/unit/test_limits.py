@@ -25,7 +25,14 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
         ("steps", f"| lists and objects in each other | {strictjson.MAX_DEPTH} levels |"),
         ("steps", f"| a number | finite, {strictjson.MAX_DIGITS:,} digits |"),
         ("steps", f"| an answer | the step's `timeout`, by default {STEP.timeout:g} s for each task |"),
-        ("steps", f"| a `position` in an item | {contract.MAX_METRES:,} m from the CRS's origin |"),
+        (
+            "steps",
+            f"| the items of a step per batch | {contract.MAX_RESPONSE_BYTES // MIB} MiB |",
+        ),
+        (
+            "steps",
+            f"| a `position` or a `pose` in an item | {contract.MAX_METRES:,} m from the CRS's origin |",
+        ),
         ("steps", f"| the message of an error | {strictjson.MAX_MESSAGE:,} characters,"),
         (
             "steps",

@@ -85,3 +85,9 @@ def test_what_cannot_be_used_is_said(read: Any, values: Any, remark: Remark) -> 
 @pytest.mark.parametrize("text", ["A street", "{a street}", "[1]", '{"title": "x"}'])
 def test_another_description_is_none(read: Any, text: str) -> None:
     assert read(text).remarks == ()
+
+
+def test_the_accuracy_is_of_its_own_position(read: Any) -> None:
+    assert read({**PLACE, "MAPGPSAccuracyMeters": "10.0"}, gps(t31=rational(3))).accuracy == 10.0
+    assert read({**PLACE, "MAPGPSAccuracyMeters": 0}, gps(t31=rational(3))).accuracy is None
+    assert read({"MAPAltitude": 3.0}, gps(t31=rational(3))).accuracy == 3.0

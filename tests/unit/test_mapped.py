@@ -48,8 +48,16 @@ def test_detections_that_an_object_is_seen_in_over_all_that_came_in(journal: Jou
 
 def test_what_the_batch_brings_counts_where_positioning_is_first(journal: Journal) -> None:
     ended(journal, "position", thing("o1", ("a", 0), ("b", 1)))
-    came = mapped(journal, STEPS[1:2], (7, 6, 20))
-    assert came == Mapped(objects=1, placed=2, detections=20, recordings=7, posed=6)
+    came = mapped(journal, STEPS[1:2], (7, 6, 20, 5))
+    assert came == Mapped(objects=1, placed=2, detections=20, recordings=7, posed=6, stated=5)
+
+
+def test_poses_of_which_the_accuracy_is_known_and_refined_ones(journal: Journal) -> None:
+    stated = {"x": 1.0, "accuracy": {"position_m": 3.0}}
+    ended(journal, "detect", photograph("a", 1), photograph("b", 1, pose=stated, aligned=True))
+    came = mapped(journal, STEPS, ())
+    assert came is not None
+    assert (came.posed, came.stated, came.aligned) == (2, 1, 1)
 
 
 def test_a_pipeline_that_makes_no_map_has_none(journal: Journal) -> None:
@@ -82,6 +90,16 @@ class TestFindings:
         (found,) = figures(placed=25).findings()
         assert (found.kind, found.level) == ("few-placed", Level.WARNING)
         assert found.text.startswith("only 25% of the detections came onto the map")
+
+    def test_what_helps_and_has_not_been_done(self) -> None:
+        (found,) = figures(placed=25).findings()
+        assert "accuracy: {position_m: 3, heading_deg: 5}" in found.text
+        assert "coordinator align" in found.text
+        (found,) = figures(placed=25, stated=9).findings()
+        assert "accuracy" not in found.text
+        assert "coordinator align" in found.text
+        (found,) = figures(placed=25, stated=9, aligned=9).findings()
+        assert "align" not in found.text
 
     def test_doubles_are_a_warning_if_they_are_many(self) -> None:
         (found,) = figures(objects=26, doubled=19).findings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,11 @@ def at(number: int, x: float, y: float, z: float | None = 0.0, heading: float | 
 def along(count: int, *, z: float | None = 0.0, heading: float | None = None) -> list[Recording]:
     """A street to the east, a recording every five metres."""
     return [at(number, 5.0 * number, 0.0, z, heading) for number in range(count)]
+
+
+def timed(one: Recording, taken: float) -> Recording:
+    assert one.place is not None
+    return replace(one, place=replace(one.place, taken=taken))
 
 
 def headings(found: Iterable[object]) -> list[float | None]:
@@ -60,6 +66,17 @@ class TestHeading:
     def test_a_step_that_is_too_short_or_too_long_tells_none(self, step: float) -> None:
         found = completed([at(0, 0, 0, heading=None), at(1, step, 0, heading=None)])
         assert headings(found) == [None, None]
+
+    def test_times_say_which_was_first(self) -> None:
+        given = [timed(one, -number) for number, one in enumerate(along(3))]
+        assert headings(completed(given)) == [270.0, 270.0, 270.0]
+        given = [timed(one, 10.0 * number) for number, one in enumerate(along(3))]
+        assert headings(completed(given)) == [90.0, 90.0, 90.0]
+        assert headings(completed([timed(one, 0.0) for one in along(2)])) == [90.0, 90.0]
+
+    def test_what_was_taken_much_later_was_another_drive(self) -> None:
+        given = [timed(one, seconds) for one, seconds in zip(along(3), (0.0, 1.0, 900.0), strict=True)]
+        assert headings(completed(given)) == [90.0, 90.0, None]
 
     def test_what_is_told_stays(self) -> None:
         assert headings(completed(along(3, heading=12.0))) == [12.0] * 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from coordinator.batch.crs import Projection
-from coordinator.batch.placing import Sources, geographic, place
+from coordinator.batch.facts import Sources
+from coordinator.batch.placing import geographic, place
 from coordinator.batch.recording import Place
 from coordinator.core.declination import declination
 from coordinator.formats.gpx import Fix
@@ -32,7 +33,9 @@ def found(row: dict[str, object], **others: object) -> Place:
 
 
 def remarks(row: dict[str, object], **others: object) -> tuple[Remark, ...]:
-    return place(Sources(row=Row(image="a.jpg", **row), **others), RD)[1]  # type: ignore[arg-type]
+    """All but that nobody has said how good the place is."""
+    said = place(Sources(row=Row(image="a.jpg", **row), **others), RD)[1]  # type: ignore[arg-type]
+    return tuple(one for one in said if one is not Remark.NO_ACCURACY)
 
 
 class TestPosition:

@@ -14,13 +14,18 @@ from steps.build import images
 from steps.build.context import Context, read_context
 
 PYTHON_STEPS = [name for name in images.step_names() if (images.STEPS / name / "__main__.py").exists()]
-DATA = {"detect": {"detect/weights.npz"}, "recognise": {"recognise/weights.npz"}}
+DATA = {
+    "detect": {"detect/weights.onnx", "detect/classical/weights.npz", "signs/weights.onnx"},
+    "recognise": {"signs/weights.onnx"},
+    "align": {"align/requirements.txt"},
+}
 """What steps read beside their code."""
 BESIDE = (
     "README.md",
     "detect/README.md",
+    "detect/weights.json",
     "recognise/README.md",
-    "recognise/weights.json",
+    "signs/weights.json",
     "position/sample.json",
     "stepkit/README.md",
     "training/detect/train.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.acceptance.inputs import (
+    of_accuracies,
     of_crs,
     of_detections,
     of_files,
@@ -28,6 +29,7 @@ GROUPS = {
     "Parts of panoramas": of_panoramas.INPUTS,
     "Photographs with wrong places": of_wrong_places.INPUTS,
     "Photographs with wrong headings, heights or cameras": of_wrong_headings.INPUTS,
+    "Accuracies": of_accuracies.INPUTS,
     "Wrong cameras": of_wrong_cameras.INPUTS,
     "Odd files": of_files.INPUTS,
     "Records, models and tracks": of_records.INPUTS,

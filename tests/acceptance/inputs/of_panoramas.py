@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.acceptance.inputs.expected import Either, Refused, Right, Told
-from tests.acceptance.inputs.parts import Part, coco, given, images
+from tests.acceptance.inputs.parts import Part, coco, given, images, settings, table
 from tests.acceptance.inputs.photographs import (
     Header,
     area,
@@ -73,6 +73,14 @@ INPUTS = (
         "the same, GPano in the pixels of the original that was four times as large",
         Right(),
         *cropped(50, 20, 120, 60, scale=4),
+    ),
+    given(
+        "crop-named-panorama",
+        "a part of a panorama that the table calls equirectangular, and no more",
+        Right(),
+        *cropped(60, 0, 140, 100),
+        table(),
+        settings(),
     ),
     given(
         "crop-outside",

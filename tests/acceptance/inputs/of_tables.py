@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.acceptance.inputs import tables
 from tests.acceptance.inputs.expected import Either, Expected, Input, Refused, Right
 from tests.acceptance.inputs.parts import (
@@ -231,6 +233,16 @@ INPUTS = (
         table(rename(canonical, x=None, y=None, heading=None, pitch=None, roll=None)),
         settings(),
         coco(),
+    ),
+    given(
+        "table-backwards",
+        "rows from the last to the first, with times and without headings",
+        Right(saying="direction of travel"),
+        images(),
+        table(but(rename(canonical, heading=None), time=lambda view: view.time.isoformat())),
+        settings(),
+        coco(),
+        told=lambda scene: replace(scene, views=scene.views[::-1]),
     ),
     given(
         "table-image-only",

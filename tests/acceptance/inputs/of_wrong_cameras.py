@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.acceptance.inputs.expected import Either, Expected, Input, Refused, Right, Told
 from tests.acceptance.inputs.parts import Part, coco, given, images, settings, table
-from tests.acceptance.inputs.photographs import directed, jpeg, panorama
+from tests.acceptance.inputs.photographs import directed, jpeg, panorama, phone
 from tests.acceptance.inputs.scene import FORWARD, Json, Scene, View, town
 from tests.acceptance.inputs.tables import Row, but, canonical, rename
 
@@ -56,6 +56,21 @@ INPUTS = (
     by_settings("camera-smaller-size", "a calibration at half the images' size", EITHER, scaled(0.5)),
     by_settings("camera-slightly-other-size", "a calibration at 1.25 times the size", EITHER, scaled(1.25)),
     by_settings("camera-normalised", "a calibration relative to the image's width", EITHER, scaled(1 / 360)),
+    by_settings(
+        "camera-focal-of-other-size",
+        "a focal length in pixels of images of four times the size, and the right centre",
+        Told("focal length"),
+        {**FORWARD, "fx": 4 * FORWARD["fx"], "fy": 4 * FORWARD["fy"]},
+    ),
+    given(
+        "camera-other-than-exif",
+        "a focal length of twice that of EXIF",
+        Told("another focal length.*EXIF"),
+        images(phone),
+        settings(camera={**FORWARD, "fx": 2 * FORWARD["fx"], "fy": 2 * FORWARD["fy"]}),
+        coco(),
+        scene=forward,
+    ),
     by_settings(
         "camera-no-centre",
         "a centre of 0, 0, as left out elsewhere",
