@@ -33,7 +33,7 @@ def detect(image: Image, camera: Json | None, settings: Settings) -> list[Detect
     if not _is_learned(settings):
         return _found(image, camera, settings)
     likely = replace(settings, threshold=second.WORTH, max_detections=_ALL)
-    judged = second.judged(image, camera, _found(image, camera, likely))
+    judged = second.judged(image, camera, _found(image, camera, likely), settings.device)
     return _best([one for one in judged if one.score >= settings.threshold], settings)
 
 

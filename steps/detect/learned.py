@@ -38,10 +38,10 @@ _SHARE = 0.7
 def find(image: Image, settings: Settings) -> list[Detection]:
     """Signs of a perspective image, BGR, shape (height, width, 3), each once; boxes are COCO edges in its pixels.
 
-    Raises BadInput if the weights cannot be loaded.
+    Raises BadInput if the weights or the device cannot be used.
     """
     wanted = tuple(i for i, label in enumerate(CLASSES.values()) if label in settings.labels)
-    loaded = network.load(WEIGHTS, "cpu")
+    loaded = network.load(WEIGHTS, settings.device)
     labels = tuple(CLASSES.values())
     found = []
     for look in _looks(image.shape[:2], settings):

@@ -30,14 +30,16 @@ _SHAPELESS = tuple(f"DE:{code}" for code in _RECTANGLES.split())
 _NO_SHAPE = [CLASSES.index(name) for name in (*_SHAPELESS, UNNAMED, NOTHING)]
 
 
-def judged(image: Image, camera: Json | None, found: Sequence[Detection]) -> list[Detection]:
+def judged(
+    image: Image, camera: Json | None, found: Sequence[Detection], device: str = "cpu"
+) -> list[Detection]:
     """The detections in a BGR image, shape (height, width, 3), with the score that both networks give them together.
 
     ``camera`` is the item's.
     """
     if not found:
         return []
-    kinds = judge(np.stack([patch(image, camera, one.bbox) for one in found]))
+    kinds = judge(np.stack([patch(image, camera, one.bbox) for one in found]), device=device)
     unlikely = np.where([one.label == OTHER for one in found], kinds[:, -1], kinds[:, _NO_SHAPE].sum(axis=1))
     scores = together(np.array([one.score for one in found]), 1 - unlikely)
     return [replace(one, score=float(score)) for one, score in zip(found, scores, strict=True)]

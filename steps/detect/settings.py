@@ -28,13 +28,13 @@ class Settings:
     max_detections    only so many, the best, are told for one image
     method            network, or classical: by colours and outlines, without a learned network
     model             path of an ONNX file to use instead of ``method``, or null
-    device            cpu or cuda, for ``model``
+    device            cpu or cuda, for the networks; not for ``method: classical``
     layout            the model's output: auto, yolov5, yolov8 or nms (see :mod:`steps.detect.onnx_layouts`)
     input_size        larger side of the model's input, pixels, if its file is made for any (else 640)
     classes           the model's class names in its order, told as labels, if its file does not name them
     ================  ==============================================================================
 
-    ``labels`` does not concern a ``model``; the last four count only when ``model`` is given.
+    ``labels`` does not concern a ``model``; the last three count only when ``model`` is given.
     """
 
     threshold: float = 0.2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 
 from images.render.signs import faces
@@ -16,7 +17,7 @@ from steps.detect import boxes, detector, heat, learned
 from steps.detect.heat import CLASSES, STRIDE, Maps
 from steps.detect.labels import LABELS, SHAPES
 from steps.detect.settings import Settings
-from steps.stepkit import network
+from steps.stepkit import BadInput, network
 from steps.stepkit.arrays import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,6 +124,7 @@ class TestLooks:
 _DEFAULT_PATH = """
 import sys
 import numpy as np
+import onnxruntime
 from steps.detect import detector, settings
 detector.detect(np.zeros((64, 64, 3), np.uint8), None, settings.parse({}))
 print(sorted(name for name in sys.modules if name.startswith("steps.detect.classical")))
@@ -135,3 +137,10 @@ def test_the_default_path_loads_nothing_of_the_classical_detector() -> None:
     program = [sys.executable, "-c", _DEFAULT_PATH]
     ended = subprocess.run(program, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
     assert ended.stdout.splitlines() == ["[]", "True"]
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("there is one")
+    with pytest.raises(BadInput, match="device is cuda, but this image's onnxruntime is made without it"):
+        detector.detect(np.zeros((64, 64, 3), np.uint8), None, Settings(device="cuda"))
