@@ -20,8 +20,8 @@ from tests.unit.builders import write_png
 
 Pixels = NDArray[np.uint8]
 WIDTH, HEIGHT = 320, 240
-SIGN = (169, 69, 63, 63)
-"""Where the one sign of the scene is: x, y, width, height in the upright image."""
+SIGN = (171, 71, 59, 59)
+"""Where the one sign of the scene is, the ring's outer edge: x, y, width, height in the upright image."""
 XMP = b'<rdf:Description tiff:Orientation="6"/>'
 _STORED_AS = {
     1: None,
