@@ -1,8 +1,5 @@
-"""Photographs of streets whose signs are known: where backgrounds come from, and views of known objects.
-
-Two kinds are read: a folder of GTSDB (Houben et al., "Detection of traffic signs in real-world images", IJCNN
-2013; ``gt_all900.txt`` holds ``file;x1;y1;x2;y2;class``) and a batch with poses and ``truth.geojson``, whose true
-objects are projected into every recording.
+"""Photographs of streets whose signs are known: a batch with poses and ``truth.geojson``, whose true objects are
+projected into every recording.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ _APART = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A sign in a photograph: the object's name, its category's name (GTSDB: the number), box and distance in m."""
+    """A sign in a photograph: the object's name, its category's name, box and distance in m."""
 
     name: str
     category: str
@@ -41,19 +38,6 @@ class Scene:
     path: Path
     camera: dict[str, Any] | None
     signs: tuple[Seen, ...]
-
-
-def read_gtsdb(folder: Path) -> list[Scene]:
-    """The photographs present in a GTSDB folder with their boxes, by name."""
-    known: dict[str, list[Seen]] = {path.stem: [] for path in sorted(folder.glob("*.jpg"))}
-    for line in (folder / "gt_all900.txt").read_text().split():
-        file, *numbers, category = line.split(";")
-        x1, y1, x2, y2 = (float(number) for number in numbers)
-        box = (x1, y1, x2 - x1 + 1, y2 - y1 + 1)
-        known.get(Path(file).stem, []).append(Seen(name=line, category=category, bbox=box, distance=0.0))
-    return [
-        Scene(path=folder / f"{stem}.jpg", camera=None, signs=tuple(signs)) for stem, signs in known.items()
-    ]
 
 
 def read_batch(folder: Path, max_range_m: float = 120.0) -> list[Scene]:
