@@ -8,7 +8,7 @@ import numpy as np
 
 from steps.position.accuracy import Accuracy
 from steps.position.blocks import Block, blocks, spread
-from steps.position.drive import LIKENESSES, Likeness, ways
+from steps.position.drive import LIKENESSES, Likeness, apart_by_accuracy, ways
 from steps.position.joint import Noise, Solution, likelihood, refine
 from steps.position.linear import State, Views, turned
 from steps.position.params import Params
@@ -16,14 +16,14 @@ from steps.position.rays import Rays
 from steps.position.refine import Fit, residuals
 from steps.stepkit.arrays import F64, I64
 
-_TYPICAL_M = 20.0
-_POOR_M = 0.25
-"""Rays this far off at a typical distance, one standard deviation, can no longer tell neighbouring signs apart."""
 _MIDDLING = LIKENESSES[2]
 """What is assumed until a likeness is chosen."""
-_UNSURE = 1.5
-"""By how much variances are larger than the algebra's, which takes every view for one of its object: that some are not,
-widens them by about so much (chosen by eye on towns of 3 m and 5 degrees, not derived)."""
+_UNSURE, _UNSURER = 1.0, 0.4
+"""By how much variances are larger than the algebra's, which takes every view for one of its object, and by how much
+more for each metre that rays are off at a typical distance, and so given to wrong objects (chosen by eye on towns of
+1 m and 2 degrees and of 3 m and 5 degrees, not derived)."""
+_UNDECIDED = 3.0
+"""Likenesses whose log-likelihoods differ by less are not told apart by the rays."""
 _JUDGED = 4
 """Blocks, those with the most objects, that choose the likeness."""
 
@@ -37,15 +37,6 @@ class Adjusted:
     error: F64
     """(R, 6) what was added to the poses: metres and radians about the world's axes."""
     likeness: Likeness
-
-
-def poor(rays: Rays, params: Params) -> bool:
-    """Whether any recording states a pose so poor that its neighbours can tell how it is off."""
-    if rays.accuracy is None:
-        return False
-    position, angle = rays.accuracy.position, rays.accuracy.angle
-    off2 = np.nan_to_num(position) ** 2 + (np.nan_to_num(angle) * _TYPICAL_M) ** 2
-    return bool((off2 > _POOR_M**2).any())
 
 
 def adjust(
@@ -76,10 +67,11 @@ def adjust(
     moved = _moved(rays, error, left, params)
     distance, missed = residuals(moved.origin[ray], moved.direction[ray], point[owner])
     log_size = np.bincount(owner, np.log(distance * rays.height[ray])) / np.bincount(owner)
+    assert rays.accuracy is not None
     fitted = Fit(
         point=point,
         covariance=covariance,
-        reported=_UNSURE * covariance,
+        reported=(_UNSURE + _UNSURER * rays.accuracy.typical) * covariance,
         log_size=log_size,
         distance=distance,
         missed=missed,
@@ -98,7 +90,7 @@ class _Region:
         self._sigma = np.repeat(np.stack([position, angle], axis=1), 3, axis=1)
         self._rays, self._owner, self._ray, self._fit = rays, owner, ray, fit
         self._error = before.error if before else np.zeros_like(self._sigma)
-        self._way = ways(rays.recordings, rays.centre)
+        self._way = np.column_stack([ways(rays.recordings, rays.centre), apart_by_accuracy(position)])
         self._noise = Noise(box=params.angle_sigma, size=params.size_sigma / 2)
 
     def solve(self, block: Block, likeness: Likeness) -> tuple[I64, Solution]:
@@ -136,9 +128,14 @@ class _Region:
 
 
 def _likeness(region: _Region, cut: list[Block]) -> Likeness:
-    """The likeness that explains the views of the largest blocks best, of equals the first."""
+    """The most careful of the likenesses that explain the views of the largest blocks about as well as the best.
+
+    On a short drive the rays cannot tell them apart, and errors that are taken to be independent average out to a
+    certainty that is not there.
+    """
     judged = sorted(cut, key=lambda block: -len(block.objects))[:_JUDGED]
-    return LIKENESSES[int(np.argmax(sum(region.likelihoods(block) for block in judged)))]
+    likely = np.sum([region.likelihoods(block) for block in judged], axis=0)
+    return LIKENESSES[int(np.flatnonzero(likely >= likely.max() - _UNDECIDED)[-1])]
 
 
 def _moved(rays: Rays, error: F64, left: F64, params: Params) -> Rays:

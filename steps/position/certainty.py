@@ -15,7 +15,7 @@ import numpy as np
 from steps.position.rays import Rays
 from steps.stepkit.arrays import F64, I64
 
-_DOUBT = 0.3
+_DOUBT = 0.05
 """Squared deviations added to every object's: residuals that happen to be small must not promise everything."""
 _CHI2, _OUTSIDE = 5.991, 0.05
 """The 95 % ellipse of two dimensions, in squared standard deviations, and the share outside of it."""

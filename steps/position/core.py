@@ -18,6 +18,16 @@ _Position = Sequence[float]
 _Ring = Sequence[_Position]
 
 
+def core_of(region: Json) -> Json:
+    """A region's core. Raises BadInput for a region that has none."""
+    core = region.get("core") if isinstance(region, dict) else None
+    if not isinstance(core, dict):
+        raise BadInput(
+            f"a region must be an object with a core, a GeoJSON Polygon or MultiPolygon, not {region!r}"
+        )
+    return core
+
+
 def contains(core: Json, x: float, y: float) -> bool:
     """Whether a GeoJSON Polygon or MultiPolygon, half-open, holds (x, y) in the same CRS.
 

@@ -45,7 +45,7 @@ LIKENESSES = (
     Likeness(shared=0.97, length_m=100.0),
     Likeness(shared=0.97, length_m=400.0),
 )
-"""What may be: from errors that have nothing in common to ones that hardly change along a street."""
+"""What may be, the more careful the later: from errors that have nothing in common to ones that hardly change."""
 
 
 def ways(recordings: Sequence[Json], centre: F64) -> F64:
@@ -62,6 +62,16 @@ def ways(recordings: Sequence[Json], centre: F64) -> F64:
     way = np.empty(len(centre))
     way[order] = np.concatenate([[0.0], np.cumsum(step)])[: len(centre)]
     return way[:, None]
+
+
+def apart_by_accuracy(position: F64) -> F64:
+    """(R,) metres that put recordings with other receivers out of each other's sight, by their accuracies (R,).
+
+    A surveyor's errors say nothing of a telephone's, even on the same street. Those within a factor of about two count
+    as the same receiver's.
+    """
+    grade = np.round(np.log(position) / math.log(4.0))
+    return np.asarray(grade * _ELSEWHERE_M, dtype=np.float64)
 
 
 def _seconds(time: object) -> float:

@@ -1,7 +1,7 @@
 """What a position alone does not tell: how many places an object was seen from, and on which of its sides.
 
-Frames of a vehicle that stands are one place, however many they are. And a sign shows its face to one side: what is
-seen from opposite sides, and from none between, is two signs back to back.
+Frames of a vehicle that stands are one place, however many they are. And a sign shows its face to one side: what shows
+a face to opposite sides is two signs back to back.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 
 from steps.position.params import Params
 from steps.position.rays import Rays, dot
-from steps.position.support import Sights
-from steps.stepkit.arrays import F64, I64, Mask
+from steps.position.support import Sights, in_order
+from steps.stepkit.arrays import F64, Mask
 
-_FACE_DEG = 150.0
-"""A face is seen from no wider a fan of directions: 75 degrees to either side of where it looks."""
-_BETWEEN_DEG = 40.0
-"""Two fans are told apart if nothing is seen between them, on either side, over such an angle."""
+_SECTORS, _FAN = 24, 10
+"""Directions of 15 degrees each, and how many of them side by side a face is seen from: 75 degrees to either side."""
+_HEAD_ON = np.cos(np.radians((np.arange(_FAN) - (_FAN - 1) / 2) * 360.0 / _SECTORS))
+"""How much a view from each direction of a fan speaks for it: a face is mostly seen from its front."""
 
 
 def enough_places(claimed: Sights, rays: Rays, least: int, baseline_m: float) -> Mask:
@@ -42,40 +42,18 @@ def enough_places(claimed: Sights, rays: Rays, least: int, baseline_m: float) ->
     return places[owner] >= least
 
 
-def apart(claimed: Sights, rays: Rays, point: F64, params: Params) -> Sights:
-    """The claims with those of each side of an object given to a candidate of its own.
+def by_side(sights: Sights, rays: Rays, point: F64, params: Params) -> Sights:
+    """The sights of candidates at ``point`` (N, 3), those from behind given to candidates of their own.
 
-    ``point`` (K, 3) is where the K candidates claimed stand. An object is parted if its views lie in two fans with
-    nothing between, together too wide for one face, each of them from enough places to be an object.
+    Candidate c becomes 2c, and 2c + 1 for the views that show a face and do not lie in the same fan of directions as
+    most others. What may look the same from both sides stays with 2c.
     """
-    _, owner = np.unique(claimed.candidate, return_inverse=True)
-    far_side = _far_side(owner, rays.origin[claimed.ray] - point[owner])
-    parted = replace(claimed, candidate=2 * claimed.candidate + far_side)
-    parted = parted.only(np.lexsort([parted.ray, parted.candidate]))
-    enough = enough_places(parted, rays, params.min_views, params.min_baseline_m)
-    lacking = np.unique(parted.candidate[~enough] // 2)
-    together = np.isin(claimed.candidate, lacking)
-    parted = replace(claimed, candidate=2 * claimed.candidate + np.where(together, 0, far_side))
-    return parted.only(np.lexsort([parted.ray, parted.candidate]))
-
-
-def _far_side(owner: I64, offset: F64) -> I64:
-    """(S,) 1 for views on the second side of an object that is seen from two, else 0."""
-    angle = np.degrees(np.arctan2(offset[:, 0], offset[:, 1]))
-    order = np.lexsort([angle, owner])
-    count = np.bincount(owner)
-    last = np.cumsum(count) - 1
-    first = last - count + 1
-    ordered = angle[order]
-    gap = np.append(np.diff(ordered), 0.0)
-    gap[last] = ordered[first] + 360.0 - ordered[last]
-    # The two widest gaps of each object are the last two of its rows, sorted by width.
-    by_width = np.lexsort([gap, owner[order]])
-    widest, second = by_width[last], by_width[np.maximum(last - 1, first)]
-    two_sided = (360.0 - gap[widest] > _FACE_DEG) & (gap[second] >= _BETWEEN_DEG) & (count > 1)
-    low, high = np.minimum(widest, second), np.maximum(widest, second)
-    place = np.arange(len(owner))
-    between = (place > low[owner[order]]) & (place <= high[owner[order]]) & two_sided[owner[order]]
-    far = np.zeros(len(owner), dtype=np.int64)
-    far[order] = between
-    return far
+    offset = rays.origin[sights.ray] - point[sights.candidate]
+    turn = np.arctan2(offset[:, 0], offset[:, 1]) / (2 * np.pi) % 1.0
+    sector = np.minimum((turn * _SECTORS).astype(np.int64), _SECTORS - 1)
+    weight = np.bincount(sights.candidate * _SECTORS + sector, sights.weight, len(point) * _SECTORS)
+    around = np.tile(weight.reshape(-1, _SECTORS), 2)
+    fans = np.sum([head_on * around[:, at : at + _SECTORS] for at, head_on in enumerate(_HEAD_ON)], axis=0)
+    away = (sector - np.argmax(fans, axis=1)[sights.candidate]) % _SECTORS >= _FAN
+    is_face = rays.face[sights.ray] | (not params.two_sided)
+    return in_order(replace(sights, candidate=2 * sights.candidate + (away & is_face)))

@@ -29,6 +29,20 @@ def ragged(start: I64, count: I64) -> tuple[I64, I64]:
     return owner, np.arange(len(owner), dtype=np.int64) - before[owner] + start[owner]
 
 
+def around(points: F64, places: F64, side: float) -> I64:
+    """(N,) how many points lie in the nine squares around each place; squares of this side lie on the CRS's zero.
+
+    ``points`` (P, 2 or 3) and ``places`` (N, 2 or 3), of which x and y count, and ``side`` in metres.
+    """
+    square = np.sort(_key(*np.floor(points[:, :2] / side).astype(np.int64).T))
+    column, row = np.floor(places[:, :2] / side).astype(np.int64).T
+    count = np.zeros(len(places), dtype=np.int64)
+    for step in (-1, 0, 1):
+        count += np.searchsorted(square, _key(column + step, row + 1), "right")
+        count -= np.searchsorted(square, _key(column + step, row - 1), "left")
+    return count
+
+
 class Grid:
     """Points on the ground, found again by a radius fixed beforehand. Cells lie on the CRS's own zero."""
 

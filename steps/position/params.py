@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from steps.stepkit import BadInput, Json
 from steps.stepkit.arrays import F64
-from steps.stepkit.parameters import Reader, flag, positive, positive_whole
+from steps.stepkit.parameters import Reader, flag, number, positive, positive_whole, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,8 @@ class Params:
     """Farthest distance between an object and a recording that may see it."""
     min_views: int = 3
     """Places an object has to be seen from. Two rays nearly always meet somewhere; a third one tests it."""
+    sparse: int = 12
+    """Where no more recordings than these are around (in nine squares of half ``max_range_m``), two places suffice."""
     min_parallax_deg: float = 3.0
     """Smallest angle between two rays that may propose a point."""
     position_sigma_m: float = 0.1
@@ -42,7 +44,7 @@ class Params:
     min_baseline_m: float = 1.0
     """Recordings closer together than this are not paired (frames of a vehicle that stands still)."""
     two_sided: bool = True
-    """Whether an object looks the same from opposite sides (a lamp does, a sign's face does not)."""
+    """Whether what does not say that it shows a face may look the same from opposite sides, as a lamp does."""
     max_uncertainty_m: float = 2.0
     """Largest standard deviation of a position along its worst axis; worse objects are dropped."""
 
@@ -64,7 +66,8 @@ class Params:
 
 def read_params(given: Json) -> Params:
     """The parameters of a request. Raises BadInput for an unknown name or a value out of place."""
-    params = _READER.read(given)
+    # Who asks for so many places means it everywhere.
+    params = _READER.read({"sparse": 0, **given} if "min_views" in given else given)
     if params.min_views < 2:
         raise BadInput(
             f"parameter 'min_views' must be at least 2 (one ray has no end), not {params.min_views}"
@@ -86,6 +89,7 @@ _READER = Reader(
     checks={
         "max_range_m": positive,
         "min_views": positive_whole,
+        "sparse": whole(0),
         "min_parallax_deg": positive,
         "position_sigma_m": positive,
         "angle_sigma_deg": positive,
@@ -96,6 +100,6 @@ _READER = Reader(
         "max_partners": positive_whole,
         "min_baseline_m": positive,
         "two_sided": flag,
-        "max_uncertainty_m": positive,
+        "max_uncertainty_m": number(1e-6, 1e6),
     },
 )

@@ -8,8 +8,7 @@ rays is the same in every region that holds both.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -19,10 +18,17 @@ import numpy as np
 from steps.position.accuracy import Accuracy, read_accuracy
 from steps.position.params import Params
 from steps.stepkit import BadInput, Json
-from steps.stepkit.arrays import F64, I64
-from steps.stepkit.camera import box_centre, pixels_to_rays, rotation
+from steps.stepkit.arrays import F64, I64, Mask
+from steps.stepkit.camera import box_centre, pixels_to_rays, read_model, rotation
+from steps.stepkit.numbers import is_finite
 
 NO_LABEL = -1
+_FARTHEST = 1e8
+"""Metres from the CRS's origin, as the contract has it, and for want of a better limit pixels and degrees, too: what is
+reckoned from larger numbers is nothing."""
+_DISTORTION = ("k1", "k2", "p1", "p2", "k3")
+_LEAST_FOCAL = 1e-3
+"""Pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,9 @@ class Rays:
     extent: F64
     """(D,) reach of the larger side, metres per metre."""
     label: I64
-    """(D,) number of the label in alphabetical order, NO_LABEL without one."""
+    """(D,) number of what it is called in alphabetical order, NO_LABEL where that is not known."""
+    face: Mask
+    """(D,) whether it shows a face, which cannot be seen from behind."""
     accuracy: Accuracy | None = None
     """What the recordings say of their poses; None if none says anything."""
 
@@ -60,6 +68,11 @@ class Rays:
         if self.accuracy is None:
             return params.variance(distance)
         return self.accuracy.variance(self.recording[ray], distance, params)
+
+    @property
+    def poor(self) -> bool:
+        """Whether any recording states a poor pose (:attr:`Accuracy.poor`)."""
+        return self.accuracy is not None and self.accuracy.poor
 
     def __len__(self) -> int:
         return len(self.recording)
@@ -75,6 +88,7 @@ def cast(items: Iterable[Json]) -> Rays:
     for one, other in pairwise(seeing):
         if one["id"] == other["id"]:
             raise BadInput(f"two recordings have the id {one['id']!r}")
+    _check_detections(seeing)
     counts = [len(item["detections"]) for item in seeing]
     first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
     recording = np.repeat(np.arange(len(seeing), dtype=np.int64), counts)
@@ -91,6 +105,7 @@ def cast(items: Iterable[Json]) -> Rays:
         height=height,
         extent=extent,
         label=_labels(seeing),
+        face=np.array([one.get("face") is True for one in _detections(seeing)], dtype=np.bool_),
         accuracy=read_accuracy(seeing),
     )
 
@@ -99,9 +114,20 @@ def _sees(item: Json) -> bool:
     return bool(item.get("pose") and item.get("camera") and item.get("detections"))
 
 
-def _number(value: Any, what: str, item: Json) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+def _check_detections(seeing: Sequence[Json]) -> None:
+    for item in seeing:
+        found = item["detections"]
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise BadInput(f"recording {item['id']!r}: detections must be a list of objects, not {found!r}")
+
+
+def _number(value: Any, what: str, item: Json, least: float = -_FARTHEST, most: float = _FARTHEST) -> float:
+    if not is_finite(value):
         raise BadInput(f"recording {item['id']!r}: {what} must be a finite number, not {value!r}")
+    if not least <= value <= most:
+        raise BadInput(
+            f"recording {item['id']!r}: {what} must be a number from {least:g} to {most:g}, not {value!r}"
+        )
     return float(value)
 
 
@@ -111,6 +137,8 @@ def _poses(seeing: Sequence[Json]) -> tuple[F64, F64]:
     turn = np.empty((len(seeing), 3, 3))
     for r, item in enumerate(seeing):
         pose = item["pose"]
+        if not isinstance(pose, dict):
+            raise BadInput(f"recording {item['id']!r}: pose must be an object, not {pose!r}")
         centre[r] = [_number(pose.get(axis), f"pose {axis}", item) for axis in ("x", "y", "z")]
         heading = _number(pose.get("heading"), "pose heading", item)
         level = {"pitch": 0.0, "roll": 0.0}
@@ -131,7 +159,7 @@ def _boxes(seeing: Sequence[Json]) -> F64:
             box = [_number(value, "bbox", item) for value in bbox]
             if box[2] <= 0 or box[3] <= 0:
                 raise BadInput(f"recording {item['id']!r}: bbox {bbox!r} is empty")
-            _number(detection.get("score", 1.0), "score", item)
+            _number(detection.get("score", 1.0), "score", item, 0.0, 1.0)
             boxes.append(box)
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
@@ -158,17 +186,39 @@ def _in_camera_frames(seeing: Sequence[Json], recording: I64, boxes: F64) -> tup
 
 def _through(item: Json, boxes: F64) -> tuple[F64, F64, F64]:
     """Rays in the camera frame through boxes' centres, and the boxes' upright and sideward reach."""
-    width, height = (int(_number(item.get(side), side, item)) for side in ("width", "height"))
+    width, height = (int(_number(item.get(side), side, item, 1.0)) for side in ("width", "height"))
+    camera = _camera(item)
     centre = box_centre(boxes)
     up, side = np.zeros_like(centre), np.zeros_like(centre)
     up[:, 1], side[:, 0] = boxes[:, 3] / 2, boxes[:, 2] / 2
     pixels = np.concatenate([centre, centre - up, centre + up, centre - side, centre + side])
     try:
-        rays = pixels_to_rays(item["camera"], width, height, pixels)
-    except (KeyError, TypeError, ValueError) as error:
+        with np.errstate(over="ignore", invalid="ignore"):  # of what is looked at below
+            rays = pixels_to_rays(camera, width, height, pixels)
+    except ValueError as error:
         raise BadInput(f"recording {item['id']!r}: camera cannot be used: {error}") from error
+    if not np.isfinite(rays).all():
+        raise BadInput(
+            f"recording {item['id']!r}: its camera's distortion {[camera.get(name) for name in _DISTORTION]} "
+            "leaves no ray for a box"
+        )
     middle, top, bottom, left, right = rays.reshape(5, -1, 3)
     return middle, _reach(top, bottom), _reach(left, right)
+
+
+def _camera(item: Json) -> Json:
+    """The recording's camera, its numbers checked but for a crop's."""
+    camera = read_model(item["camera"], f"recording {item['id']!r}")
+    assert camera is not None  # it would see nothing
+    if camera["model"] == "pinhole":
+        for name in ("fx", "fy"):
+            _number(camera.get(name), f"camera {name}", item, _LEAST_FOCAL)
+        for name in ("cx", "cy"):
+            _number(camera.get(name), f"camera {name}", item)
+        for name in _DISTORTION:
+            if camera.get(name) is not None:
+                _number(camera[name], f"camera {name}", item)
+    return camera
 
 
 def _reach(one: F64, other: F64) -> F64:
@@ -192,9 +242,19 @@ def _turned(turn: F64, ray: F64) -> F64:
     return np.stack([dot(turn[:, axis], ray) for axis in range(3)], axis=1)
 
 
+def _detections(seeing: Sequence[Json]) -> Iterator[Json]:
+    return (detection for item in seeing for detection in item["detections"])
+
+
 def _labels(seeing: Sequence[Json]) -> I64:
-    labels = [detection.get("label") for item in seeing for detection in item["detections"]]
-    names = sorted({str(label) for label in labels if label is not None})
+    called = [_called(detection) for detection in _detections(seeing)]
+    names = sorted({name for name in called if name is not None})
     number = {name: at for at, name in enumerate(names)}
-    coded = [NO_LABEL if label is None else number[str(label)] for label in labels]
+    coded = [NO_LABEL if name is None else number[name] for name in called]
     return np.array(coded, dtype=np.int64)
+
+
+def _called(detection: Json) -> str | None:
+    """The kind of a detection's face, which tells more than its label; a face of no kind may be of any."""
+    name = detection.get("kind") if detection.get("face") is True else detection.get("label")
+    return None if name is None else str(name)

@@ -19,7 +19,7 @@ from steps.position.params import Params
 from steps.position.rays import NO_LABEL, Rays, dot
 from steps.stepkit.arrays import F64, I64, Mask
 
-_OTHER_LABEL = 0.5
+_OTHER_LABEL = 0.25
 """What a sight weighs when its label is not the candidate's: detectors change their mind between views."""
 
 
@@ -65,20 +65,23 @@ def join(parts: Sequence[Sights]) -> Sights:
     )
 
 
-def verify(candidates: Candidates, rays: Rays, params: Params) -> Sights:
-    """All sights of the candidates; both in the world frame, in metres."""
+def verify(candidates: Candidates, rays: Rays, params: Params, farthest_m: float) -> Sights:
+    """All sights of the candidates from no farther away than ``farthest_m``; world frame, metres."""
     nothing = np.empty(0, dtype=np.int64)
-    parts = [_seen(candidates, rays, nothing, nothing, params)]
-    for place, recording in Grid(rays.centre, params.max_range_m).within(candidates.point):
-        parts.append(_seen(candidates, rays, place, recording, params))
-    return _sorted(join(parts))
+    parts = [_seen(candidates, rays, nothing, nothing, params, farthest_m)]
+    for place, recording in Grid(rays.centre, farthest_m).within(candidates.point):
+        parts.append(_seen(candidates, rays, place, recording, params, farthest_m))
+    return in_order(join(parts))
 
 
-def _sorted(sights: Sights) -> Sights:
+def in_order(sights: Sights) -> Sights:
+    """The sights, sorted as :class:`Sights` says."""
     return sights.only(np.lexsort([sights.ray, -sights.weight, sights.recording, sights.candidate]))
 
 
-def _seen(candidates: Candidates, rays: Rays, candidate: I64, recording: I64, params: Params) -> Sights:
+def _seen(
+    candidates: Candidates, rays: Rays, candidate: I64, recording: I64, params: Params, farthest_m: float
+) -> Sights:
     """The sights among all rays of the given (candidate, recording) pairs, unsorted."""
     offset = candidates.point[candidate] - rays.centre[recording]
     count = rays.first[recording + 1] - rays.first[recording]
@@ -92,7 +95,7 @@ def _seen(candidates: Candidates, rays: Rays, candidate: I64, recording: I64, pa
     # Most rays pass far by: the cheap gate first, the whole one for what is left.
     limit = params.gate * params.gate
     close = np.flatnonzero(
-        (missed2 <= limit * rays.variance(ray, distance, params)) & (distance <= params.max_range_m)
+        (missed2 <= limit * rays.variance(ray, distance, params)) & (distance <= farthest_m)
     )
     pair, ray = pair[close], ray[close]
     log_size = candidates.log_size[candidate[pair]]
@@ -130,4 +133,4 @@ def prefer_label(sights: Sights, rays: Rays) -> Sights:
     ranked = np.lexsort([-name, total])
     main[candidate[ranked]] = name[ranked]
     differs = (label != NO_LABEL) & (label != main[sights.candidate])
-    return _sorted(replace(sights, weight=np.where(differs, sights.weight * _OTHER_LABEL, sights.weight)))
+    return in_order(replace(sights, weight=np.where(differs, sights.weight * _OTHER_LABEL, sights.weight)))

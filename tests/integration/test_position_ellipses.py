@@ -45,7 +45,8 @@ def rays(seed: int) -> tuple[list[Json], F64]:
             box = _box(square, eyes[at], turn, view)
             if box is not None and random.random() >= _MISSED and min(box[2:] - box[:2]) > 10:
                 left, top, right, bottom = (box + random.normal(size=4) * _PIXELS).tolist()
-                found[at].append({"bbox": [left % one.width, top, right - left, bottom - top], "score": 0.9})
+                bbox = [left % one.width, top, right - left, bottom - top]
+                found[at].append({"bbox": bbox, "score": 0.9, "face": True, "kind": str(sign.category)})
     items = [
         {
             "id": one.id, "image": one.image, "width": one.width, "height": one.height, "camera": one.camera,
@@ -93,17 +94,17 @@ def inside(objects: list[Json], places: F64, within: float) -> list[bool]:
 
 @pytest.mark.parametrize(
     ("position_m", "heading_deg", "alike"),
-    [(0.0, 0.0, 0.0), (0.1, 0.2, 0.0), (1.0, 2.0, 0.0), (1.0, 2.0, 0.95)],
-    ids=["exact", "surveyed", "poor, each for itself", "poor, drifting"],
+    [(0.0, 0.0, 0.0), (0.1, 0.2, 0.0), (1.0, 2.0, 0.0), (1.0, 2.0, 0.95), (3.0, 5.0, 0.0), (3.0, 5.0, 0.95)],
+    ids=["exact", "surveyed", "poor", "poor, drifting", "a telephone's", "a telephone's, drifting"],
 )
 def test_the_ellipse_holds_the_truth_as_often_as_it_says(
     position_m: float, heading_deg: float, alike: float
 ) -> None:
     held, signs = [], 0
-    for seed in (21, 22):
+    for seed in (21, 22, 23, 24):
         items, places = rays(seed)
         signs += len(places)
         given = noisy(items, seed, position_m, heading_deg, alike=alike) if position_m else items
         held += inside(locate(given, None, Params()), places, within=max(1.0, 5 * position_m))
     assert len(held) >= 0.65 * signs
-    assert np.mean(held) >= 0.88
+    assert np.mean(held) >= 0.9

@@ -44,16 +44,40 @@ def test_a_ray_is_off_by_its_own_pose_and_box_or_by_the_parameters() -> None:
     ("accuracy", "message"),
     [
         (3, "pose accuracy must be an object with position_m and heading_deg, not 3"),
-        ({"position_m": 0}, "pose accuracy position_m must be a number above 0, not 0"),
-        ({"position_m": "3"}, "pose accuracy position_m must be a number above 0, not '3'"),
-        ({"position_m": True}, "pose accuracy position_m must be a number above 0, not True"),
-        ({"heading_deg": float("inf")}, "pose accuracy heading_deg must be a number above 0, not inf"),
+        ({"position_m": 0}, "pose accuracy position_m must be a number from 1e-06 to 10000, not 0"),
+        ({"position_m": "3"}, "pose accuracy position_m must be a number from 1e-06 to 10000, not '3'"),
+        ({"position_m": True}, "pose accuracy position_m must be a number from 1e-06 to 10000, not True"),
+        ({"position_m": 1e200}, "pose accuracy position_m must be a number from 1e-06 to 10000, not 1e+200"),
+        ({"position_m": 1e-200}, "pose accuracy position_m must be a number from 1e-06 to 10000, not 1e-200"),
+        (
+            {"position_m": 10**400},
+            f"pose accuracy position_m must be a number from 1e-06 to 10000, not {10**400}",
+        ),
+        (
+            {"heading_deg": float("inf")},
+            "pose accuracy heading_deg must be a number from 1e-06 to 180, not inf",
+        ),
+        ({"heading_deg": 1000}, "pose accuracy heading_deg must be a number from 1e-06 to 180, not 1000"),
+        ({"shared_m": -1}, "pose accuracy shared_m must be a number from 0 to 10000, not -1"),
+        (
+            {"positon_m": 3},
+            "pose accuracy has no 'positon_m'; it may hold position_m, heading_deg, shared_m, shared_deg",
+        ),
     ],
 )
 def test_what_is_no_accuracy_is_told_with_the_recording(accuracy: Any, message: str) -> None:
     with pytest.raises(BadInput) as told:
         read_accuracy(_items(None, accuracy))
     assert str(told.value) == f"recording 'r1': {message}"
+
+
+def test_what_align_says_is_an_accuracy() -> None:
+    said = read_accuracy(
+        _items({"position_m": 0.03, "heading_deg": None, "shared_m": 0.0, "shared_deg": 0.0})
+    )
+    assert said is not None
+    assert (said.position[0], said.shared[0]) == (0.03, 0.0)
+    assert np.isnan(said.angle[0])
 
 
 def _stating(items: list[Json], position_m: float, heading_deg: float) -> list[Json]:

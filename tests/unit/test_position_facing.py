@@ -59,13 +59,24 @@ def test_what_is_seen_from_both_sides_is_one_object_unless_it_is_said_to_have_on
     assert thing["views"] == sum(len(item["detections"]) for item in items)
 
 
-def test_a_few_views_from_behind_part_nothing() -> None:
+def test_a_few_views_from_behind_are_none_of_a_face() -> None:
     signs = [_sign(180.0), _sign(0.0)]
     there = record(np.random.default_rng(1), signs, along((0, 10), (0, 48), 5.0), Noise(), prefix="a/")
     back = record(np.random.default_rng(2), signs, along((2, 90), (2, 52), 20.0), Noise(), prefix="b/")
     assert 0 < sum(bool(item["detections"]) for item in back) < 3
-    (thing,) = locate(there + back, None, Params(two_sided=False))
-    assert {seen["recording"][0] for seen in thing["observations"]} == {"a", "b"}
+    (thing,) = locate(there + back, None, Params(two_sided=False, sparse=0))
+    assert {seen["recording"][0] for seen in thing["observations"]} == {"a"}
+
+
+def test_detections_that_show_a_face_say_so_themselves() -> None:
+    signs = [_sign(180.0), _sign(0.0)]
+    there = record(np.random.default_rng(1), signs, along((0, 10), (0, 48), 5.0), Noise(), prefix="a/")
+    back = record(np.random.default_rng(2), signs, along((2, 90), (2, 52), 5.0), Noise(), prefix="b/")
+    assert len(locate(there + back, None, Params())) == 1
+    faces = [{**one, "face": True} for item in there + back for one in item["detections"]]
+    rows = iter(faces)
+    marked = [{**item, "detections": [next(rows) for _ in item["detections"]]} for item in there + back]
+    assert len(locate(marked, None, Params())) == 2
 
 
 def test_a_sign_that_is_passed_by_is_one() -> None:

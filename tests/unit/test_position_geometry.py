@@ -32,6 +32,7 @@ def _rays(origin: Array, target: Array, *, size: float = 0.7, label: list[int] |
         height=size / distance,
         extent=size / distance,
         label=np.array(label or [NO_LABEL] * len(origin)),
+        face=np.zeros(len(origin), dtype=np.bool_),
     )
 
 
@@ -114,7 +115,7 @@ def test_all_rays_of_a_point_see_it_and_a_ray_beside_it_sees_it_less() -> None:
     target[2] += [0.3, 0.0, 0.0]
     target[3] += [3.0, 0.0, 0.0]
     at_sign = Candidates(point=target[:1], log_size=np.log([0.7]))
-    sights = verify(at_sign, _rays(origin, target), _PARAMS)
+    sights = verify(at_sign, _rays(origin, target), _PARAMS, 50.0)
     assert sights.ray.tolist() == [0, 1, 2, 4, 5]
     assert np.allclose(sights.weight[[0, 1, 3, 4]], 1.0)
     assert 0.2 < sights.weight[2] < 0.9
@@ -123,9 +124,9 @@ def test_all_rays_of_a_point_see_it_and_a_ray_beside_it_sees_it_less() -> None:
 def test_a_point_behind_the_camera_or_out_of_range_is_not_seen() -> None:
     origin, target = _drive(steps=2)
     behind = Candidates(point=2 * origin[:1] - target[:1], log_size=np.log([0.7]))
-    assert not len(verify(behind, _rays(origin, target), _PARAMS))
+    assert not len(verify(behind, _rays(origin, target), _PARAMS, 50.0))
     ahead = Candidates(point=target[:1], log_size=np.log([0.7]))
-    assert not len(verify(ahead, _rays(origin, target), Params(max_range_m=30)))
+    assert not len(verify(ahead, _rays(origin, target), _PARAMS, 30.0))
 
 
 def test_the_best_sight_of_each_recording_counts() -> None:
@@ -138,11 +139,11 @@ def test_the_best_sight_of_each_recording_counts() -> None:
     assert sights.best().ray.tolist() == [8, 10, 10]
 
 
-def test_a_label_that_differs_from_most_weighs_half() -> None:
+def test_a_label_that_differs_from_most_weighs_a_quarter() -> None:
     origin, target = _drive(steps=4)
     rays = _rays(origin, target, label=[3, 7, NO_LABEL, 3])
-    sights = verify(Candidates(point=target[:1], log_size=np.log([0.7])), rays, _PARAMS)
-    assert np.allclose(prefer_label(sights, rays).weight, [1.0, 0.5, 1.0, 1.0])
+    sights = verify(Candidates(point=target[:1], log_size=np.log([0.7])), rays, _PARAMS, 50.0)
+    assert np.allclose(prefer_label(sights, rays).weight, [1.0, 0.25, 1.0, 1.0])
 
 
 def test_exact_rays_give_the_exact_point_far_from_the_origin() -> None:

@@ -16,7 +16,12 @@ def test_nothing_given_means_the_defaults() -> None:
 
 
 def test_given_values_are_taken_and_whole_numbers_serve_as_metres() -> None:
-    assert read_params({"max_range_m": 30, "min_views": 2}) == Params(max_range_m=30, min_views=2)
+    assert read_params({"max_range_m": 30}) == Params(max_range_m=30)
+
+
+def test_who_asks_for_views_gets_them_where_recordings_are_sparse_too() -> None:
+    assert read_params({"min_views": 4}) == Params(min_views=4, sparse=0)
+    assert read_params({"min_views": 4, "sparse": 9}) == Params(min_views=4, sparse=9)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +34,7 @@ def test_given_values_are_taken_and_whole_numbers_serve_as_metres() -> None:
         ({"min_views": 2.5}, "'min_views' must be a whole number, not 2.5"),
         ({"min_views": True}, "'min_views' must be a whole number, not True"),
         ({"min_views": 1}, "'min_views' must be at least 2"),
+        ({"max_uncertainty_m": 1e200}, "'max_uncertainty_m' must be a number from 1e-06 to 1e+06"),
         ({"min_parallax_deg": 90}, "'min_parallax_deg' must be below 90"),
         ({"min_size_m": 3}, "min_size_m 3 must be below max_size_m 2.5"),
         ({"min_baseline_m": 60}, "min_baseline_m 60 must be below max_range_m 50"),

@@ -61,13 +61,29 @@ def test_the_order_of_items_does_not_matter_and_labels_are_numbered_by_name() ->
     assert rays.label.tolist() == [1, 0, NO_LABEL]
 
 
+_LENS: Json = {"model": "pinhole", "fx": 900.0, "fy": 900.0, "cx": 639.5, "cy": 359.5}
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"pose": {"x": 1, "y": 2, "heading": 0}}, "pose z must be a finite number, not None"),
         ({"pose": {**_POSE, "roll": "0"}}, "pose roll must be a finite number, not '0'"),
-        ({"camera": {"model": "fisheye"}}, "camera cannot be used: unknown camera model 'fisheye'"),
-        ({"camera": {"model": "pinhole", "fx": 1}}, "camera cannot be used"),
+        ({"pose": {**_POSE, "x": 1e200}}, "pose x must be a number from -1e+08 to 1e+08, not 1e+200"),
+        ({"pose": {**_POSE, "heading": 1e300}}, "pose heading must be a number from"),
+        ({"pose": "here"}, "pose must be an object, not 'here'"),
+        ({"camera": {"model": "fisheye"}}, "unknown camera model 'fisheye'"),
+        ({"camera": "pinhole"}, "camera must be null or an object with a model, not 'pinhole'"),
+        ({"camera": {**PANORAMA["camera"], "crop": 5}}, "camera cannot be used: crop must be an object"),
+        ({"camera": {"model": "pinhole", "fx": 1}}, "camera fy must be a finite number, not None"),
+        ({"camera": _LENS | {"fx": 0}}, "camera fx must be a number from 0.001 to 1e+08, not 0"),
+        ({"camera": _LENS | {"fx": 10**400}}, "camera fx must be a finite number"),
+        ({"camera": _LENS | {"k1": "0.1"}}, "camera k1 must be a finite number, not '0.1'"),
+        ({"detections": {"bbox": [1, 2, 3, 4]}}, "detections must be a list of objects"),
+        ({"detections": ["sign"]}, "detections must be a list of objects, not ['sign']"),
+        ({"detections": [{"bbox": [1e300, 2, 3, 4]}]}, "bbox must be a number from -1e+08 to 1e+08"),
+        ({"detections": [{"bbox": [1, 2, 3, 4], "score": 80}]}, "score must be a number from 0 to 1, not 80"),
+        ({"width": 0}, "width must be a number from 1 to 1e+08, not 0"),
         ({"width": None}, "width must be a finite number"),
         ({"detections": [{"bbox": [1, 2, 3]}]}, "bbox must be [x, y, width, height], not [1, 2, 3]"),
         ({"detections": [{"bbox": [1, 2, 0, 4]}]}, "bbox [1, 2, 0, 4] is empty"),
