@@ -15,12 +15,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import yaml
 
 from coordinator.batch.folder import Batch, open_batch
 from coordinator.batch.look import Look
+from coordinator.batch.recording import Recording
 from coordinator.commands.alignment import Alignment
 from coordinator.commands.arguments import add_reading
 from coordinator.commands.plainbatch import TABLE, write_batch
@@ -32,13 +34,14 @@ from coordinator.record.history import History
 from coordinator.record.journal import Journal, Status
 from coordinator.record.lock import locked
 from coordinator.record.runfolder import RunFolder
-from coordinator.runners.inventory import host_inventory
 from coordinator.session.options import RunOptions
 from coordinator.session.progress import tell
 from coordinator.session.run import Summary, run
 from coordinator.strictjson import Json, decode
 
 _BUILT_IN, _STEP = "traffic-signs-aligned", "align"
+_FEWEST = 3
+"""Recordings: two photographs tell a motion, but not how far it was."""
 _PIPELINE, _STAGED, _TRUTH = "pipeline.yaml", "batch", "truth.geojson"
 
 
@@ -60,9 +63,13 @@ def main(options: argparse.Namespace) -> ExitCode:
     batch = open_batch(options.batch, format=options.format, time_offset=options.time_offset)
     out = options.out.resolve()
     _check(batch, out)
+    _count(batch)
     pipeline = _pipeline(options)
     with _beside(out) as own:
-        write_text(own / _PIPELINE, yaml.safe_dump(pipeline.model_dump(mode="json"), sort_keys=False))
+        write_text(
+            own / _PIPELINE,
+            yaml.safe_dump(pipeline.model_dump(mode="json", exclude_unset=True), sort_keys=False),
+        )
         wanted = RunOptions(
             batch=options.batch,
             out=own,
@@ -76,14 +83,16 @@ def main(options: argparse.Namespace) -> ExitCode:
             raise KeyboardInterrupt
         if not summary.counts.get((_STEP, Status.SUCCEEDED)):
             return _tell_failure(summary, own)
-        look = _write(batch, own, out)
+        look, alignment = _write(batch, own, out)
     for finding in summary.findings:
         if finding.level is Level.WARNING and finding.kind != "not-aligned":  # which is told with its reasons
             print(finding)
     if look.bad.count:
         print(f"left out    {look.bad.count:,}: {look.reasons[0]}")
     print(f"result      {out / TABLE}")
-    return ExitCode.SOME_FAILED if look.bad.count else ExitCode.DONE
+    if not alignment.count:
+        print("nothing was aligned: the new batch has the poses of the old one")
+    return ExitCode.DONE if alignment.count and not look.bad.count else ExitCode.SOME_FAILED
 
 
 def _check(batch: Batch, out: Path) -> None:
@@ -96,8 +105,19 @@ def _check(batch: Batch, out: Path) -> None:
         raise UsageError(f"{str(out)!r} is there already; name another folder with --out")
 
 
+def _count(batch: Batch) -> None:
+    """Raises BatchError for too few recordings; what is the matter if none has a pose, the look before the run says."""
+    found = (one for one in batch.recordings() if isinstance(one, Recording) and one.item["pose"] is not None)
+    count = sum(1 for _ in islice(found, _FEWEST))
+    if 0 < count < _FEWEST:
+        some = "one recording has a pose" if count == 1 else f"{count} recordings have poses"
+        raise BatchError(
+            f"{str(batch.folder)!r}: {some}; aligning takes at least {_FEWEST} of one street, a few metres apart"
+        )
+
+
 def _pipeline(options: argparse.Namespace) -> Pipeline:
-    """The step alone, on all of this machine's CPUs: nothing else is to be done. Raises UsageError."""
+    """The step alone. Raises UsageError."""
     try:
         params = decode(options.params.encode())
     except ValueError as error:
@@ -105,8 +125,7 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
     if not isinstance(params, dict):
         raise UsageError(f"--params is not an object: {json.dumps(params)}")
     (step,) = load_pipeline(_BUILT_IN).between(_STEP, _STEP).steps
-    resources = step.resources.model_copy(update={"cpus": host_inventory().cpus})
-    changes: Json = {"params": {**step.params, **params}, "resources": resources}
+    changes: Json = {"params": {**step.params, **params}}
     if options.image:
         changes["image_ref"] = options.image
     return Pipeline(name=_STEP, steps=(step.model_copy(update=changes),))
@@ -150,7 +169,7 @@ def _tell_failure(summary: Summary, own: Path) -> ExitCode:
     return ExitCode.SOME_FAILED
 
 
-def _write(batch: Batch, own: Path, out: Path) -> Look:
+def _write(batch: Batch, own: Path, out: Path) -> tuple[Look, Alignment]:
     """Writes the new batch aside, moves it to its place and tells what came of it; the run folder goes."""
     staged = own / _STAGED
     try:
@@ -169,4 +188,4 @@ def _write(batch: Batch, own: Path, out: Path) -> Look:
         raise BatchError(f"{str(out)!r} cannot be written: {error}") from error
     remove_tree(own)
     print("\n".join(alignment.lines()))
-    return look
+    return look, alignment

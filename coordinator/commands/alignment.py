@@ -12,11 +12,14 @@ from coordinator.batch.accuracy import Accuracy
 from coordinator.batch.recording import BadRecording, Place, Recording
 from coordinator.errors import BatchError
 from coordinator.findings import named
+from coordinator.formats.columnnames import ACCURACIES
+from coordinator.formats.jsondocument import number
 from coordinator.record.aligned import ALIGNED, REASON
 from coordinator.strictjson import Json, readable
 
 _NEEDED, _ANGLES = ("x", "y", "z", "heading"), ("pitch", "roll")
 _NOT_GIVEN = "the step gave nothing back for them"
+_SHARED = ("shared_m", "shared_deg")
 _NO_REASON = "the step does not say why"
 
 
@@ -52,20 +55,21 @@ class Refined:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return number(value) is not None
 
 
 def _accuracy(pose: Json) -> Accuracy | None:
     """How well a pose is known; None if it does not say."""
     stated = pose.get("accuracy")
-    names = ("position_m", "heading_deg", "shared_m")
-    return Accuracy(**{name: stated.get(name) for name in names}) if stated else None
+    return Accuracy(**{name: stated.get(name) for name in ACCURACIES}) if stated else None
 
 
 def _are_deviations(pose: Json) -> bool:
-    """Whether the pose's accuracy, if it tells one, consists of numbers above 0."""
+    """Whether the pose's accuracy, if it tells one, consists of numbers above 0; what is shared may be nothing."""
     accuracy = pose.get("accuracy") or {}
-    return isinstance(accuracy, dict) and all(_is_number(value) and value > 0 for value in accuracy.values())
+    if not isinstance(accuracy, dict) or not all(map(_is_number, accuracy.values())):
+        return False
+    return all(value > 0 or (value == 0 and name in _SHARED) for name, value in accuracy.items())
 
 
 @dataclass(kw_only=True)
@@ -137,10 +141,15 @@ class Alignment:
         self._before.add(recording.item["pose"])
         self._after.add(refined.pose)
 
+    @property
+    def count(self) -> int:
+        """Recordings so far that have a refined pose."""
+        return self._total - self._kept.total()
+
     def lines(self) -> Iterator[str]:
         """What to tell the user, when all recordings have passed."""
         kept = self._kept.total()
-        yield f"aligned     {self._total - kept:,} of {self._total:,} recordings"
+        yield f"aligned     {self.count:,} of {self._total:,} recordings"
         if kept:
             yield f"kept        {kept:,} have their prior pose: {named(self._kept_ids, kept)}"
             for reason, count in self._kept.most_common():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 # Before pycolmap: loaded after it, OpenCV's PNG and JPEG writers free what another library's allocator gave.
@@ -17,32 +16,20 @@ import cv2  # noqa: F401
 import numpy as np
 import pycolmap
 
-from steps.align.model import Link, Model
-from steps.stepkit.arrays import F32, F64, I64
+from steps.align.model import Link, Model, View
+from steps.stepkit.arrays import F64, I64
 
 _PIXEL = 0.7
 """Standard deviation of a feature in the ideal cameras' pixels."""
 _MAX_ERROR = 3.0
 """Pixels by which a feature may miss where the geometry puts it."""
-_INLIERS = 0.35
+_INLIERS = 0.3
 """Least share of matches that the geometry of a pair has to explain: fewer, and it is chance."""
 _MIN_ANGLE_DEG = 1.0
 """Smallest angle between two rays that give a point."""
 _SEED = 1
 
 pycolmap.logging.minloglevel = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """A photograph's features for COLMAP."""
-
-    rays: F32
-    """Unit directions, shape (n, 3)."""
-    sd: float
-    """Standard deviation of one, radians."""
-    round_about: bool
-    """Whether it is a panorama."""
 
 
 def seed() -> None:
@@ -61,7 +48,7 @@ def verified(one: View, other: View, matches: I64, fewest: int) -> tuple[I64, F6
     options.ransac.max_error = _MAX_ERROR
     options.ransac.random_seed = _SEED
     options.ransac.min_inlier_ratio = _INLIERS
-    options.ransac.max_num_trials = 600
+    options.ransac.max_num_trials = 1500
     found = pycolmap.estimate_calibrated_two_view_geometry(
         _camera(one, 1), _pixels(one), _camera(other, 2), _pixels(other), matches.astype(np.uint32), options
     )
@@ -71,13 +58,13 @@ def verified(one: View, other: View, matches: I64, fewest: int) -> tuple[I64, F6
     return inliers, np.asarray(found.cam2_from_cam1.rotation.matrix(), np.float64)
 
 
-def reconstruct(views: Mapping[int, View], links: Sequence[Link], folder: Path, threads: int) -> list[Model]:
+def reconstruct(views: Mapping[int, View], links: Sequence[Link], folder: Path) -> list[Model]:
     """Models of the photographs (by place) that links connect, the largest first; a photograph is in one at most."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     _write(folder / "database.db", views, links)
     (folder / "models").mkdir()
-    found = pycolmap.incremental_mapping(folder / "database.db", folder, folder / "models", _mapping(threads))
+    found = pycolmap.incremental_mapping(folder / "database.db", folder, folder / "models", _mapping())
     taken: set[int] = set()
     models = []
     for reconstruction in sorted(found.values(), key=lambda one: -one.num_reg_images()):
@@ -88,12 +75,12 @@ def reconstruct(views: Mapping[int, View], links: Sequence[Link], folder: Path, 
     return models
 
 
-def _mapping(threads: int) -> pycolmap.IncrementalPipelineOptions:
+def _mapping() -> pycolmap.IncrementalPipelineOptions:
     """Cameras go forward, so that angles between their rays are small; what is known of them is not sought."""
     options = pycolmap.IncrementalPipelineOptions(
         min_model_size=3,
         extract_colors=False,
-        num_threads=threads,
+        num_threads=1,  # with more, equal photographs would give unequal models
         random_seed=_SEED,
         ba_refine_focal_length=False,
         ba_refine_principal_point=False,
@@ -149,7 +136,7 @@ def _model(found: pycolmap.Reconstruction, views: Mapping[int, View], taken: set
     at = {number: index for index, number in enumerate(numbers)}
     poses = [found.image(number).cam_from_world() for number in numbers]
     points: list[F64] = []
-    seen_by, seen, rays, sd = [], [], [], []
+    seen_by, seen, rays, sd, features = [], [], [], [], []
     for _, point in sorted(found.points3D.items()):
         elements = [e for e in point.track.elements if e.image_id in at]
         if len(elements) < 2:
@@ -160,6 +147,7 @@ def _model(found: pycolmap.Reconstruction, views: Mapping[int, View], taken: set
             seen.append(len(points))
             rays.append(view.rays[element.point2D_idx])
             sd.append(view.sd)
+            features.append(element.point2D_idx)
         points.append(point.xyz)
     if not points:
         return None
@@ -172,6 +160,7 @@ def _model(found: pycolmap.Reconstruction, views: Mapping[int, View], taken: set
         seen=np.array(seen, np.int64),
         rays=np.array(rays, np.float64),
         sd=np.array(sd, np.float64),
+        features=np.array(features, np.int64),
     )
 
 

@@ -27,20 +27,22 @@ def white_share(residuals: F64, sd: F64, metres: F64, drive: I64, length: float)
 
     ``residuals``: stated less estimated, shape (n, d), of photographs in the order of their drives; ``sd``: stated
     standard deviations, shape (n, d); ``metres``: way driven, shape (n,); ``drive``: numbers, shape (n,). It is half
-    the mean square of the differences between neighbours (the variogram's nugget), by the median of squares, which
-    a few wrong positions do not move. Without neighbours it is a half.
+    the mean square of the differences between neighbours (the variogram's nugget), less what drifts from one to the
+    other, by the median of squares, which a few wrong positions do not move. Without neighbours it is a half.
     """
     normed = residuals / sd
-    squares = []
+    squares, drifted = [], []
     for step in range(1, _NEXT + 1):
         near = (drive[step:] == drive[:-step]) & (np.abs(metres[step:] - metres[:-step]) < _SHORT * length)
         difference = (normed[step:] - normed[:-step])[near]
         squares.append((difference**2 / 2).ravel())
+        drifted.append(-np.expm1(-np.abs(metres[step:] - metres[:-step])[near] / length))
     found = np.concatenate(squares)
     if len(found) < 3:
         return 0.5
     # The median of a chi-square with one degree of freedom is 0.4549.
-    return float(np.clip(np.median(found) / 0.4549, _LEAST_WHITE, _MOST_WHITE))
+    both, drift = np.median(found) / 0.4549, np.mean(np.concatenate(drifted))
+    return float(np.clip((both - drift) / (1.0 - drift), _LEAST_WHITE, _MOST_WHITE))
 
 
 def covariance(sd: F64, metres: F64, drive: I64, length: float, white: float) -> F64:

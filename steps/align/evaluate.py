@@ -82,7 +82,7 @@ def measure(drive: Drive, draws: int, noise: tuple[float, float], folder: Path) 
     measured = []
     for seed in range(draws):
         known = priors(noisy(drive, *noise, seed), params)
-        placed, _ = fuse.fuse(tracked.models, known, driven, params)
+        placed, _ = fuse.fuse(tracked.components, known, driven, params)
         measured.append(_errors(drive, placed))
     count = len(drive.items)
     fitted = (time.process_time() - seen) / draws

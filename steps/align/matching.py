@@ -6,8 +6,9 @@ import numpy as np
 
 from steps.stepkit.arrays import F32, I64
 
-_RATIO = 0.8
-"""The angle to the best partner may be this share of the angle to the second best (Lowe 2004)."""
+_RATIO = 0.85
+"""The angle to the best partner may be this share of the angle to the second best (Lowe 2004, who has 0.8: geometry
+sees through what more that lets in)."""
 _FARTHEST = 0.75
 """Largest angle between partners, radians."""
 

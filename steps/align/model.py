@@ -6,7 +6,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steps.stepkit.arrays import F64, I64
+from steps.stepkit.arrays import F32, F64, I64, Mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A photograph's features, without their looks."""
+
+    rays: F32
+    """Unit directions in the camera's frame, shape (n, 3)."""
+    sd: float
+    """Standard deviation of one, radians."""
+    round_about: bool
+    """Whether it is a panorama."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +51,36 @@ class Model:
     """Where: unit directions in the camera's frame, shape (o, 3)."""
     sd: F64
     """Standard deviation of a direction, radians, shape (o,)."""
+    features: I64
+    """Which of its photograph's features it is, shape (o,)."""
 
     def moved(self, scale: float, turn: F64, shift: F64) -> Model:
         """The same in another frame: x becomes scale * turn @ x + shift, with ``turn`` of shape (3, 3)."""
-        return Model(
-            places=self.places,
+        return replace(
+            self,
             turn=turn @ self.turn,
             centre=scale * self.centre @ turn.T + shift,
             points=scale * self.points @ turn.T + shift,
-            seen_by=self.seen_by,
-            seen=self.seen,
-            rays=self.rays,
-            sd=self.sd,
         )
+
+
+def part(model: Model, photographs: I64) -> tuple[Model, I64]:
+    """What some of the photographs, shape (k,), see of a model, and which of its points these are, shape (p,)."""
+    mine = np.isin(model.seen_by, photographs)
+    mine &= np.bincount(model.seen[mine], minlength=len(model.points))[model.seen] >= 2
+    points, seen = np.unique(model.seen[mine], return_inverse=True)
+    made = Model(
+        places=model.places[photographs],
+        turn=model.turn[photographs],
+        centre=model.centre[photographs],
+        points=model.points[points],
+        seen_by=np.searchsorted(photographs, model.seen_by[mine]).astype(np.int64),
+        seen=seen.astype(np.int64),
+        rays=model.rays[mine],
+        sd=model.sd[mine],
+        features=model.features[mine],
+    )
+    return made, points
 
 
 def joined(models: list[Model]) -> Model:
@@ -67,32 +96,36 @@ def joined(models: list[Model]) -> Model:
         seen=np.concatenate([m.seen + at for m, at in zip(models, points, strict=False)]),
         rays=np.concatenate([model.rays for model in models]),
         sd=np.concatenate([model.sd for model in models]),
+        features=np.concatenate([model.features for model in models]),
     )
 
 
-def thinned(model: Model, each: int = 150, longest: int = 12) -> Model:
+def thinned(model: Model, kept: Mask | None = None, *, each: int = 150, longest: int = 12) -> Model:
     """The model with fewer points: those that many see first, until every photograph has ``each`` of them.
 
-    A point seen by more than ``longest`` photographs keeps as many observations, from its first to its last one.
+    Those in ``kept``, shape (p,), stay in any case. A point seen by more than ``longest`` photographs keeps as many
+    observations, from its first to its last one.
     """
     starts = np.searchsorted(model.seen, np.arange(len(model.points) + 1))
     lengths = np.minimum(np.diff(starts), longest)
     count = np.zeros(len(model.places), np.int64)
-    kept: list[int] = []
-    for point in np.argsort(-lengths, kind="stable").tolist():
+    needed = np.zeros(len(lengths), bool) if kept is None else kept
+    chosen: list[int] = []
+    for point in np.lexsort((-lengths, ~needed)).tolist():
         who = model.seen_by[_spread(starts[point], starts[point + 1], lengths[point])]
-        if (count[who] < each).any():
+        if needed[point] or (count[who] < each).any():
             count[who] += 1
-            kept.append(point)
-    kept.sort()
-    taken = np.concatenate([_spread(starts[point], starts[point + 1], lengths[point]) for point in kept])
+            chosen.append(point)
+    chosen.sort()
+    taken = np.concatenate([_spread(starts[point], starts[point + 1], lengths[point]) for point in chosen])
     return replace(
         model,
-        points=model.points[kept],
+        points=model.points[chosen],
         seen_by=model.seen_by[taken],
-        seen=np.repeat(np.arange(len(kept)), lengths[kept]),
+        seen=np.repeat(np.arange(len(chosen)), lengths[chosen]),
         rays=model.rays[taken],
         sd=model.sd[taken],
+        features=model.features[taken],
     )
 
 

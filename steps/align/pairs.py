@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from datetime import datetime
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from steps.stepkit.arrays import F64, I64, Mask
 
 _JUMP_M = 60.0
 """Two photographs in succession that are farther apart than this do not belong to one drive."""
+_TURNS = 5
+"""Recordings in succession that are no turn of cars that drive at the same time."""
+_PAUSE_S = 300.0
+"""Seconds after which a receiver's errors have little to do with those before."""
 _SURE = 3.0
 """Standard deviations of their priors by which two photographs may be nearer than they seem."""
 _BESIDE = 3
@@ -33,6 +38,10 @@ class Drives:
     """Places of the recordings, one after the other, shape (n,)."""
     drive: I64
     """The drive's number of each recording (by its place, not in order), shape (n,)."""
+    receiver: I64
+    """The number of each recording's receiver, whose errors go on from drive to drive, shape (n,)."""
+    passed: I64
+    """When its receiver passed there: rank among all, receiver by receiver, shape (n,)."""
 
 
 def drives(items: Sequence[Json], priors: Priors) -> Drives:
@@ -58,7 +67,47 @@ def drives(items: Sequence[Json], priors: Priors) -> Drives:
         number = _continued(here, going, last, priors)
         last[number : number + 1] = [here]
         drive[here] = number
-    return Drives(order=np.array(sorted(order, key=drive.__getitem__), dtype=np.int64), drive=drive)
+    receiver = _receivers(items, order, drive, timed=timed)
+    return Drives(
+        order=np.array(sorted(order, key=drive.__getitem__), dtype=np.int64),
+        drive=drive,
+        receiver=receiver,
+        passed=_rank(np.array(sorted(order, key=receiver.__getitem__), dtype=np.int64)),
+    )
+
+
+def _receivers(items: Sequence[Json], order: Sequence[int], drive: I64, *, timed: bool) -> I64:
+    """Whose errors go on from recording to recording, shape (n,); ``order`` is that of time.
+
+    One car's drives follow each other, those of cars that drive at the same time come in turns of a few recordings.
+    """
+    runs = [list(run) for _, run in groupby(order, key=lambda place: int(drive[place]))]
+    sizes = np.bincount(drive)
+    long = [len(run) >= min(_TURNS, sizes[drive[run[0]]]) for run in runs]
+    whose: list[int] = []
+    last: dict[int, int] = {}
+    for number, run in enumerate(runs):
+        own = int(drive[run[0]])
+        if number and long[number - 1] and long[number]:
+            follows = _follows(items[runs[number - 1][-1]], items[run[0]], timed=timed)
+            whose.append(whose[-1] if follows else number)
+        else:
+            whose.append(last.get(own, number))
+        last[own] = whose[-1]
+    receiver = np.empty(len(drive), np.int64)
+    for run, of in zip(runs, whose, strict=True):
+        receiver[run] = of
+    return receiver
+
+
+def _follows(before: Json, here: Json, *, timed: bool) -> bool:
+    if not timed:
+        return _folder(before) == _folder(here)
+    try:
+        pause = datetime.fromisoformat(here["time"]) - datetime.fromisoformat(before["time"])
+    except (ValueError, TypeError):  # of a form of its own, or one with a zone and one without
+        return False
+    return pause.total_seconds() <= _PAUSE_S
 
 
 def _continued(here: int, going: list[int], last: list[int], priors: Priors) -> int:
@@ -89,8 +138,12 @@ def pairs(items: Sequence[Json], priors: Priors, driven: Drives, params: Params)
 
 def ranks(driven: Drives) -> I64:
     """Each recording's place in the order, shape (n,)."""
-    rank = np.empty(len(driven.order), np.int64)
-    rank[driven.order] = np.arange(len(driven.order))
+    return _rank(driven.order)
+
+
+def _rank(order: I64) -> I64:
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
     return rank
 
 
@@ -112,11 +165,14 @@ def components(count: int, linked: Sequence[tuple[int, int]]) -> list[list[int]]
     return sorted(groups.values(), key=lambda group: (-len(group), group[0]))
 
 
-def path(positions: F64, driven: Drives) -> F64:
-    """Metres driven up to each recording, shape (n,), by its place; each drive begins at 0."""
+def path(positions: F64, order: I64, receiver: I64) -> F64:
+    """Metres driven up to each recording, shape (n,), by its place; each receiver begins at 0.
+
+    ``order``: the recordings receiver by receiver, ``receiver``: whose they are, shape (n,) each.
+    """
     metres = np.zeros(len(positions))
-    for before, here in pairwise(driven.order):
-        if driven.drive[before] == driven.drive[here]:
+    for before, here in pairwise(order):
+        if receiver[before] == receiver[here]:
             metres[here] = metres[before] + np.linalg.norm(positions[here] - positions[before])
     return metres
 

@@ -30,8 +30,8 @@ class Params:
     """Photographs nearby that are compared with each one: of another drive, or from long before or after."""
     min_matches: int = 20
     """Fewest features that two photographs must have in common, after the geometry has been verified."""
-    threads: int = 1
-    """Threads for the reconstruction; 0: as many as the step has CPUs. With one, equal requests get equal poses."""
+    threads: int = 0
+    """Photographs and pairs worked on at a time; 0: as many as the step has CPUs. Poses do not depend on it."""
 
 
 def read_params(given: Json) -> Params:

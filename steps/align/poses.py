@@ -12,11 +12,13 @@ from steps.align.params import Params
 from steps.stepkit import BadInput, Json
 from steps.stepkit.arrays import F64
 from steps.stepkit.camera import rotation
+from steps.stepkit.numbers import is_finite
 
 _LEVEL_DEG = 3.0
 """Standard deviation of pitch and roll where a pose gives none: how far a car's camera is from level."""
 _DIGITS = 6
 _AXES = ("x", "y", "z")
+_OWN, _SHARED = ("position_m", "heading_deg"), ("shared_m", "shared_deg")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,20 @@ class Priors:
     """Along each axis, metres, shape (n,)."""
     turn_sd: F64
     """About the world's x, y and z axes, radians, shape (n, 3): the last is the heading's."""
+    shared: F64
+    """The part of ``position_sd`` that all have in common, metres, shape (n,): zero, but for poses aligned before."""
+    shared_turn: F64
+    """The same of ``turn_sd``, shape (n, 3)."""
+
+    @property
+    def own(self) -> F64:
+        """Standard deviation of a position beside what all have in common, metres, shape (n,)."""
+        return np.sqrt(self.position_sd**2 - self.shared**2)
+
+    @property
+    def own_turn(self) -> F64:
+        """The same of turns, radians, shape (n, 3)."""
+        return np.sqrt(self.turn_sd**2 - self.shared_turn**2)
 
     def part(self, which: Sequence[int]) -> Priors:
         """Those of some of the recordings, by their places."""
@@ -40,6 +56,8 @@ class Priors:
             turn=self.turn[at],
             position_sd=self.position_sd[at],
             turn_sd=self.turn_sd[at],
+            shared=self.shared[at],
+            shared_turn=self.shared_turn[at],
         )
 
 
@@ -60,13 +78,18 @@ def priors(items: Sequence[Json], params: Params) -> Priors:
     poses = [item["pose"] for item in items]
     given = [_accuracy(item) for item in items]
     told = [pose.get("pitch") is not None and pose.get("roll") is not None for pose in poses]
-    heading_sd = np.array([a.get("heading_deg", params.heading_deg) for a in given])
+    own = np.array([a.get("position_m", params.position_m) for a in given])
+    shared = np.array([a.get("shared_m", 0.0) for a in given])
+    shared_heading = np.array([a.get("shared_deg", 0.0) for a in given])
+    heading_sd = np.hypot([a.get("heading_deg", params.heading_deg) for a in given], shared_heading)
     level_sd = np.where(told, heading_sd, np.maximum(heading_sd, _LEVEL_DEG))
     return Priors(
         position=np.array([[_number(item, axis) for axis in _AXES] for item in items]).reshape(-1, 3),
         turn=np.array([_turn(item) for item in items]).reshape(-1, 3, 3),
-        position_sd=np.array([a.get("position_m", params.position_m) for a in given]),
+        position_sd=np.hypot(own, shared),
         turn_sd=np.radians(np.stack([level_sd, level_sd, heading_sd], axis=1)),
+        shared=shared,
+        shared_turn=np.radians(np.repeat(shared_heading[:, None], 3, axis=1)),
     )
 
 
@@ -97,14 +120,25 @@ def aligned(item: Json, position: F64, turn: F64, accuracy: Json) -> Json:
     return {**item, "pose": {**item["pose"], **pose, "accuracy": accuracy}, "aligned": True}
 
 
+def kept(item: Json, params: Params) -> Json:
+    """The item with its pose as it was, which tells how accurate it was taken to be where it said nothing itself."""
+    pose = item.get("pose")
+    if not isinstance(pose, dict):
+        return item
+    taken = {"position_m": params.position_m, "heading_deg": params.heading_deg}
+    return {**item, "pose": {**pose, "accuracy": {**taken, **_accuracy(item)}}}
+
+
 def _accuracy(item: Json) -> Json:
     given = item["pose"].get("accuracy")
     if given is None:
         return {}
-    known = ("position_m", "heading_deg")
-    if not isinstance(given, dict) or not all(_is_positive(given[name]) for name in known if name in given):
+    if not isinstance(given, dict):
+        raise BadInput(f"item {item['id']!r}: pose.accuracy must be an object, not {given!r}")
+    told = {name: given[name] for name in (*_OWN, *_SHARED) if given.get(name) is not None}
+    if not all(_is_deviation(value, name in _SHARED) for name, value in told.items()):
         raise BadInput(f"item {item['id']!r}: pose.accuracy must hold numbers above 0, not {given!r}")
-    return {name: float(given[name]) for name in known if name in given}
+    return {name: float(value) for name, value in told.items()}
 
 
 def _turn(item: Json) -> F64:
@@ -116,12 +150,11 @@ def _turn(item: Json) -> F64:
 
 def _number(item: Json, name: str) -> float:
     value = item["pose"][name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_finite(value):
         raise BadInput(f"item {item['id']!r}: pose {name} must be a finite number, not {value!r}")
     return float(value)
 
 
-def _is_positive(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) and value > 0
+def _is_deviation(value: object, may_be_none: bool) -> bool:
+    """Whether it is a standard deviation; one that neighbours share may be zero."""
+    return is_finite(value) and (value > 0 or (may_be_none and value == 0))

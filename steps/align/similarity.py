@@ -7,7 +7,7 @@ the priors' dependence on the model: fitted the other way round, or to distances
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,10 +37,30 @@ class Along:
 
 @dataclass(frozen=True, kw_only=True)
 class Information:
-    """Inverse covariances of the priors, shape (3, k, k) each: one matrix for each axis of the world."""
+    """The inverse covariance of the priors' errors.
+
+    ``position`` and ``turn`` are those of errors beside what all priors have in common, shape (3, k, k) each: one
+    matrix for each axis of the world.
+    """
 
     position: F64
     turn: F64
+    common: F64
+    """Columns c, shape (6 k, r): what priors have in common takes c @ c.T from the inverse covariance.
+
+    Rows are each photograph's turn about the world's axes, then its position. Poses that nobody has aligned before have
+    none in common that they tell: r = 0.
+    """
+
+    def weighed(self, errors: F64) -> F64:
+        """The inverse covariance times errors (rows as in ``common``), shape (6 k, d)."""
+        each = errors.reshape(len(self.position[0]), 6, -1)
+        rows = [self._of(row) @ each[:, row] for row in range(6)]
+        weighed: F64 = np.stack(rows, axis=1).reshape(errors.shape) - self.common @ (self.common.T @ errors)
+        return weighed
+
+    def _of(self, row: int) -> F64:
+        return np.asarray(self.turn[row] if row < 3 else self.position[row - 3], np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,15 +85,46 @@ def residuals(model: Model, priors: Priors) -> tuple[F64, F64]:
 def information(model: Model, priors: Priors, along: Along) -> Information:
     """How much the priors tell, those that are far off less (``model`` stands in the world)."""
     moved, turned = residuals(model, priors)
-    position_sd = np.repeat(priors.position_sd[:, None], 3, axis=1)
-    return Information(
-        position=_inverses(moved, position_sd, along, along.white_position),
-        turn=_inverses(turned, priors.turn_sd, along, along.white_turn),
+    far = _far(moved, priors.position_sd[:, None]), _far(turned, priors.turn_sd)
+    own = np.repeat(priors.own[:, None], 3, axis=1)
+    apart = Information(
+        position=_inverses(far[0], own, along, along.white_position),
+        turn=_inverses(far[1], priors.own_turn, along, along.white_turn),
+        common=np.zeros((6 * len(moved), 0)),
     )
+    return replace(apart, common=_common(model, priors, apart))
+
+
+def _common(model: Model, priors: Priors, apart: Information) -> F64:
+    """The columns of ``Information.common``, by the inversion lemma: aligned ones may be shifted and turned as one.
+
+    They tell more of it the farther they are from their middle, by as much as the turn moves them: the least is the
+    shift itself.
+    """
+    shared, turned = priors.shared, priors.shared_turn[:, 0]
+    if not (shared.any() or turned.any()):
+        return apart.common
+    shift, turn = (np.where(told > 0, told[told > 0].min(initial=np.inf), 0.0) for told in (shared, turned))
+    arm = model.centre - model.centre.mean(axis=0)
+    modes = np.zeros((len(arm), 6, 6))
+    modes[:, :3, :3] = np.eye(3) * turn[:, None, None]
+    modes[:, 3:, :3] = -rotations.crosses(arm) * turn[:, None, None]
+    modes[:, 3:, 3:] = np.eye(3) * shift[:, None, None]
+    flat = modes.reshape(-1, 6)
+    weighed = apart.weighed(flat)
+    root = np.linalg.cholesky(np.eye(6) + flat.T @ weighed)
+    return np.asarray(np.linalg.solve(root, weighed.T).T, np.float64)
 
 
 def fit(model: Model, priors: Priors, along: Along) -> Similarity | None:
     """The similarity that brings a model to its priors; None if they contradict each other altogether."""
+    # About its middle: turned about an origin hundreds of kilometres away, nothing is left of the digits.
+    middle = model.centre.mean(axis=0)
+    found = _fit(model.moved(1.0, np.eye(3), -middle), priors, along)
+    return found and replace(found, shift=found.shift - found.scale * found.turn @ middle)
+
+
+def _fit(model: Model, priors: Priors, along: Along) -> Similarity | None:
     start = _start(model, priors)
     if start is None:
         return None
@@ -119,23 +170,25 @@ def _step(now: Similarity, model: Model, priors: Priors, along: Along) -> F64:
     known = information(placed, priors, along)
     moved, turned = residuals(placed, priors)
     arm = placed.centre - now.shift
-    slopes = np.concatenate(
-        [-rotations.crosses(arm), arm[:, :, None], np.broadcast_to(np.eye(3), (len(arm), 3, 3))], axis=2
-    )
-    normal, right = np.zeros((7, 7)), np.zeros(7)
-    for axis in range(3):
-        weighted = known.position[axis] @ slopes[:, axis]
-        normal += slopes[:, axis].T @ weighted
-        right -= weighted.T @ moved[:, axis]
-        normal[axis, axis] += known.turn[axis].sum()
-        right[axis] -= float(np.sum(known.turn[axis] @ turned[:, axis]))
-    return np.asarray(np.linalg.solve(normal, right), np.float64)
+    slopes = np.zeros((len(arm), 6, 7))
+    slopes[:, :3, :3] = np.eye(3)
+    slopes[:, 3:, :3] = -rotations.crosses(arm)
+    slopes[:, 3:, 3] = arm
+    slopes[:, 3:, 4:] = np.eye(3)
+    flat = slopes.reshape(-1, 7)
+    weighed = known.weighed(flat)
+    off = np.concatenate([turned, moved], axis=1).reshape(-1)
+    return np.asarray(np.linalg.solve(flat.T @ weighed, -weighed.T @ off), np.float64)
 
 
-def _inverses(residual: F64, sd: F64, along: Along, white: float) -> F64:
-    """Inverse covariances along each axis, shape (3, k, k). What is far off has an error of its own, shared by none."""
+def _far(residual: F64, sd: F64) -> F64:
+    """What of an error of its own, in variances, a prior must have beside the stated ones to be so far off, (k,)."""
     off = np.linalg.norm(residual / sd, axis=1) / np.sqrt(3.0)
-    more = np.maximum(1.0, off / _TOLERATED) ** 2 - 1.0
+    return np.asarray(np.maximum(1.0, off / _TOLERATED) ** 2 - 1.0, np.float64)
+
+
+def _inverses(more: F64, sd: F64, along: Along, white: float) -> F64:
+    """Inverse covariances along each axis, shape (3, k, k)."""
     return np.stack([_inverse(sd[:, axis], more, along, white) for axis in range(3)])
 
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from steps.align import colmap, pairs, rotations
+from steps.align import colmap, pairs, rotations, seams
 from steps.align.features import Features, features
 from steps.align.matching import match
-from steps.align.model import Link, Model
+from steps.align.model import Link, View
+from steps.align.overlap import overlapping
 from steps.align.params import Params
 from steps.align.poses import Priors
-from steps.stepkit import BadInput, Json
-from steps.stepkit.arrays import F64
+from steps.align.seams import Component
+from steps.stepkit import BadInput, Json, cpus
 
 _KEPT = 200
 """Photographs whose features lie in memory at once (about 2 MB each); others are read again."""
@@ -37,8 +38,7 @@ _EVERY = 50
 class Tracked:
     """What photographs alone tell."""
 
-    models: list[list[Model]]
-    """By connected component: what was reconstructed of it, each model in a frame of its own."""
+    components: list[Component]
     reasons: dict[int, str]
     """Why recordings are in no model, by place."""
 
@@ -51,7 +51,8 @@ def track(
     kept = folder / "features"
     kept.mkdir(parents=True, exist_ok=True)
     try:
-        unread = _extract(items, params, kept)
+        count = params.threads or cpus.threads()
+        unread = _extract(items, params, kept, count)
         read = _reader(items, params, kept)
         wanted = [
             pair for pair in pairs.pairs(items, priors, driven, params) if not unread.keys() & set(pair)
@@ -59,16 +60,11 @@ def track(
         views = {
             place: _view(items[place], read(place)) for place in range(len(items)) if place not in unread
         }
-        links = list(_links(wanted, views, read, priors, params))
-        models = list(_reconstructed(views, links, driven, folder / "colmap", threads(params)))
+        links = list(_links(wanted, views, read, priors, params, count))
+        components = list(_reconstructed(views, links, driven, folder / "colmap"))
     finally:
         shutil.rmtree(kept, ignore_errors=True)
-    return Tracked(models=models, reasons=unread | _unconnected(views, links, models))
-
-
-def threads(params: Params) -> int:
-    """Threads that the step may use."""
-    return params.threads or len(os.sched_getaffinity(0))
+    return Tracked(components=components, reasons=unread | _unconnected(views, links, components))
 
 
 def say(text: str) -> None:
@@ -76,17 +72,25 @@ def say(text: str) -> None:
     print(f"align: {text}", file=sys.stderr, flush=True)
 
 
-def _extract(items: Sequence[Json], params: Params, folder: Path) -> dict[int, str]:
-    """Have all features in the folder; returns why there are none, by place."""
-    unread: dict[int, str] = {}
-    for place, item in enumerate(items):
+def _extract(items: Sequence[Json], params: Params, folder: Path, count: int) -> dict[int, str]:
+    """Have all features in the folder, ``count`` photographs at a time; returns why there are none, by place."""
+
+    def extract(item: Json) -> str | None:
         try:
             features(item, params, folder)
         except (BadInput, ValueError, OSError) as error:
-            unread[place] = "unreadable photograph"
             say(f"{item['id']}: {error}")
-        if (place + 1) % _EVERY == 0:
-            say(f"features of {place + 1} of {len(items)} photographs")
+            # Without the path: what is wrong with one photograph is often wrong with many.
+            return " ".join(str(error).replace(repr(item["image"]), "").split())
+        return None
+
+    unread: dict[int, str] = {}
+    with ThreadPoolExecutor(count) as pool:
+        for place, reason in enumerate(pool.map(extract, items)):
+            if reason is not None:
+                unread[place] = f"unreadable photograph: {reason}"
+            if (place + 1) % _EVERY == 0 or place + 1 == len(items):
+                say(f"features of {place + 1} of {len(items)} photographs")
     return unread
 
 
@@ -98,47 +102,51 @@ def _reader(items: Sequence[Json], params: Params, folder: Path) -> Callable[[in
     return read
 
 
-def _view(item: Json, found: Features) -> colmap.View:
-    return colmap.View(rays=found.rays, sd=found.sd, round_about=item["camera"]["model"] == "equirectangular")
+def _view(item: Json, found: Features) -> View:
+    return View(rays=found.rays, sd=found.sd, round_about=item["camera"]["model"] == "equirectangular")
 
 
 def _links(
     wanted: Sequence[tuple[int, int]],
-    views: Mapping[int, colmap.View],
+    views: Mapping[int, View],
     read: Callable[[int], Features],
     priors: Priors,
     params: Params,
+    count: int,
 ) -> Iterator[Link]:
-    """The pairs whose geometry is confirmed, by their features and by their priors."""
-    told: Counter[str] = Counter()
-    for number, (one, other) in enumerate(wanted, 1):
-        if number % (_EVERY * 10) == 0:
-            say(f"{number} of {len(wanted)} pairs compared, {told['confirmed']} confirmed")
-        matches = match(read(one).descriptors, read(other).descriptors)
+    """The pairs whose geometry is confirmed, by features and by priors; ``count`` are compared at a time."""
+
+    def compare(pair: tuple[int, int]) -> Link | str:
+        one, other = pair
+        expected = priors.turn[other].T @ priors.turn[one]
+        doubt = float(np.hypot(priors.turn_sd[one].max(), priors.turn_sd[other].max()))
+        here, there = overlapping(views[one], views[other], expected, doubt)
+        found = match(read(one).descriptors[here], read(other).descriptors[there])
+        matches = np.stack([here[found[:, 0]], there[found[:, 1]]], axis=1)
         if len(matches) < params.min_matches:
-            told["too little in common"] += 1
-            continue
-        found = colmap.verified(views[one], views[other], matches, params.min_matches)
-        if found is None:
-            told["no common geometry"] += 1
-        elif not _believable(found[1], priors, one, other):
-            told["turned unlike their headings"] += 1
-        else:
-            told["confirmed"] += 1
-            yield Link(one=one, other=other, matches=found[0])
+            return "too little in common"
+        motion = colmap.verified(views[one], views[other], matches, params.min_matches)
+        if motion is None:
+            return "no common geometry"
+        off = float(np.linalg.norm(rotations.vectors(motion[1] @ expected.T)))
+        if off > _SURE * doubt + math.radians(_SURE_DEG):
+            return "turned unlike their headings"
+        return Link(one=one, other=other, matches=motion[0])
+
+    told: Counter[str] = Counter()
+    with ThreadPoolExecutor(count) as pool:
+        for number, found in enumerate(pool.map(compare, wanted), 1):
+            told[found if isinstance(found, str) else "confirmed"] += 1
+            if number % (_EVERY * 10) == 0:
+                say(f"{number} of {len(wanted)} pairs compared, {told['confirmed']} confirmed")
+            if not isinstance(found, str):
+                yield found
     say(f"{len(wanted)} pairs: " + ", ".join(f"{count} {name}" for name, count in told.most_common()))
 
 
-def _believable(turn: F64, priors: Priors, one: int, other: int) -> bool:
-    expected = priors.turn[other].T @ priors.turn[one]
-    off = float(np.linalg.norm(rotations.vectors(turn @ expected.T)))
-    doubt = float(np.hypot(priors.turn_sd[one].max(), priors.turn_sd[other].max()))
-    return off <= _SURE * doubt + math.radians(_SURE_DEG)
-
-
 def _reconstructed(
-    views: dict[int, colmap.View], links: list[Link], driven: pairs.Drives, folder: Path, count: int
-) -> Iterator[list[Model]]:
+    views: dict[int, View], links: list[Link], driven: pairs.Drives, folder: Path
+) -> Iterator[Component]:
     rank = pairs.ranks(driven)
     groups = pairs.components(len(rank), [(link.one, link.other) for link in links])
     for group in groups:
@@ -151,15 +159,14 @@ def _reconstructed(
             own = [link for link in links if link.one in inside and link.other in inside]
             chosen = {place: views[place] for place in sorted(inside)}
             say(f"reconstruction of {len(inside)} photographs from {len(own)} pairs")
-            yield colmap.reconstruct(chosen, own, folder, count)
+            models = colmap.reconstruct(chosen, own, folder)
+            yield Component(models=models, sightings=seams.sightings(models, own, views))
 
 
-def _unconnected(
-    views: dict[int, colmap.View], links: list[Link], models: list[list[Model]]
-) -> dict[int, str]:
-    linked = {place for link in links for place in (link.one, link.other)}
-    modelled = {int(place) for group in models for model in group for place in model.places}
+def _unconnected(views: dict[int, View], links: list[Link], components: list[Component]) -> dict[int, str]:
+    groups = pairs.components(max(views, default=-1) + 1, [(link.one, link.other) for link in links])
+    together = {place: len(group) for group in groups for place in group}
+    modelled = {int(place) for one in components for model in one.models for place in model.places}
+    reasons = {1: "nothing in common with others", 2: "too few photographs in common: three are needed"}
     left = sorted(views.keys() - modelled)
-    return {
-        place: "not reconstructed" if place in linked else "nothing in common with others" for place in left
-    }
+    return {place: reasons.get(together[place], "not reconstructed") for place in left}

@@ -69,3 +69,39 @@ def within(made: list[Json], given: list[Json]) -> None:
     assert after.mean() < 0.6 * before.mean()
     assert all(item["pose"]["accuracy"]["position_m"] < 0.5 for item in made)
     assert all(0.1 < item["pose"]["accuracy"]["shared_m"] < 1.0 for item in made)
+
+
+def test_the_number_of_threads_does_not_change_a_pose(tmp_path: Path) -> None:
+    pytest.importorskip("pycolmap", reason="pycolmap is installed in the align step's container only")
+    from steps.align.align import align
+
+    given = align_drive.items(align_drive.DEMO)
+    assert align(given, params.Params(threads=3), tmp_path) == align(
+        given, params.Params(threads=1), tmp_path
+    )
+
+
+def test_why_photographs_keep_their_pose(tmp_path: Path) -> None:
+    pytest.importorskip("pycolmap", reason="pycolmap is installed in the align step's container only")
+    from steps.align.align import align
+
+    given = align_drive.items(align_drive.DEMO)[:2]
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(Path(given[0]["image"]).read_bytes()[:20_000])
+    made = align([*given, {**given[0], "id": "cut", "image": str(cut)}], params.Params(), tmp_path)
+    few = "too few photographs in common: three are needed"
+    reasons = [few, few, "unreadable photograph: image is a truncated JPEG"]
+    assert [item["alignment"] for item in made] == reasons
+
+
+def test_what_is_aligned_twice_is_known_no_better(tmp_path: Path) -> None:
+    pytest.importorskip("pycolmap", reason="pycolmap is installed in the align step's container only")
+    from steps.align.align import align
+
+    once = align(align_drive.items(align_drive.DEMO), params.Params(), tmp_path)
+    twice = align(once, params.Params(), tmp_path)
+    for before, after in zip(once, twice, strict=True):
+        told, again = before["pose"]["accuracy"], after["pose"]["accuracy"]
+        assert again["shared_m"] > 0.6 * told["shared_m"]
+        assert again["shared_deg"] > 0.8 * told["shared_deg"]
+        assert after["pose"]["x"] == pytest.approx(before["pose"]["x"], abs=0.1)

@@ -159,8 +159,64 @@ def test_what_cannot_be_aligned_is_refused_and_leaves_nothing(
     (batch / "recordings.csv").write_text("id,image,x,y\na,a.png,155000,463000\n")
     (batch / "detections.json").unlink()
     assert aligned(batch) == ExitCode.REFUSED
-    assert "no recording can be used for positioning" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no recording can be used for positioning" in told
+    assert "--until" not in told  # there is nothing that could run without
     assert left(batch) == []
+
+
+def test_where_nothing_could_be_aligned_it_is_said_and_the_command_does_not_succeed(
+    batch: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert aligned(batch, keep=["a", "b", "c", "d"]) == ExitCode.SOME_FAILED
+    said = capsys.readouterr().out
+    assert "aligned     0 of 4 recordings" in said
+    assert "nothing was aligned: the new batch has the poses of the old one" in said
+
+
+def rows_kept(batch: Path, count: int) -> None:
+    lines = (batch / "recordings.csv").read_text().splitlines(keepends=True)
+    (batch / "recordings.csv").write_text("".join(lines[: count + 1]))
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "one recording has a pose"), (2, "2 recordings have poses")])
+def test_fewer_than_three_recordings_are_too_few(
+    batch: Path, capsys: pytest.CaptureFixture[str], count: int, told: str
+) -> None:
+    rows_kept(batch, count)
+    assert aligned(batch) == ExitCode.REFUSED
+    assert f"{told}; aligning takes at least 3 of one street" in capsys.readouterr().err
+    assert left(batch) == []
+
+
+def test_three_recordings_are_enough(batch: Path) -> None:
+    rows_kept(batch, 3)
+    assert aligned(batch) == ExitCode.DONE
+
+
+def test_detections_without_a_box_are_no_reason_not_to_align(batch: Path) -> None:
+    (batch / "detections.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    assert aligned(batch, move=1.0) == ExitCode.DONE
+    assert recordings(batch.parent / "out")["a"].position == (155_001.0, 463_000.0)
+
+
+def test_what_neighbours_share_comes_back_when_the_new_batch_is_read(batch: Path) -> None:
+    assert aligned(batch, also={"shared_m": 1.5, "shared_deg": 0.75}) == ExitCode.DONE
+    found = recordings(batch.parent / "out")["a"].item["pose"]["accuracy"]
+    assert found == {"position_m": 0.25, "heading_deg": 0.5, "shared_m": 1.5, "shared_deg": 0.75}
+
+
+def test_every_column_of_the_new_table_is_known(batch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    part = "full_width,full_height,left,top"
+    lines = (batch / "recordings.csv").read_text().splitlines()
+    wide = [f"{lines[0]},{part}", *(f"{line},400,200,10,20" for line in lines[1:])]
+    (batch / "recordings.csv").write_text("\n".join(wide) + "\n")
+    assert aligned(batch, move=1.0) == ExitCode.DONE
+    capsys.readouterr()
+    main(["validate", str(batch.parent / "out")])
+    assert "unknown columns" not in capsys.readouterr().out
+    crop = {"full_width": 400, "full_height": 200, "left": 10, "top": 20}
+    assert recordings(batch.parent / "out")["a"].item["camera"]["crop"] == crop
 
 
 def test_a_failure_is_told_with_its_evidence_and_can_be_tried_again(
@@ -216,17 +272,23 @@ class TestPoses:
             {"x": 1, "y": 2, "z": 3, "heading": True},
             {"x": 1, "y": 2, "z": 3, "heading": 0, "roll": None},
             {"x": 1, "y": 2, "z": 3, "heading": 0, "accuracy": {"position_m": 0}},
+            {"x": 1, "y": 2, "z": 3, "heading": 0, "accuracy": {"position_m": 1, "shared_m": -1}},
             {"x": 1, "y": 2, "z": 3, "heading": 0, "accuracy": [3]},
+            {"x": 10**400, "y": 2, "z": 3, "heading": 0},
+            {"x": 1, "y": 2, "z": 3, "heading": 0, "accuracy": {"position_m": 10**400}},
+            {"x": 1, "y": 2, "z": 3, "heading": 0, "accuracy": {"shared_m": -1}},
         ],
     )
     def test_what_is_no_pose(self, pose: Any) -> None:
         with pytest.raises(BatchError, match="gave recording 'r' a pose that is none"):
             Refined.of(item("r", pose=pose))
 
-    def test_without_angles_they_are_level(self) -> None:
-        refined = Refined.of(item("r", pose={"x": 1, "y": 2, "z": 3, "heading": 4}))
+    def test_neighbours_may_share_nothing(self) -> None:
+        accuracy = {"position_m": 0.03, "heading_deg": 0.03, "shared_m": 0.0, "shared_deg": 0.0}
+        refined = Refined.of(item("r", pose={"x": 1, "y": 2, "z": 3, "heading": 4, "accuracy": accuracy}))
         assert refined is not None
-        assert (refined.place.pitch, refined.place.roll, refined.aligned) == (0.0, 0.0, True)
+        assert refined.place.accuracy is not None
+        assert refined.place.accuracy.shared_m == 0.0
 
     def test_an_error_that_neighbours_share_is_told_beside_their_own(self) -> None:
         prior = {

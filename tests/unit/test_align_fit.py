@@ -12,6 +12,7 @@ from steps.align.adjust import adjust
 from steps.align.matching import match
 from steps.align.model import Model, joined, thinned
 from steps.align.params import Params
+from steps.align.poses import Priors
 from steps.align.similarity import Along
 from steps.stepkit.arrays import F32
 from tests.unit import aligned_world as world
@@ -100,7 +101,9 @@ def test_how_alike_errors_are_shows_in_neighbours() -> None:
     assert correlated.white_share(alone, sd, metres, drive, 100.0) == pytest.approx(1.0, abs=0.25)
     whole = correlated.covariance(np.full(300, 3.0), metres, drive, 100.0, 0.02)
     drifting = np.linalg.cholesky(whole) @ random.normal(size=(300, 3))
-    assert correlated.white_share(drifting, sd, metres, drive, 100.0) < 0.15
+    assert correlated.white_share(drifting, sd, metres, drive, 100.0) < 0.06
+    both = np.sqrt(0.5) * (alone + np.linalg.cholesky(whole) @ random.normal(size=(300, 3)))
+    assert correlated.white_share(both, sd, metres, drive, 100.0) == pytest.approx(0.5, abs=0.15)
     assert correlated.white_share(alone[:1], sd[:1], metres[:1], drive[:1], 100.0) == 0.5
 
 
@@ -114,7 +117,7 @@ def test_accuracy_holds_what_it_says() -> None:
     within, relative = [], []
     for seed in range(12):
         known = world.independent(truth, 3.0, 0.09, seed)
-        placed, reasons = fuse.fuse([[lost(truth)]], known, world.driven(truth), PARAMS)
+        placed, reasons = fuse.fuse([world.alone(lost(truth))], known, world.driven(truth), PARAMS)
         assert reasons == {}
         off = (placed[0].adjusted.model.centre - truth.centre)[:, :2]
         told = placed[0].accuracy
@@ -132,7 +135,7 @@ def test_drifting_errors_are_said_to_be_shared() -> None:
     whole = correlated.covariance(np.full(40, 3.0), metres, np.zeros(40, np.int64), 100.0, 0.02)
     moved = np.linalg.cholesky(whole) @ np.random.default_rng(4).normal(size=(40, 3))
     known = world.priors(truth, moved, np.zeros((40, 3)) + 1e-3, 3.0, 0.02)
-    placed, _ = fuse.fuse([[lost(truth)]], known, world.driven(truth), PARAMS)
+    placed, _ = fuse.fuse([world.alone(lost(truth))], known, world.driven(truth), PARAMS)
     assert placed[0].accuracy.shared_m.min() > 1.0
     assert np.median(placed[0].accuracy.position_m) < 0.3
 
@@ -140,7 +143,7 @@ def test_drifting_errors_are_said_to_be_shared() -> None:
 def test_what_contradicts_its_priors_is_told_and_left() -> None:
     truth = world.drive()
     known = replace(world.independent(truth, 0.1, 0.01, 0), position=-truth.centre)
-    placed, reasons = fuse.fuse([[lost(truth)]], known, world.driven(truth), PARAMS)
+    placed, reasons = fuse.fuse([world.alone(lost(truth))], known, world.driven(truth), PARAMS)
     assert placed == []
     assert set(reasons.values()) == {"reconstruction contradicts the poses given"}
     assert len(reasons) == 40
@@ -153,6 +156,16 @@ def test_a_thinned_model_keeps_its_photographs_and_its_longest_tracks() -> None:
     assert len(thin.points) < len(truth.points)
     assert np.bincount(thin.seen).max() <= 4
     assert np.bincount(thin.seen).min() >= 2
+
+
+def test_a_thinned_model_keeps_the_points_that_it_is_told_to_keep() -> None:
+    truth = world.drive()
+    kept = np.zeros(len(truth.points), bool)
+    kept[::7] = True
+    thin = thinned(truth, kept, each=1)
+    known = {tuple(point) for point in thin.points.tolist()}
+    assert {tuple(point) for point in truth.points[kept].tolist()} <= known
+    assert len(thin.points) < len(truth.points) / 2
 
 
 def test_joined_models_keep_apart() -> None:
@@ -174,3 +187,59 @@ def test_matches_are_mutual_and_distinct() -> None:
     twice = np.concatenate([described, described])
     assert len(match(described, twice)) == 0
     assert match(described[:1], described).shape == (0, 2)
+
+
+def test_what_was_aligned_before_knows_no_more_of_its_place_when_it_is_aligned_again() -> None:
+    truth = world.drive()
+    metres = np.arange(40, dtype=np.float64) * 3.0
+    whole = correlated.covariance(np.full(40, 3.0), metres, np.zeros(40, np.int64), 100.0, 0.02)
+    moved = np.linalg.cholesky(whole) @ np.random.default_rng(4).normal(size=(40, 3))
+    known = world.priors(truth, moved, np.random.default_rng(5).normal(0, 0.09, (40, 3)), 3.0, 0.09)
+    (once,), _ = fuse.fuse([world.alone(lost(truth))], known, world.driven(truth), PARAMS)
+    again = Priors(
+        position=once.adjusted.model.centre,
+        turn=once.adjusted.model.turn,
+        position_sd=np.hypot(once.accuracy.position_m, once.accuracy.shared_m),
+        turn_sd=np.radians(np.hypot(once.accuracy.heading_deg, once.accuracy.shared_deg))[:, None].repeat(
+            3, 1
+        ),
+        shared=once.accuracy.shared_m,
+        shared_turn=np.radians(once.accuracy.shared_deg)[:, None].repeat(3, 1),
+    )
+    (twice,), _ = fuse.fuse([world.alone(lost(truth))], again, world.driven(truth), PARAMS)
+    assert np.linalg.norm(twice.adjusted.model.centre - once.adjusted.model.centre, axis=1).max() < 0.1
+    assert twice.accuracy.shared_m == pytest.approx(once.accuracy.shared_m, rel=0.2)
+    assert twice.accuracy.shared_deg == pytest.approx(once.accuracy.shared_deg, rel=0.2)
+
+
+def test_photographs_alone_do_not_say_where_the_drive_lies() -> None:
+    truth = world.drive()
+    known = world.independent(truth, 1e3, 0.01, 0)
+    known = replace(known, position=truth.centre)
+    told = adjust(truth, known, similarity.information(truth, known, along(truth)))
+    shift = np.linalg.inv(told.normal)[3::6, 3::6].mean()
+    # A tenth of the variance drifts, the rest is shared among forty.
+    assert np.sqrt(shift) == pytest.approx(1e3 * np.sqrt(0.1 * 0.7 + 0.9 / 40), rel=0.2)
+
+
+def test_photographs_taken_at_surveyed_places_hold_the_whole_drive() -> None:
+    truth = world.drive()
+    known = world.priors(truth, np.full((40, 3), 4.0), np.zeros((40, 3)), 3.0, 0.09)
+    surveyed = [0, 20, 39]
+    known.position[surveyed] = truth.centre[surveyed] + 0.03
+    known.position_sd[surveyed] = 0.05
+    (placed,), _ = fuse.fuse([world.alone(lost(truth))], known, world.driven(truth), PARAMS)
+    off = np.linalg.norm(placed.adjusted.model.centre - truth.centre, axis=1)
+    assert off.max() < 0.3
+    assert placed.accuracy.shared_m.max() < 0.3
+
+
+def test_a_model_far_from_its_origin_comes_to_the_same_place() -> None:
+    truth = world.drive()
+    known = world.independent(truth, 3.0, 0.09, 3)
+    near = similarity.fit(truth, known, along(truth))
+    far = truth.moved(1.0, np.eye(3), np.array([120_987.0, 486_970.0, 3.0]))
+    found = similarity.fit(far, known, along(truth))
+    assert near is not None
+    assert found is not None
+    assert np.allclose(found.of(far).centre, near.of(truth).centre, atol=1e-3)

@@ -50,6 +50,39 @@ def test_a_jump_begins_another_drive_and_so_does_another_folder() -> None:
     assert drives(items).drive.tolist() == [0, 0, 1, 2]
 
 
+def test_a_receiver_goes_on_over_a_jump_but_not_over_a_pause_nor_in_another_folder() -> None:
+    assert drives([item("d/1", 0), item("d/2", 500), item("e/1", 505)]).receiver.tolist() == [0, 0, 2]
+    times = ["2024-01-01T10:00:00Z", "2024-01-01T10:04:00Z", "2024-01-01T10:20:00Z"]
+    timed = [item(f"{at}", 500.0 * at, time=time) for at, time in enumerate(times)]
+    assert drives(timed).drive.tolist() == [0, 1, 2]
+    assert drives(timed).receiver.tolist() == [0, 0, 2]
+    assert drives([{**one, "time": f"in hour {at}"} for at, one in enumerate(timed)]).receiver.tolist() == [
+        0,
+        1,
+        2,
+    ]
+
+
+def test_cars_that_take_turns_have_a_receiver_each_though_one_jumps() -> None:
+    items = [item(f"d/{at}", 5.0 * at + 5000.0 * (at % 2) + 700.0 * (at >= 20)) for at in range(40)]
+    receiver = drives(items).receiver
+    assert receiver[:20].tolist() == [0, 1] * 10
+    assert len(set(receiver.tolist())) == 4
+
+
+def test_a_car_that_comes_by_again_has_not_been_there_just_now() -> None:
+    there = [item(f"d/{at:03}", 5.0 * at) for at in range(10)]
+    away = [item(f"d/{at:03}", 5.0 * at, 900.0) for at in range(10, 30)]
+    back = [item(f"d/{at:03}", 5.0 * (at - 20)) for at in range(30, 40)]
+    found = drives([*there, *away, *back])
+    assert found.drive[30] == found.drive[9] != found.drive[20]
+    assert set(found.receiver.tolist()) == {0}
+    assert found.passed.tolist() == list(range(40))
+    positions = np.array([[one["pose"]["x"], one["pose"]["y"], 0.0] for one in [*there, *away, *back]])
+    metres = pairs.path(positions, np.argsort(found.passed), found.receiver)
+    assert metres[30] - metres[9] > 1800.0
+
+
 def test_cars_that_drive_at_the_same_time_are_told_apart() -> None:
     times = [f"2024-01-01T00:00:{at:02d}Z" for at in range(6)]
     items = [item(f"{at}", 5.0 * at + 1000.0 * (at % 2), time=time) for at, time in enumerate(times)]
@@ -83,4 +116,4 @@ def test_the_way_driven_begins_anew_with_each_drive() -> None:
     items = [item("d/1", 0), item("d/2", 3), item("e/1", 90), item("e/2", 94)]
     driven = drives(items)
     positions = np.array([[one["pose"]["x"], 0.0, 0.0] for one in items])
-    assert pairs.path(positions, driven) == pytest.approx([0.0, 3.0, 0.0, 4.0])
+    assert pairs.path(positions, driven.order, driven.drive) == pytest.approx([0.0, 3.0, 0.0, 4.0])

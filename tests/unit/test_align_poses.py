@@ -54,8 +54,28 @@ def test_pitch_and_roll_that_are_not_given_are_near_level_only() -> None:
     assert np.degrees(found.turn_sd[:, 0]) == pytest.approx([3.0, 0.5])
 
 
+def test_what_poses_aligned_before_have_in_common_is_told_apart_from_their_own_errors() -> None:
+    told = {"position_m": 0.3, "shared_m": 0.4, "heading_deg": 0.3, "shared_deg": 0.4}
+    found = poses.priors([item(accuracy=told, pitch=0.0, roll=0.0)], Params())
+    assert (found.position_sd[0], found.own[0]) == pytest.approx((0.5, 0.3))
+    assert np.degrees([*found.turn_sd[0], *found.own_turn[0]]) == pytest.approx([0.5] * 3 + [0.3] * 3)
+
+
+def test_nothing_in_common_may_be_told_as_zero() -> None:
+    found = poses.priors([item(accuracy={"position_m": 0.3, "shared_m": 0.0, "shared_deg": None})], Params())
+    assert (found.position_sd[0], found.own[0]) == pytest.approx((0.3, 0.3))
+
+
 @pytest.mark.parametrize(
-    "accuracy", [{"position_m": 0}, {"heading_deg": float("nan")}, {"position_m": "3"}, 3]
+    "accuracy",
+    [
+        {"position_m": 0},
+        {"position_m": 1, "shared_m": -1},
+        {"position_m": 1, "shared_deg": True},
+        {"heading_deg": float("nan")},
+        {"position_m": "3"},
+        3,
+    ],
 )
 def test_an_accuracy_that_is_none_is_refused(accuracy: object) -> None:
     with pytest.raises(BadInput, match="accuracy"):
@@ -89,3 +109,12 @@ def test_an_aligned_item_keeps_what_else_it_says() -> None:
     assert made["pose"]["x"] == 1.234568
     assert made["pose"]["heading"] == 0.0
     assert made["pose"]["accuracy"] == {"position_m": 1.0}
+
+
+def test_a_pose_that_is_kept_tells_what_was_assumed_of_it() -> None:
+    params = Params(position_m=3.0, heading_deg=5.0)
+    assert poses.kept(item(), params)["pose"]["accuracy"] == {"position_m": 3.0, "heading_deg": 5.0}
+    stated = item(accuracy={"position_m": 0.5, "shared_m": 2.0})
+    told = {"position_m": 0.5, "heading_deg": 5.0, "shared_m": 2.0}
+    assert poses.kept(stated, params)["pose"]["accuracy"] == told
+    assert poses.kept({"id": "a", "pose": None}, params) == {"id": "a", "pose": None}
