@@ -47,6 +47,12 @@ def inside(a: ArrayLike, b: ArrayLike, turn: float | None = None) -> F64:
     return np.asarray(intersection(a, b, turn) / np.minimum(areas(a), areas(b)))
 
 
+def within(corners: ArrayLike, width: float, height: float) -> F64:
+    """COCO boxes (n, 4) of corners (n, 4), left, top, right and bottom, as far as an image shows them; pixels."""
+    edges = np.asarray(corners, np.float64).clip(0, [width, height, width, height])
+    return np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], axis=1)
+
+
 def nms(
     boxes: Sequence[Box], scores: Sequence[float], max_iou: float, turn: float | None = None
 ) -> list[int]:

@@ -18,11 +18,16 @@ class Detection:
     bbox: Box
     score: float
     label: str | None = None
+    face: bool = False
+    """Whether it shows the object's face, which cannot be seen from behind."""
+    kind: str | None = None
+    """Which sign it most likely is, a class of :mod:`steps.signs.classes`; None if no class is more likely than not."""
 
     def as_json(self) -> Json:
-        """The contract's form; pixels to a thousandth."""
+        """The contract's form; pixels to a thousandth. What is not known is left out."""
         found: Json = {"bbox": [round(edge, 3) for edge in self.bbox], "score": round(self.score, 4)}
-        return found if self.label is None else {**found, "label": self.label}
+        said = {"label": self.label, "face": self.face or None, "kind": self.kind}
+        return {**found, **{name: value for name, value in said.items() if value is not None}}
 
 
 Finder = Callable[[Image], list[Detection]]

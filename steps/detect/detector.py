@@ -10,10 +10,11 @@ from steps.detect import learned, onnx_model, second
 from steps.detect.boxes import Box
 from steps.detect.detection import Detection, Finder, once
 from steps.detect.settings import Settings
+from steps.detect.sight import in_panorama
 from steps.detect.tiles import tiles
 from steps.stepkit.arrays import Image
-from steps.stepkit.camera import Sphere, sphere
-from steps.stepkit.loop import BadInput, Json
+from steps.stepkit.camera import Sphere, read_model
+from steps.stepkit.loop import Json
 
 _ALL = 100_000
 """As many boxes as any image may have."""
@@ -52,12 +53,11 @@ def look(image: Image, camera: Json | None, settings: Settings) -> Look:
 
     ``image`` is BGR, shape (height, width, 3). Raises BadInput as :func:`detect` does.
     """
-    if camera is not None and camera.get("model") == "equirectangular":
-        found = yield from _around(image, _sphere(camera, image), settings)
-    elif camera is None or camera.get("model") == "pinhole":
-        found = yield image
+    known = read_model(camera, "the photograph")
+    if known is not None and known["model"] == "equirectangular":
+        found = yield from _around(image, in_panorama(known, image.shape[1], image.shape[0]), settings)
     else:
-        raise BadInput(f"unknown camera model {camera.get('model')!r}; known are equirectangular and pinhole")
+        found = yield image
     return _best(found, settings)
 
 
@@ -105,20 +105,13 @@ def _load_classical() -> Callable[[Image, Settings], list[Detection]]:
     return finder.find
 
 
-def _sphere(camera: Json, image: Image) -> Sphere:
-    try:
-        return sphere(camera, image.shape[1], image.shape[0])
-    except ValueError as error:
-        raise BadInput(f"camera cannot be used: {error}") from error
-
-
 def _around(image: Image, whole: Sphere, settings: Settings) -> Look:
     """Detections of all the tiles in the image's frame, each sign once."""
     found = []
     for tile in tiles(image, whole, settings.elevation):
         for one in (yield tile.image):
             if not tile.cuts(one.bbox) and (box := _shown(tile.box_in_panorama(one.bbox), whole, image)):
-                found.append(Detection(bbox=box, score=one.score, label=one.label))
+                found.append(replace(one, bbox=box))
     # Away from a tile's middle a sign is larger there than in the panorama.
     sized = [d for d in found if settings.min_size <= max(d.bbox[2:]) <= settings.max_size]
     return once(sized, settings.overlap, turn=whole.width)

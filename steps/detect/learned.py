@@ -16,7 +16,7 @@ from steps.detect.detection import Detection, once
 from steps.detect.heat import CLASSES, STRIDE, Maps, Peaks
 from steps.detect.settings import Settings
 from steps.stepkit import network
-from steps.stepkit.arrays import F32, F64, Image
+from steps.stepkit.arrays import F32, Image
 from steps.stepkit.network import Network
 
 WEIGHTS = Path(__file__).with_name("weights.onnx")
@@ -83,7 +83,8 @@ def _seen(image: Image, look: Look, wanted: tuple[int, ...], loaded: Network, th
     height, width = image.shape[0] // look.scale, image.shape[1] // look.scale
     peaks = heat.peaks(maps(_shrunk(image, width, height, look.scale), loaded), wanted, threshold)
     whole = peaks.boxes * look.scale
-    shown = _within(whole, image.shape[1], image.shape[0])
+    corners = np.concatenate([whole[:, :2], whole[:, :2] + whole[:, 2:]], axis=1)
+    shown = boxes.within(corners, image.shape[1], image.shape[0])
     sizes = shown[:, 2:].max(axis=1, initial=0)
     taken = (sizes >= look.least) & (sizes <= look.most) & (boxes.areas(shown) >= boxes.areas(whole) / 2)
     return Peaks(boxes=shown[taken], scores=peaks.scores[taken], classes=peaks.classes[taken])
@@ -94,13 +95,6 @@ def _shrunk(image: Image, width: int, height: int, scale: int) -> Image:
         return image
     whole = image[: height * scale, : width * scale]
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _within(found: F64, width: int, height: int) -> F64:
-    """COCO boxes (n, 4) as far as the image shows them."""
-    corners = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
-    clipped = corners.clip(0, [width, height, width, height])
-    return np.concatenate([clipped[:, :2], clipped[:, 2:] - clipped[:, :2]], axis=1)
 
 
 def maps(image: Image, loaded: Network) -> Maps:

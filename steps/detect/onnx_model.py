@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from steps.detect import onnx_layouts
-from steps.detect.boxes import Box
+from steps.detect.boxes import within
 from steps.detect.detection import Detection, Finder, once
 from steps.detect.onnx_layouts import Boxes, Expected
 from steps.detect.settings import Settings
@@ -109,11 +109,13 @@ class Model:
         """The detections of one image, best first, with those of one object still among them."""
         settings = self.settings
         best = np.argsort(-boxes.scores, kind="stable")[:_MOST_CANDIDATES]
-        for i in best[boxes.scores[best] >= settings.threshold].tolist():
-            box = _clipped(corners[i], width, height)
-            if settings.min_size <= max(box[2:]) <= settings.max_size and min(box[2:]) > 0:
+        likely = best[boxes.scores[best] >= settings.threshold]
+        for i, (x, y, w, h) in zip(
+            likely.tolist(), within(corners[likely], width, height).tolist(), strict=True
+        ):
+            if settings.min_size <= max(w, h) <= settings.max_size and min(w, h) > 0:
                 label = self._label(int(boxes.classes[i]))
-                yield Detection(bbox=box, score=min(float(boxes.scores[i]), 1.0), label=label)
+                yield Detection(bbox=(x, y, w, h), score=min(float(boxes.scores[i]), 1.0), label=label)
 
     def _label(self, number: int) -> str | None:
         if not self.names:
@@ -196,9 +198,3 @@ def _names(loaded: Network) -> tuple[str, ...]:
             f"{loaded.name} names its classes in a way that cannot be read; give classes: {told[:80]}"
         ) from error
     return tuple(str(name) for name in listed)
-
-
-def _clipped(corners: F32, width: int, height: int) -> Box:
-    left, right = (float(min(max(v, 0.0), width)) for v in corners[[0, 2]])
-    top, bottom = (float(min(max(v, 0.0), height)) for v in corners[[1, 3]])
-    return left, top, right - left, bottom - top

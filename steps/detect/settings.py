@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from steps.detect.labels import LABELS, SHAPES
+from steps.detect.labels import LABELS, OTHER, SHAPES
 from steps.stepkit.loop import BadInput, Json
 from steps.stepkit.parameters import Reader, choice, names, number, whole
 
 LAYOUTS = ("auto", "yolov5", "yolov8", "nms")
 DEVICES = ("cpu", "cuda")
 METHODS = ("network", "classical")
+_OF_MODELS, _OF_METHODS = ("layout", "input_size", "classes"), ("labels", "method")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Settings:
     classes           the model's class names in its order, told as labels, if its file does not name them
     ================  ==============================================================================
 
-    ``labels`` does not concern a ``model``; the last three count only when ``model`` is given.
+    The last three are refused without a ``model``, and ``labels`` and ``method`` with one: they would change nothing.
     """
 
     threshold: float = 0.2
@@ -54,11 +55,42 @@ class Settings:
 
 
 def parse(params: Json) -> Settings:
-    """Settings from a request's ``params``. Raises BadInput for an unknown name or a value out of bounds."""
+    """Settings from a request's ``params``.
+
+    Raises BadInput for an unknown name, a value out of bounds, and one that would change nothing beside the others.
+    """
     settings = _READER.read(params)
     if settings.min_size > settings.max_size:
         raise BadInput(f"min_size {settings.min_size:g} is larger than max_size {settings.max_size:g}")
+    if settings.model is not None:
+        _refuse(settings, _OF_METHODS, "counts only without a model: leave it out, or model")
+    else:
+        _refuse(settings, _OF_MODELS, "counts only with a model: give model, or leave it out")
+        if settings.method == "classical":
+            _check_classical(settings)
     return settings
+
+
+def _refuse(settings: Settings, names: tuple[str, ...], why: str) -> None:
+    """Raises BadInput for the first of these that is not as it is by default."""
+    for name in names:
+        if (value := getattr(settings, name)) != getattr(Settings(), name):
+            raise BadInput(f"{name} is {_told(value)}, and {why}")
+
+
+def _told(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _check_classical(settings: Settings) -> None:
+    if settings.device != "cpu":
+        raise BadInput(
+            f"device is {settings.device}, but method: classical runs on the CPU alone; leave device out, or method"
+        )
+    if OTHER in settings.labels:
+        raise BadInput(
+            f"labels holds {OTHER}, which method: classical does not know; leave it out, or method"
+        )
 
 
 def _path(called: str, value: Any) -> str | None:

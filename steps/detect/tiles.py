@@ -21,8 +21,13 @@ from steps.detect.boxes import Box
 from steps.stepkit import camera
 from steps.stepkit.arrays import F32, I64, Image
 from steps.stepkit.camera import Sphere
+from steps.stepkit.loop import BadInput
 
 _EQUIRECTANGULAR = {"model": "equirectangular"}
+_LINES = 64
+_MOST_PIXELS = 50_000_000
+"""Of a tile, which takes 11 bytes for each: as many as tiles of 16,384 x 8,192 have with any elevation, and those of
+36,000 x 18,000 with the usual one."""
 _ELLIPSE = np.linspace(0, 2 * math.pi, 32, endpoint=False)
 
 
@@ -73,7 +78,8 @@ def tiles(
     """The tiles that show something, of ``count`` around the horizon, each ``360 / count + overlap`` degrees wide.
 
     ``image`` is BGR, shape (height, width, 3), and lies in the panorama ``whole``.
-    ``elevation`` is the band, in degrees above the horizon, that each tile's middle column covers.
+    ``elevation`` is the band, in degrees above the horizon, that each tile's middle column covers. Raises BadInput for
+    a panorama whose tiles would have no pixels, or too many.
     """
     focal = whole.width / (2 * math.pi)
     half = math.radians(360 / count + overlap) / 2
@@ -86,12 +92,14 @@ def tiles(
         "cy": above - 0.5,
     }
     size = round(2 * focal * math.tan(half)), round(above + below)
-    columns, rows, first = _lookup((focal, pinhole["cx"], pinhole["cy"]), size, whole)
-    last = first + int(columns.max()) + 2
+    _check_size(size, whole)
+    columns, rows, (left, top) = _lookup((focal, pinhole["cx"], pinhole["cy"]), size, whole)
+    right, bottom = left + int(columns.max()) + 2, top + int(rows.max()) + 2
+    strip = image[top : max(bottom, top)]
     border = cv2.BORDER_CONSTANT if whole.is_part else cv2.BORDER_REPLICATE
     for index in range(count):
         shift = round(index * whole.width / count)
-        band = _band(image, whole, np.arange(first, last) + shift)
+        band = _band(strip, whole, np.arange(left, right) + shift)
         if band is None:
             continue
         seen = cv2.remap(band, columns, rows, cv2.INTER_LINEAR, borderMode=border)
@@ -104,8 +112,21 @@ def tiles(
         )
 
 
+def _check_size(size: tuple[int, int], whole: Sphere) -> None:
+    told = f"a panorama of {whole.width:g}x{whole.height:g} pixels"
+    if min(size) < 1:
+        raise BadInput(f"{told} is too small to look around in; is camera right?")
+    if size[0] * size[1] > _MOST_PIXELS:
+        raise BadInput(
+            f"{told} is looked at in views of more than {_MOST_PIXELS:,} pixels, which take too much memory; scale the "
+            "image down, or narrow elevation (and if it is a part of a panorama: is the camera's crop right?)"
+        )
+
+
 def _band(image: Image, whole: Sphere, columns: I64) -> Image | None:
-    """These columns of the panorama, black where the image has none; None if it has none of them."""
+    """These columns of the panorama, black where the image has none; None if it has none of them, or no row at all."""
+    if not len(image):
+        return None
     width = image.shape[1]
     own = (columns - math.floor(whole.left)) % (width if whole.closed else round(whole.width))
     missing = own >= width
@@ -125,17 +146,25 @@ def _band(image: Image, whole: Sphere, columns: I64) -> Image | None:
 
 
 @lru_cache(maxsize=2)
-def _lookup(lens: tuple[float, float, float], size: tuple[int, int], whole: Sphere) -> tuple[F32, F32, int]:
-    """Where each tile pixel lies: columns of the panorama from the returned first one on, and rows of the image.
+def _lookup(
+    lens: tuple[float, float, float], size: tuple[int, int], whole: Sphere
+) -> tuple[F32, F32, tuple[int, int]]:
+    """Where each tile pixel lies: columns of the panorama and rows of the image, from the returned first ones on.
 
     ``lens`` is the focal length and the middle's pixel. A column counts from the image's own grid of pixels, which
     may lie between the panorama's. Kept, as a camera's images are alike.
     """
     pinhole = {"model": "pinhole", "fx": lens[0], "fy": lens[0], "cx": lens[1], "cy": lens[2]}
-    x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
-    rays = camera.pixels_to_rays(pinhole, *size, np.stack([x.ravel(), y.ravel()], axis=1))
-    found = camera.rays_to_pixels(_EQUIRECTANGULAR, whole.width, whole.height, rays)
-    found -= whole.left % 1, whole.top
-    columns, rows = (found[:, axis].reshape(size[1], size[0]).astype(np.float32) for axis in (0, 1))
-    first = int(columns.min()) - 1
-    return columns - first, rows, first
+    columns, rows = (np.empty((size[1], size[0]), np.float32) for _ in range(2))
+    # A few lines at a time: a pixel's ray and what it is reckoned from take 30 times as much as its place in the end.
+    for top in range(0, size[1], _LINES):
+        lines = slice(top, min(top + _LINES, size[1]))
+        x, y = np.meshgrid(np.arange(size[0]), np.arange(lines.start, lines.stop))
+        rays = camera.pixels_to_rays(pinhole, *size, np.stack([x.ravel(), y.ravel()], axis=1))
+        found = camera.rays_to_pixels(_EQUIRECTANGULAR, whole.width, whole.height, rays)
+        found -= whole.left % 1, whole.top
+        columns[lines], rows[lines] = (found[:, axis].reshape(x.shape) for axis in (0, 1))
+    first = int(columns.min()) - 1, max(int(rows.min()) - 1, 0)
+    columns -= first[0]
+    rows -= first[1]
+    return columns, rows, first

@@ -20,6 +20,7 @@ def handle(task: Task) -> list[Json]:
 
     from steps.imaging import plan, reading
     from steps.imaging.image import size_of
+    from steps.stepkit import photograph
 
     # Workers run side by side, as many as there are CPUs; a second thread of one would only wait for another.
     cv2.setNumThreads(1)
@@ -28,7 +29,7 @@ def handle(task: Task) -> list[Json]:
     path = item.get("image")
     if not isinstance(path, str):
         raise BadInput(f"item {item.get('id')!r} has no image")
-    size = (item["width"], item["height"]) if item.get("width") and item.get("height") else None
+    size = photograph.promised(item, f"item {item.get('id')!r}")
     # A camera model tells where a pixel looks. Better none than that of another image.
     kept = {name: value for name, value in item.items() if name != _CAMERA or not wanted.moves_pixels}
     made = []

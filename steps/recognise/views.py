@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from steps.signs.patches import patch
+from steps.signs.patches import patch, shown
 from steps.stepkit import BadInput, Json, photograph
 from steps.stepkit.arrays import Image
+from steps.stepkit.camera import read_model
+from steps.stepkit.numbers import is_finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class Glimpse:
-    """A view's patch, and its size in pixels of the photograph."""
+    """A view's patch, and the larger side of its box as far as the photograph shows it, in pixels."""
 
     patch: Image
     size: float
@@ -62,10 +63,17 @@ def glimpses(views: list[View], most: int) -> tuple[list[Glimpse], list[str]]:
             continue
         for view in sharing:
             try:
-                found.append(Glimpse(patch=patch(image, view.camera, view.bbox), size=view.size))
+                found.append(_glimpse(image, view))
             except ValueError as error:
                 faults.append(f"image {path!r}: {error}")
     return found[:most], faults
+
+
+def _glimpse(image: Image, view: View) -> Glimpse:
+    """Raises ValueError for a box that the image does not show."""
+    height, width = image.shape[:2]
+    box = shown(view.camera, width, height, view.bbox)
+    return Glimpse(patch=patch(image, view.camera, box), size=max(box[2:]))
 
 
 def _view(item: Json, number: int, observation: Any) -> View:
@@ -73,18 +81,17 @@ def _view(item: Json, number: int, observation: Any) -> View:
     if not isinstance(observation, dict) or not isinstance(observation.get("image"), str):
         raise BadInput(f"{where} has no image")
     box = observation.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(value) for value in box):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
         raise BadInput(f"{where}: bbox must be four finite numbers, not {box!r}")
     if box[2] <= 0 or box[3] <= 0:
         raise BadInput(f"{where}: bbox {box} has no area")
-    camera = observation.get("camera")
-    if camera is not None and (not isinstance(camera, dict) or "model" not in camera):
-        raise BadInput(f"{where}: camera must be null or an object with a model, not {camera!r}")
-    width, height = observation.get("width"), observation.get("height")
-    promised = (width, height) if isinstance(width, int) and isinstance(height, int) else None
+    score = observation.get("score")
+    if score is not None and not is_finite(score):
+        raise BadInput(f"{where}: score must be a finite number, or left out, not {score!r}")
     x, y, w, h = (float(value) for value in box)
-    return View(path=observation["image"], promised=promised, camera=camera, bbox=(x, y, w, h))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return View(
+        path=observation["image"],
+        promised=photograph.promised(observation, where),
+        camera=read_model(observation.get("camera"), where),
+        bbox=(x, y, w, h),
+    )

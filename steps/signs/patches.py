@@ -23,27 +23,63 @@ SIDE = 48
 MARGIN = 0.1
 """What a patch shows around the box on every side, as a part of the box's side."""
 _MAX_OVERSAMPLING = 8
+_LEAST_SHOWN = 0.5
+"""Share of a box that the image must show."""
 
 
 def patch(image: Image, camera: dict[str, Any] | None, bbox: Sequence[float]) -> Image:
     """The (SIDE, SIDE, 3) patch of ``image``, BGR, shape (height, width, 3), around ``bbox``, a COCO box in pixels.
 
-    ``camera`` is an observation's; None is a flat photograph. Large boxes are sampled several times denser
+    ``camera`` is an observation's, of a known model; None is a flat photograph. What this takes of memory grows with
+    the box, so that one of a stranger goes through :func:`shown` first. Large boxes are sampled several times denser
     and averaged, so that fine strokes do not alias. Positions outside the image repeat its border.
-    Raises ValueError if the box lies outside the image or the camera model or its crop is unknown.
+    Raises ValueError if the box lies outside the image or the camera's crop is none.
     """
     height, width = image.shape[:2]
-    model = camera["model"] if camera else "pinhole"
-    if model not in ("equirectangular", "pinhole"):
-        raise ValueError(f"unknown camera model {model!r}; known are equirectangular and pinhole")
-    spherical = camera if model == "equirectangular" else None
-    wraps = spherical is not None and sphere(spherical, width, height).closed
+    spherical = _spherical(camera)
+    wraps = _wraps(camera, width, height)
     _check_is_inside(bbox, width, height, wraps)
     span = max(bbox[2], bbox[3]) * (1 + 2 * MARGIN)
     dense = SIDE * min(_MAX_OVERSAMPLING, max(1, math.ceil(span / SIDE)))
     grid = _perspective_grid(spherical, width, height, bbox, dense) if spherical else _flat_grid(bbox, dense)
     sampled = _sample(image, grid, wraps)
     return np.asarray(cv2.resize(sampled, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def shown(
+    camera: dict[str, Any] | None, width: int, height: int, bbox: Sequence[float]
+) -> tuple[float, float, float, float]:
+    """A COCO box as far as a photograph of ``width`` x ``height`` pixels shows it; all in its pixels.
+
+    Where a panorama goes all the way round, a box may lie across the seam. Raises ValueError, with the reason, for a
+    box of which less than half is shown or with a side below a pixel, and for a camera's crop that is none.
+    """
+    x, y, w, h = bbox
+    crosses = _wraps(camera, width, height) and x < width and x + w > 0
+    left, right = (x, x + min(w, width)) if crosses else (max(x, 0.0), min(x + w, width))
+    top, bottom = max(y, 0.0), min(y + h, height)
+    across, down = max(right - left, 0.0), max(bottom - top, 0.0)
+    # Not their product, which may be too large for a number.
+    if across / w * (down / h) < _LEAST_SHOWN:
+        raise ValueError(
+            f"of box {list(bbox)} the {width}x{height} image shows less than half; is it this image's?"
+        )
+    if min(across, down) < 1:
+        raise ValueError(
+            f"box {list(bbox)} has a side of less than a pixel; boxes are in pixels of the image"
+        )
+    return left, top, across, down
+
+
+def _spherical(camera: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The camera, if it is that of a panorama."""
+    return camera if camera and camera["model"] == "equirectangular" else None
+
+
+def _wraps(camera: dict[str, Any] | None, width: int, height: int) -> bool:
+    """Whether the last column is followed by the first."""
+    spherical = _spherical(camera)
+    return spherical is not None and sphere(spherical, width, height).closed
 
 
 def _check_is_inside(bbox: Sequence[float], width: int, height: int, wraps: bool) -> None:

@@ -15,7 +15,6 @@ part of a panorama has the pose of the whole one, and looks where its pixels lie
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +22,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steps.stepkit.arrays import F64
+from steps.stepkit.loop import BadInput
+from steps.stepkit.numbers import is_finite
 
 # Columns: where the camera's x, y and z axes point in the world at heading = pitch = roll = 0 (looking north).
 _LOOKING_NORTH: F64 = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+_MODELS = ("equirectangular", "pinhole")
 _ROUNDED = 1.0
 """Pixels by which an image may be larger than the whole panorama that it is part of: sides are rounded when scaled."""
 
@@ -52,6 +54,20 @@ class Sphere:
         return moved
 
 
+def read_model(given: Any, called: str) -> dict[str, Any] | None:
+    """An item's or an observation's ``camera``, one whose pixels can be looked at; None for a photograph without one.
+
+    ``called`` is what a message calls the item. Raises BadInput for what is no camera of a known model.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, dict) or "model" not in given:
+        raise BadInput(f"{called}: camera must be null or an object with a model, not {given!r}")
+    if given["model"] not in _MODELS:
+        raise BadInput(f"{called}: {_unknown(given['model'])}")
+    return given
+
+
 def sphere(camera: dict[str, Any], width: float, height: float) -> Sphere:
     """The part of a panorama that an equirectangular camera's image of ``width`` x ``height`` pixels is.
 
@@ -68,7 +84,8 @@ def sphere(camera: dict[str, Any], width: float, height: float) -> Sphere:
     full_width, full_height, left, top = (
         _finite(crop, name) for name in ("full_width", "full_height", "left", "top")
     )
-    if full_width < width - _ROUNDED or full_height < top + height - _ROUNDED or left < 0 or top < 0:
+    fits = width <= full_width + _ROUNDED and top + height <= full_height + _ROUNDED
+    if not fits or not 0 <= left <= full_width or top < 0:
         raise ValueError(
             f"the {width}x{height} image does not lie in the whole panorama that its crop tells: {crop!r}"
         )
@@ -85,7 +102,7 @@ def sphere(camera: dict[str, Any], width: float, height: float) -> Sphere:
 
 def _finite(crop: dict[str, Any], name: str) -> float:
     value = crop.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not is_finite(value):
         raise ValueError(f"crop {name} must be a finite number, not {value!r}")
     return float(value)
 
@@ -129,7 +146,7 @@ def pixels_to_rays(camera: dict[str, Any], width: float, height: float, pixels: 
         rays = np.stack([x, y, np.ones_like(x)], axis=1)
         unit: F64 = rays / np.linalg.norm(rays, axis=1, keepdims=True)
         return unit
-    raise ValueError(f"unknown camera model {camera['model']!r}; known are equirectangular and pinhole")
+    raise ValueError(_unknown(camera["model"]))
 
 
 def rays_to_pixels(camera: dict[str, Any], width: float, height: float, rays: ArrayLike) -> F64:
@@ -152,7 +169,11 @@ def rays_to_pixels(camera: dict[str, Any], width: float, height: float, rays: Ar
         depth = np.where(ray[:, 2] > 0, ray[:, 2], np.nan)
         x, y = _distort(camera, ray[:, 0] / depth, ray[:, 1] / depth)
         return np.stack([x * camera["fx"] + camera["cx"], y * camera["fy"] + camera["cy"]], axis=1)
-    raise ValueError(f"unknown camera model {camera['model']!r}; known are equirectangular and pinhole")
+    raise ValueError(_unknown(camera["model"]))
+
+
+def _unknown(model: object) -> str:
+    return f"unknown camera model {model!r}; known are {' and '.join(_MODELS)}"
 
 
 def _distort(camera: dict[str, Any], x: F64, y: F64) -> tuple[F64, F64]:

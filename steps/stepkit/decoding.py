@@ -35,7 +35,7 @@ _LOOKED_AHEAD = 64
 
 
 def decode(data: bytes, flags: int) -> Pixels:
-    """The pixels of an image file, shape (height, width, ...), as ``cv2.imdecode`` gives them with these flags.
+    """The pixels of an image file, shape (height, width, ...), as OpenCV gives them with these flags (``IMREAD_``).
 
     Raises BadInput, with the reason, for one that cannot be decoded or whose pixels are not those that were written.
     """
@@ -47,7 +47,7 @@ def decode(data: bytes, flags: int) -> Pixels:
     said: list[str] = []
     try:
         with _overhearing(said):
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            image = _pixels(data, flags)
     except cv2.error as error:
         raise BadInput(f"cannot be decoded: {error.err}") from error
     if image is None:
@@ -58,6 +58,18 @@ def decode(data: bytes, flags: int) -> Pixels:
             f"is a damaged JPEG ({complaint}): part of it would be wrong or grey; get it anew from where it was taken"
         )
     return np.asarray(image)
+
+
+def _pixels(data: bytes, flags: int) -> Pixels | None:
+    """``cv2.imdecode`` in half of the memory: only ``imread``, told to make the array itself, gives no copy of it.
+
+    Not of a TIFF, which its decoder turns upright in an array of its own, as ``imread`` then complains.
+    """
+    if tiff.is_tiff(data):
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    with os.fdopen(os.memfd_create("image"), "wb", buffering=0) as file:
+        file.write(data)
+        return cv2.imread(f"/proc/self/fd/{file.fileno()}", None, flags)
 
 
 def _damage(data: bytes, said: str) -> str | None:

@@ -43,6 +43,11 @@ def truncated(data: bytes) -> str | None:
     return None
 
 
+def is_deep(data: bytes) -> bool:
+    """Whether a PNG's or a TIFF's header tells of 16 bits for each colour."""
+    return data[24:25] == b"\x10" if data.startswith(PNG) else tiff.is_tiff(data) and tiff.is_deep(data)
+
+
 def exif(data: bytes) -> bytes:
     """The EXIF of a JPEG or PNG, as TIFF bytes; none if there is none. Of several, OpenCV turns by the first one."""
     if data.startswith(JPEG):

@@ -162,6 +162,8 @@ def _parse(line: bytes) -> Task:
         request = json.loads(line, object_pairs_hook=_each_once)
         if request["protocol"] != PROTOCOL:
             raise BadInput(f"this step speaks protocol {PROTOCOL}, the request {request['protocol']!r}")
+        if not isinstance(request["params"], dict):
+            raise BadInput(f"params must be an object, not {request['params']!r}")
         return Task(
             id=request["task"],
             step=request["step"],

@@ -5,12 +5,12 @@ A check takes what a message calls the parameter, and the value; it gives back t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from steps.stepkit.loop import BadInput, Json
+from steps.stepkit.numbers import is_finite, is_number
 
 Check = Callable[[str, Any], Any]
 Made = TypeVar("Made")
@@ -42,7 +42,7 @@ def number(low: float, high: float) -> Check:
     """A check for a number from ``low`` to ``high``; NaN and infinities lie outside."""
 
     def check(called: str, value: Any) -> float:
-        if not _is_number(value) or not low <= value <= high:
+        if not is_number(value) or not low <= value <= high:
             raise BadInput(f"{called} must be a number from {low:g} to {high:g}, not {value!r}")
         return float(value)
 
@@ -63,7 +63,7 @@ def whole(low: int, high: int | None = None) -> Check:
 
 def positive(called: str, value: Any) -> Any:
     """A finite number above 0, as it is given: messages about several parameters tell it so. Raises BadInput."""
-    if not _is_number(value):
+    if not is_number(value):
         raise BadInput(f"{called} must be a number, not {value!r}")
     return _above_zero(called, value)
 
@@ -107,15 +107,10 @@ def names(*options: str) -> Check:
 
 
 def _above_zero(called: str, value: Any) -> Any:
-    if not math.isfinite(value) or value <= 0:
+    if not is_finite(value) or value <= 0:
         raise BadInput(f"{called} must be finite and above 0, not {value!r}")
     return value
 
 
-def _is_number(value: object) -> bool:
-    # True and False are whole numbers to Python.
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and is_number(value)

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from steps.stepkit import imagefile
-from steps.stepkit.arrays import Image
+from steps.stepkit.arrays import Image, Pixels
 from steps.stepkit.decoding import decode
-from steps.stepkit.loop import BadInput
+from steps.stepkit.loop import BadInput, Json
+from steps.stepkit.numbers import is_finite
 
 MAX_PIXELS = 250_000_000
 """A header that promises more is refused before anything is decoded. It is more than the largest panoramas have
@@ -24,8 +25,9 @@ MAX_BYTES = 1024**3
 def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
     """The photograph at ``path``, 8 bit BGR, shape (height, width, 3), turned upright by its EXIF orientation.
 
-    16-bit, grey, alpha and CMYK files are converted; of several images in a file the first is taken. ``size`` is the
-    (width, height) the batch promises. Raises BadInput, with the reason, for a file that is missing, empty, truncated,
+    16-bit, grey, alpha and CMYK files are converted; of several images in a file the first is taken. Of 16 bits the 8
+    below the highest that is used are taken: cameras write 10 or 12 into them. ``size`` is the (width, height) the
+    batch promises. Raises BadInput, with the reason, for a file that is missing, empty, truncated,
     damaged, larger than this module's limits, not an image or not of the promised size.
     """
     try:
@@ -35,13 +37,40 @@ def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
     if reason := damage(data):
         raise BadInput(f"image {str(path)!r} {reason}")
     try:
-        image = decode(data, cv2.IMREAD_COLOR)
+        depth = cv2.IMREAD_ANYDEPTH if imagefile.is_deep(data) else 0
+        image = _eight_bits(decode(data, cv2.IMREAD_COLOR | depth))
     except BadInput as error:
         raise BadInput(f"image {str(path)!r} {error}") from error
     height, width = image.shape[:2]
     if size is not None and size != (width, height):
         raise BadInput(f"image {str(path)!r} {_unlike(size, (width, height))}")
-    return np.asarray(image, dtype=np.uint8)
+    return image
+
+
+def _eight_bits(image: Pixels) -> Image:
+    if image.dtype == np.uint8:
+        return image
+    unused = 16 - max(8, int(image.max()).bit_length())
+    return (image >> (8 - unused)).astype(np.uint8)
+
+
+def promised(of: Json, called: str) -> tuple[int, int] | None:
+    """The (width, height) that a recording or an observation says its photograph has; None without both.
+
+    ``called`` is what a message calls it. Raises BadInput for a side that is no whole number above 0.
+    """
+    width, height = of.get("width"), of.get("height")
+    if width is None or height is None:
+        return None
+    return _side(width, "width", called), _side(height, "height", called)
+
+
+def _side(value: object, name: str, called: str) -> int:
+    if not is_finite(value) or value < 1 or value != int(value):
+        raise BadInput(
+            f"{called}: {name} must be a whole number of pixels above 0, or left out, not {value!r}"
+        )
+    return int(value)
 
 
 def damage(data: bytes) -> str | None:

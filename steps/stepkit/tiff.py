@@ -82,6 +82,12 @@ def described(data: bytes) -> str | None:
     return None
 
 
+def is_deep(data: bytes) -> bool:
+    """Whether a TIFF's colours have 16 bits each, without a sign."""
+    found = _tags(data)
+    return found.get(_BITS) == 16 and found.get(_FORMAT, 1) == 1
+
+
 def _tags(data: bytes) -> dict[int, int]:
     try:
         return tags(data, (_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _FORMAT))

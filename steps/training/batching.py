@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from steps.stepkit import network
+from steps.stepkit import cpus, network
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             singly.append(one_by_one / len(images))
             together.append(at_once / len(images))
     ratios = [one / other for one, other in zip(singly, together, strict=True)]
-    print(f"{given.model.name}, {width}x{height}, {given.device}, {network.threads()} threads")
+    print(f"{given.model.name}, {width}x{height}, {given.device}, {cpus.threads()} threads")
     print(f"one by one     {1000 * statistics.median(singly):8.2f} ms an image")
     print(f"{given.together:2} at once     {1000 * statistics.median(together):8.2f} ms an image")
     print(f"times as many  {statistics.median(ratios):8.2f} ({min(ratios):.2f} to {max(ratios):.2f})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from images.render.signs import faces
 from steps.detect.__main__ import handle
 from steps.stepkit import BadInput, Task
+
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -50,6 +53,8 @@ def test_an_item_keeps_its_keys_and_gains_detections_and_size(photo: Path) -> No
         ({"image": None}, "has no image"),
         ({"width": 4000, "height": 2000}, "the batch says 4000x2000"),
         ({"camera": {"model": "fisheye"}}, "unknown camera model"),
+        ({"camera": "pinhole"}, "camera must be null or an object with a model, not 'pinhole'"),
+        ({"width": "320", "height": 240}, "width must be a whole number of pixels"),
     ],
 )
 def test_items_that_cannot_be_worked_on_are_refused(
@@ -57,6 +62,27 @@ def test_items_that_cannot_be_worked_on_are_refused(
 ) -> None:
     with pytest.raises(BadInput, match=message):
         handle(task({"id": "r0001", "image": str(photo), **change}))
+
+
+MEASURED = """
+import json, pathlib, sys
+from steps.detect.__main__ import handle
+from steps.stepkit import Task
+item = {"id": "r0001", "image": sys.argv[1], "camera": {"model": "equirectangular"}}
+handle(Task(id="t", step="detect", params={}, items=[item], region=None, work_dir=pathlib.Path()))
+status = pathlib.Path("/proc/self/status").read_text()
+print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+"""
+"""Prints the most memory that one photograph took, in kB."""
+
+
+def test_a_large_panorama_takes_little_more_memory_than_its_pixels(tmp_path: Path) -> None:
+    # 216 MB of pixels. Two copies of them, or what its views are reckoned from in one go, would be beyond it.
+    path = tmp_path / "panorama.png"
+    assert cv2.imwrite(str(path), np.full((6000, 12000, 3), 128, np.uint8))
+    program = [sys.executable, "-c", MEASURED, str(path)]
+    ended = subprocess.run(program, capture_output=True, text=True, check=True, env=ONE_THREAD)
+    assert int(ended.stdout) * 1024 < 560e6
 
 
 def test_the_program_answers_the_same_bytes_twice(photo: Path) -> None:

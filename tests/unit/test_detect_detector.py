@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -146,9 +147,36 @@ def test_a_panorama_gives_the_same_bytes_again(
     assert [d.as_json() for d in again] == [d.as_json() for d in found]
 
 
-def test_an_unknown_camera_is_refused(wanted: Settings) -> None:
-    with pytest.raises(BadInput, match="unknown camera model 'fisheye'"):
-        detector.detect(street(64, 64), {"model": "fisheye"}, wanted)
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"model": "fisheye"}, "unknown camera model 'fisheye'"),
+        ("pinhole", "camera must be null or an object with a model, not 'pinhole'"),
+    ],
+)
+def test_an_unknown_camera_is_refused(wanted: Settings, given: Any, word: str) -> None:
+    with pytest.raises(BadInput, match=word):
+        detector.detect(street(64, 64), given, wanted)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (50, 1), (400, 2)])
+def test_a_panorama_without_a_pixel_to_look_at_is_refused(wanted: Settings, shape: tuple[int, int]) -> None:
+    with pytest.raises(
+        BadInput, match=f"panorama of {shape[1]}x{shape[0]} pixels is too small to look around"
+    ):
+        detector.detect(street(64, 400)[: shape[0], : shape[1]], EQUIRECTANGULAR, wanted)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (2, 5), (25, 50)])
+def test_any_other_is_answered(wanted: Settings, shape: tuple[int, int]) -> None:
+    assert detector.detect(street(64, 64)[: shape[0], : shape[1]], EQUIRECTANGULAR, wanted) == []
+
+
+@pytest.mark.parametrize("full", [100_000, 1e9, 1e300])
+def test_a_part_of_too_large_a_panorama_is_refused(wanted: Settings, full: float) -> None:
+    crop = {"full_width": full, "full_height": full / 2, "left": 0, "top": 0}
+    with pytest.raises(BadInput, match=r"in views of more than 50,000,000 pixels, .*; scale the image"):
+        detector.detect(street(64, 64), {**EQUIRECTANGULAR, "crop": crop}, wanted)
 
 
 def test_tiles_look_all_around_and_their_boxes_come_back() -> None:

@@ -133,6 +133,14 @@ class TestTogether:
         one, other, *_ = self.tasks(tmp_path)
         assert entry.handle_together([one, replace(other, params={**other.params, "threshold": 0.1})]) is None
 
+    def test_and_so_are_photographs_that_memory_does_not_hold_at_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(entry, "_MOST_BYTES", 2 * 96 * 64 * 3)
+        tasks = self.tasks(tmp_path)
+        assert entry.handle_together(tasks[:2]) is not None
+        assert entry.handle_together(tasks) is None
+
 
 class TestInput:
     def test_a_file_of_any_size_is_padded_to_its_strides_only(self, tmp_path: Path) -> None:

@@ -35,6 +35,13 @@ def test_a_sign_gains_and_a_wall_loses() -> None:
     assert sign.score > 0.8
     assert wall.score < 0.2
     assert (sign.bbox, sign.label) == (found[0].bbox, "red-octagon")
+    assert sign.as_json() == {
+        **found[0].as_json(),
+        "score": round(sign.score, 4),
+        "face": True,
+        "kind": "stop",
+    }
+    assert "kind" not in wall.as_json()
     assert second.judged(image, None, []) == []
 
 

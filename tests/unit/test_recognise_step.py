@@ -127,6 +127,40 @@ def test_a_box_outside_its_photograph_is_left_out(tmp_path: Path) -> None:
     assert ask([good, outside | {"bbox": [900, 900, 50, 50]}])[0]["category"] == "stop"
 
 
+@pytest.mark.parametrize(
+    "box",
+    [
+        [0, 0, 1e9, 1e9],
+        [-5e8, -5e8, 1e9, 1e9],
+        [100, 60, 1e300, 30],
+        [1e300, 60, 30, 30],
+        [100, 60, 0.001, 0.001],
+        [0.31, 0.25, 0.1, 0.125],
+        [100, 60, 30, 1e-300],
+    ],
+)
+@pytest.mark.parametrize("camera", [None, PANORAMA])
+def test_a_box_that_cannot_be_of_its_photograph_is_left_out_whatever_its_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], box: list[float], camera: Json | None
+) -> None:
+    good, strange = stop_views(tmp_path, 2)
+    strange |= {"bbox": box, "camera": camera}
+    assert ask([good, strange])[0]["category"] == "stop"
+    assert f"{[float(value) for value in box]}" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="no readable view"):
+        ask([strange])
+
+
+def test_a_box_that_sticks_out_is_cut_at_the_edge(tmp_path: Path) -> None:
+    image = with_sign(street(), STOP, 0, 60, 48)
+    whole = observation(tmp_path / "edge.png", image, [0, 60, 48, 48])
+    out = whole | {"bbox": [-20, 60, 68, 48]}
+    [cut], faults = glimpses(read_views({"id": "o", "observations": [out]}), 1)
+    [same], _ = glimpses(read_views({"id": "o", "observations": [whole]}), 1)
+    assert (cut.size, faults) == (48, [])
+    assert np.array_equal(cut.patch, same.patch)
+
+
 def test_the_largest_views_are_used_and_every_photograph_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +198,14 @@ def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:
         ({"bbox": [1, 2, 3]}, "four finite numbers"),
         ({"bbox": [1, 2, float("nan"), 4]}, "four finite numbers"),
         ({"bbox": [1, 2, 0, 4]}, "no area"),
-        ({"camera": "pinhole"}, "camera must be"),
+        ({"bbox": [1, 2, 10**400, 4]}, "four finite numbers"),
+        ({"camera": "pinhole"}, "observation 0 of object 'o-1': camera must be null or an object"),
+        ({"camera": {"model": "fisheye"}}, "unknown camera model 'fisheye'"),
+        ({"score": "high"}, "observation 0 of object 'o-1': score must be a finite number, or left out"),
+        ({"score": True}, "score must be a finite number"),
+        ({"score": 10**400}, "score must be a finite number"),
+        ({"width": "640", "height": 480}, "width must be a whole number of pixels above 0, or left out"),
+        ({"width": 640, "height": 0}, "height must be a whole number"),
     ],
 )
 def test_malformed_observations_are_bad_input(broken: Json, message: str) -> None:

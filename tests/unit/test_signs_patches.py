@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from steps.signs.patches import MARGIN, SIDE, patch
+from steps.signs.patches import MARGIN, SIDE, patch, shown
 from steps.stepkit.arrays import Image
 from steps.stepkit.camera import pixels_to_rays
 
@@ -124,6 +124,53 @@ def test_a_box_outside_the_photograph_is_refused(box: list[float]) -> None:
         patch(ramp(200, 100), None, box)
 
 
-def test_an_unknown_camera_is_refused() -> None:
-    with pytest.raises(ValueError, match="fisheye"):
-        patch(ramp(20, 20), {"model": "fisheye"}, [1, 1, 5, 5])
+@pytest.mark.parametrize(
+    ("box", "seen"),
+    [
+        ([10, 20, 30, 40], (10, 20, 30, 40)),
+        ([-10, 20, 30, 40], (0, 20, 20, 40)),
+        ([180, -4, 30, 20], (180, 0, 20, 16)),
+        ([0, 0, 200, 100], (0, 0, 200, 100)),
+    ],
+)
+def test_a_flat_photograph_shows_a_box_up_to_its_edges(box: list[float], seen: tuple[float, ...]) -> None:
+    assert shown(None, 200, 100, box) == seen
+
+
+@pytest.mark.parametrize(
+    ("box", "seen"),
+    [
+        ([190, 20, 30, 40], (190, 20, 30, 40)),
+        ([-10, 20, 30, 40], (-10, 20, 30, 40)),
+        ([190, -10, 30, 40], (190, 0, 30, 30)),
+        ([0, 10, 230, 40], (0, 10, 200, 40)),
+    ],
+)
+def test_a_panorama_shows_a_box_across_its_seam(box: list[float], seen: tuple[float, ...]) -> None:
+    assert shown(PANORAMA, 200, 100, box) == seen
+
+
+def test_a_part_of_a_panorama_has_edges_unless_it_goes_round() -> None:
+    box = [190, 20, 30, 40]
+    crop = {"full_width": 200, "full_height": 200, "left": 0, "top": 50}
+    assert shown({**PANORAMA, "crop": crop}, 200, 100, box) == (190, 20, 30, 40)
+    with pytest.raises(ValueError, match="shows less than half"):
+        shown({**PANORAMA, "crop": {**crop, "full_width": 400, "full_height": 200}}, 200, 100, box)
+
+
+@pytest.mark.parametrize("camera", [None, PANORAMA])
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ([10, -60, 20, 100], "of box .* the 200x100 image shows less than half; is it this image's"),
+        ([10, 10, 1e308, 1e308], "less than half"),
+        ([-1e308, 10, 20, 20], "less than half"),
+        ([500, 10, 20, 20], "less than half"),
+        ([10, 10, 0.9, 20], "a side of less than a pixel; boxes are in pixels"),
+    ],
+)
+def test_a_box_that_is_not_shown_is_told(
+    camera: dict[str, str] | None, box: list[float], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        shown(camera, 200, 100, box)

@@ -233,8 +233,10 @@ class TestCamera:
             (part(full_width=398), "does not lie in the whole"),
             (part(top=302), "does not lie in the whole"),
             (part(left=-1), "does not lie in the whole"),
+            (part(left=1e300), "does not lie in the whole"),
             (part(full_height=float("nan")), "crop full_height must be a finite number, not nan"),
             (part(left=None), "crop left must be a finite number, not None"),
+            (part(left=10**400), "crop left must be a finite number"),
             ({"model": "equirectangular", "crop": [1, 2]}, "crop must be an object"),
         ],
     )
@@ -243,6 +245,25 @@ class TestCamera:
             camera.pixels_to_rays(camera_, 400, 200, [[0, 0]])
         with pytest.raises(ValueError, match=word):
             camera.rays_to_pixels(camera_, 400, 200, [[0, 0, 1]])
+
+    @pytest.mark.parametrize("given", [None, PINHOLE, EQUIRECTANGULAR, CROPPED])
+    def test_a_camera_that_is_one_or_none_is_taken(self, given: Json | None) -> None:
+        assert camera.read_model(given, "item 'r1'") == given
+
+    @pytest.mark.parametrize(
+        ("given", "word"),
+        [
+            ("pinhole", "item 'r1': camera must be null or an object with a model, not 'pinhole'"),
+            (["pinhole"], "must be null or an object"),
+            (0, "must be null or an object"),
+            ({}, "must be null or an object with a model, not {}"),
+            ({"model": "fisheye"}, "item 'r1': unknown camera model 'fisheye'; known are equirect"),
+            ({"model": ["pinhole"]}, "unknown camera model"),
+        ],
+    )
+    def test_what_is_no_camera_is_refused(self, given: object, word: str) -> None:
+        with pytest.raises(BadInput, match=word):
+            camera.read_model(given, "item 'r1'")
 
     def test_behind_a_pinhole_nothing_is_seen(self) -> None:
         assert np.isnan(camera.rays_to_pixels(PINHOLE, 1280, 720, [[0, 0, -1]])).all()
@@ -324,6 +345,19 @@ class TestPhotograph:
         image = photograph.read(tmp_path / "a", (16, 8))
         assert image.shape == (8, 16, 3)
         assert image.dtype == np.uint8
+
+    @pytest.mark.parametrize("kind", ["png", "tif"])
+    @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+    def test_of_16_bits_those_that_are_used_count(self, tmp_path: Path, kind: str, bits: int) -> None:
+        levels = np.random.default_rng(bits).integers(0, 256, (8, 16, 3), np.uint8)
+        levels[0, 0] = 255
+        data = cv2.imencode(f".{kind}", levels.astype(np.uint16) << (bits - 8))[1]
+        (tmp_path / "a").write_bytes(data.tobytes())
+        assert np.array_equal(photograph.read(tmp_path / "a"), levels)
+
+    def test_a_black_image_of_16_bits_is_black(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_bytes(cv2.imencode(".png", np.zeros((8, 16), np.uint16))[1].tobytes())
+        assert not photograph.read(tmp_path / "a").any()
 
     @pytest.mark.parametrize("orientation", range(1, 9))
     @pytest.mark.parametrize("kind", ["JPEG", "PNG", "PNG, EXIF behind the pixels", "WEBP", "TIFF"])
@@ -455,6 +489,26 @@ class TestPhotograph:
         (tmp_path / "a").write_bytes(encoded("JPEG"))
         with pytest.raises(BadInput, match="is 16x8, the batch says 8x16"):
             photograph.read(tmp_path / "a", (8, 16))
+
+    @pytest.mark.parametrize(
+        ("said", "size"),
+        [
+            ({"width": 16, "height": 8}, (16, 8)),
+            ({"width": 16.0, "height": 8}, (16, 8)),
+            ({}, None),
+            ({"width": None, "height": None}, None),
+            ({"width": 16}, None),
+        ],
+    )
+    def test_the_size_that_is_promised(self, said: Json, size: tuple[int, int] | None) -> None:
+        assert photograph.promised(said, "item 'r1'") == size
+
+    @pytest.mark.parametrize("side", ["8", 0, -8, 8.5, True, [8], float("nan"), 10**400])
+    def test_a_side_that_is_none_is_refused(self, side: object) -> None:
+        with pytest.raises(
+            BadInput, match="item 'r1': height must be a whole number of pixels above 0, or left"
+        ):
+            photograph.promised({"width": 16, "height": side}, "item 'r1'")
 
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="No such file"):

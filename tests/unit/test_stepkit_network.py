@@ -1,4 +1,4 @@
-"""Networks in ONNX files: what is taken, what is refused and why, and on how many threads they run."""
+"""Networks in ONNX files: what is taken, and what is refused and why."""
 
 from __future__ import annotations
 
@@ -179,43 +179,3 @@ def test_the_runtime_is_told_not_to_report_on_its_use() -> None:
     assert ran.stdout == "1\n"
     source = Path(network.__file__).read_text()
     assert source.index("ORT_DISABLE_TELEMETRY") < source.index("\nimport onnxruntime")
-
-
-class TestThreads:
-    @pytest.mark.parametrize(
-        ("files", "quota"),
-        [
-            ({"cpu.max": "150000 100000\n"}, 1.5),
-            ({"cpu.max": "max 100000\n"}, None),
-            ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4),
-            ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-            ({}, None),
-        ],
-    )
-    def test_the_quota_of_the_container_is_read(
-        self, tmp_path: Path, files: dict[str, str], quota: float | None
-    ) -> None:
-        for name, text in files.items():
-            (tmp_path / name).parent.mkdir(exist_ok=True)
-            (tmp_path / name).write_text(text)
-        assert network._quota(tmp_path) == quota
-
-    @pytest.mark.parametrize(
-        ("quota", "wanted", "threads"),
-        [
-            (1.0, "4", 1),
-            (2.0, "1", 2),
-            (1.5, "1", 2),
-            (0.5, "", 1),
-            (64.0, "", 8),
-            (None, "1", 1),
-            (None, "", 8),
-        ],
-    )
-    def test_the_quota_counts_before_the_environment_and_both_within_what_is_there(
-        self, monkeypatch: pytest.MonkeyPatch, quota: float | None, wanted: str, threads: int
-    ) -> None:
-        monkeypatch.setattr(network, "_quota", lambda _: quota)
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
-        assert network.threads() == threads

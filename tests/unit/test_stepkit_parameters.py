@@ -11,7 +11,17 @@ from steps.detect import settings
 from steps.position import params as position
 from steps.recognise import params as recognise
 from steps.stepkit import BadInput
-from steps.stepkit.parameters import Reader, choice, flag, names, number, positive, positive_whole, whole
+from steps.stepkit.parameters import (
+    Check,
+    Reader,
+    choice,
+    flag,
+    names,
+    number,
+    positive,
+    positive_whole,
+    whole,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +42,13 @@ READER = Reader(
 def test_what_is_not_given_has_its_default() -> None:
     assert READER.read({}) == Wanted()
     assert READER.read({"most": 7}) == Wanted(most=7)
+
+
+@pytest.mark.parametrize("check", [number(0, 1e9), positive], ids=["number", "positive"])
+@pytest.mark.parametrize("value", [True, "1", None, float("nan"), float("inf"), 10**400])
+def test_what_no_double_holds_is_no_number(check: Check, value: Any) -> None:
+    with pytest.raises(BadInput, match="parameter 'share' must be"):
+        check("parameter 'share'", value)
 
 
 def test_a_number_is_kept_as_one_with_a_fraction() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steps.detect.boxes import Box
+from steps.training.gtsdb import listed
 
 SPLITS = ("all", "train", "heldout")
 _EVERY = 5
@@ -82,14 +83,8 @@ def _truth_of(folder: Path) -> Path:
 
 
 def read_truth(path: Path) -> dict[str, list[Sign]]:
-    """Boxes by the photograph's name without suffix, of lines ``file;x1;y1;x2;y2;class``, corner pixels included.
-
-    A line that stands there twice, as one of GTSDB's does, is one sign.
-    """
+    """Boxes by the photograph's name without suffix. What the table has twice is one sign."""
     found: dict[str, list[Sign]] = defaultdict(list)
-    for line in dict.fromkeys(path.read_text().split()):
-        name, *numbers = line.split(";")
-        x1, y1, x2, y2, category = map(int, numbers)
-        box = (float(x1), float(y1), float(x2 - x1 + 1), float(y2 - y1 + 1))
-        found[Path(name).stem].append(Sign(box=box, category=category))
+    for stem, box, category in dict.fromkeys(listed(path)):
+        found[stem].append(Sign(box=box, category=category))
     return found

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from steps.detect.boxes import iou
 from steps.recognise.params import Params
 from steps.recognise.recognise import UNKNOWN, recognise
 from steps.signs.classes import CLASSES, NOTHING
@@ -24,7 +25,7 @@ from steps.signs.judging import WEIGHTS
 from steps.stepkit import Json, photograph
 from steps.training.recognise.gtsrb import read_gtsrb
 from steps.training.recognise.measure import Judged, figures, judged, nudged, told
-from steps.training.recognise.scenes import Scene, iou, read_batch
+from steps.training.recognise.scenes import Scene, read_batch
 
 _SAME = 0.4
 """A detection whose box has a larger IoU with a true object's is a view of it."""

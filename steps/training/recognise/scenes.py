@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from steps.detect.boxes import Box
+from steps.detect.boxes import Box, iou
 from steps.stepkit.arrays import F64
 from steps.stepkit.camera import rays_to_pixels, rotation
 
@@ -46,14 +46,6 @@ def read_batch(folder: Path, max_range_m: float = 120.0) -> list[Scene]:
     objects = [feature["properties"] for feature in truth["features"]]
     with (folder / "recordings.csv").open(newline="", encoding="utf-8") as table:
         return [_scene(folder, row, objects, max_range_m) for row in csv.DictReader(table)]
-
-
-def iou(one: Sequence[float], other: Sequence[float]) -> float:
-    """Intersection over union, 0..1, of two boxes."""
-    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    along = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    shared = max(0.0, across) * max(0.0, along)
-    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
 
 
 def apart(bbox: Sequence[float], scene: Scene) -> bool:

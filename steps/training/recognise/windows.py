@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from steps.detect.boxes import Box
+from steps.detect.boxes import Box, iou
 from steps.signs.classes import CLASSES, NOTHING
 from steps.stepkit.arrays import Image
+from steps.training import gtsdb
 from steps.training.recognise.sample import Sample
-from steps.training.recognise.scenes import iou
 
 WINDOWS = Path(__file__).with_name("windows.csv")
 HELD_OUT = 5
@@ -113,17 +113,18 @@ def cut_out(image: Image, bbox: Box, category: int) -> Sample:
 
 
 def read_signs(truth: Path, unused: Path | None = None) -> dict[str, list[tuple[Box, int]]]:
-    """GTSDB's boxes with their classes by photograph's stem, without those that ``unused`` lists."""
+    """GTSDB's boxes with their classes by photograph's stem, without those that ``unused`` lists.
+
+    What the table has twice comes twice: another number of boxes would draw other windows from the same seed.
+    """
     left_out = set()
     if unused is not None:
         with unused.open(newline="", encoding="utf-8") as file:
-            left_out = {(Path(r["file"]).stem, r["x1"], r["y1"]) for r in csv.DictReader(file)}
+            left_out = {(Path(r["file"]).stem, float(r["x1"]), float(r["y1"])) for r in csv.DictReader(file)}
     signs: dict[str, list[tuple[Box, int]]] = {}
-    for line in truth.read_text(encoding="utf-8").split():
-        name, x1, y1, x2, y2, category = line.split(";")
-        if (Path(name).stem, x1, y1) not in left_out:
-            box = (float(x1), float(y1), float(x2) - float(x1) + 1, float(y2) - float(y1) + 1)
-            signs.setdefault(Path(name).stem, []).append((box, int(category)))
+    for stem, box, category in gtsdb.listed(truth):
+        if (stem, *box[:2]) not in left_out:
+            signs.setdefault(stem, []).append((box, category))
     return signs
 
 
