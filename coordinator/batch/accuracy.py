@@ -33,12 +33,13 @@ class Accuracy:
     """One standard deviation: ``position_m`` along each horizontal axis, ``heading_deg`` of the angles.
 
     ``shared_m`` is what positions have wrong together with their neighbours', beyond ``position_m``: objects move with
-    it as one. None stands for what is not known; one of the first two is.
+    it as one; ``shared_deg`` is the same of headings. None stands for what is not known; one of the first two is.
     """
 
     position_m: float | None = None
     heading_deg: float | None = None
     shared_m: float | None = None
+    shared_deg: float | None = None
     position_from: Origin | None = None
     heading_from: Origin | None = None
 
@@ -48,6 +49,7 @@ class Accuracy:
             ("position_m", self.position_m),
             ("heading_deg", self.heading_deg),
             ("shared_m", self.shared_m),
+            ("shared_deg", self.shared_deg),
         )
         return {name: value for name, value in told if value is not None}
 

@@ -19,6 +19,10 @@ _SAME_FOCAL = 1.25
 """Times that a focal length may differ from EXIF's, which some give by the diagonal, or before stabilisation."""
 
 
+_ROUNDED = 1.0
+"""Pixels by which an image may be larger than the whole panorama that it is part of: sides are rounded when scaled."""
+
+
 class Fault(StrEnum):
     """What is wrong with a camera; the value says it in words."""
 
@@ -46,6 +50,18 @@ def disagree(camera: Json | None, told: Json | None) -> bool:
     if camera is None or told is None or not camera["model"] == told["model"] == "pinhole":
         return False
     return not 1.0 / _SAME_FOCAL <= camera["fx"] / told["fx"] <= _SAME_FOCAL
+
+
+def leaves_panorama(camera: Json | None, width: int | None, height: int | None) -> bool:
+    """Whether an image does not lie in the whole panorama of which ``camera`` says that it is a part.
+
+    Positioning asks the same, and refuses the whole region for one such image.
+    """
+    crop = camera.get("crop") if camera is not None else None
+    if crop is None or width is None or height is None:
+        return False
+    fits = width <= crop["full_width"] + _ROUNDED and crop["top"] + height <= crop["full_height"] + _ROUNDED
+    return not fits or crop["left"] > crop["full_width"]
 
 
 def fault(camera: Json, width: int | None, height: int | None) -> Fault | None:

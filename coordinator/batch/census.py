@@ -9,7 +9,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coordinator.batch.companions import DETECTIONS
 from coordinator.batch.contents import unread
@@ -79,6 +79,10 @@ def take_census(
             placement.add(recording.id, recording.position, around)
     if look.bad.count and not look.total:  # then there is nothing to which detections could belong
         told = [finding for finding in told if not finding.kind.startswith("detections")]
+    if (
+        pipeline and pipeline.needs(Need.POSES) and not pipeline.needs(Need.DETECTIONS)
+    ):  # to align: there may be none
+        told = [_doubtful(finding) if finding.kind == "no-detections" else finding for finding in told]
     undivided = batch.regions(positioned=False)
     nowhere = look.total > 0 and not look.ground.count
     findings = [*_of_files(batch, look, limited=limited), *told]
@@ -130,11 +134,21 @@ def _placement(batch: Batch) -> Placement | None:
     return Placement(file=batch.region_file, projection=batch.projection)
 
 
+def _doubtful(finding: Finding) -> Finding:
+    return replace(finding, level=Level.WARNING)
+
+
 def _purpose(pipeline: Pipeline | None, *, limited: bool) -> Purpose:
     if pipeline is None:
         return Purpose(limited=limited)
     reads_images = pipeline.steps[0].per is not Per.REGION
-    return Purpose(makes_map=pipeline.needs(Need.POSES), reads_images=reads_images, limited=limited)
+    return Purpose(
+        makes_map=pipeline.needs(Need.POSES),
+        of_detections=pipeline.needs(Need.DETECTIONS),
+        at_once=Need.POSES in pipeline.steps[0].needs,
+        reads_images=reads_images,
+        limited=limited,
+    )
 
 
 def _of_files(batch: Batch, look: Look, *, limited: bool) -> Iterator[Finding]:

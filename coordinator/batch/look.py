@@ -63,6 +63,8 @@ class Look:
         self.tilted = Group()
         self.ground = Ground()
         self.accuracies = Accuracies()
+        self.unstated = Group()
+        """Recordings with a place of which nobody says how well it is known, but those that have a remark on it."""
         self.headings = Headings()
         self.first: list[Recording] = []
         """The first recordings, as examples."""
@@ -109,6 +111,8 @@ class Look:
             self.usable += 1
         if place.accuracy is not None:
             self.accuracies.see(place.accuracy)
+        elif Remark.NO_ACCURACY not in recording.remarks:
+            self.unstated.add(name)
         if abs(place.pitch) > MAX_TILT or abs(place.roll) > MAX_TILT:
             self.tilted.add(name)
         self._see_place(name, place)

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
-from coordinator.batch.cameras import disagree
+from coordinator.batch.cameras import disagree, leaves_panorama
 from coordinator.batch.crs import Projection
 from coordinator.batch.facts import Sources
 from coordinator.batch.imagefiles import MISSING, is_inside, refusal
@@ -102,6 +102,11 @@ class Merger:
             "camera": camera,
             "pose": None if where is None else where.pose(),
         }
+        if leaves_panorama(camera, item["width"], item["height"]):
+            raise _Unusable(
+                f"camera: the {item['width']}x{item['height']} image does not lie in the whole panorama that its crop "
+                "tells (full_width, full_height, left, top)"
+            )
         if header and Remark.CAMERA_GUESSED not in header.remarks and disagree(camera, header.camera):
             remarks = (*remarks, Remark.FOCAL_DISAGREES)
         if missing:

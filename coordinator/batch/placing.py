@@ -11,6 +11,7 @@ from coordinator.batch.crs import Projection
 from coordinator.batch.facts import Sources
 from coordinator.batch.recording import Place
 from coordinator.batch.weighing import weighed
+from coordinator.contract import MAX_METRES
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import North, Row
 
@@ -72,14 +73,15 @@ def place(sources: Sources, projection: Projection | None) -> tuple[Place | None
 
 
 def _position(sources: Sources, projection: Projection | None) -> tuple[float, float] | None:
-    """x and y; None if no source tells them, or where the projection ends."""
+    """x and y; None if no source tells them, where the projection ends, or beyond what steps may be given."""
     if sources.row.x is not None and sources.row.y is not None:
         return sources.row.x, sources.row.y
     where = geographic(sources)
     if where is None or projection is None:
         return None
     x, y = projection.to_projected(*where)
-    return (x, y) if math.isfinite(x + y) else None
+    is_near = abs(x) <= MAX_METRES and abs(y) <= MAX_METRES  # not of infinity or NaN either
+    return (x, y) if is_near else None
 
 
 def _disagrees(sources: Sources, projection: Projection | None, where: tuple[float, float]) -> bool:

@@ -73,6 +73,10 @@ _REMARKS = {
     "batch.yaml, or a column 'heading_accuracy'",
     Remark.BAD_ACCURACY: "have an accuracy that can be none (metres from 0.001 to 10,000, degrees from 0.001 to 180, "
     "one standard deviation); it is not used",
+    Remark.SHARED_ALONE: "have a 'shared_accuracy' and no 'position_accuracy': it counts only beside that, and is not "
+    "used; add the column, or  accuracy: {position_m: 4}  to batch.yaml",
+    Remark.SHARED_HEADING_ALONE: "have a 'shared_heading_accuracy' and no 'heading_accuracy': it counts only beside "
+    "that, and is not used; add the column, or  accuracy: {heading_deg: 8}  to batch.yaml",
     Remark.POOR_POSITION: f"are known to no better than {POOR:g} m, by what they say themselves: they tell nothing of "
     "where objects stand in a street",
     Remark.IMAGE_MISSING: "name an image file that is not there",
@@ -96,11 +100,14 @@ _MOSTLY = 0.5
 class Purpose:
     """What the recordings are for: what keeps it from being done is an error.
 
-    ``makes_map``: positions are to be worked out from their poses and cameras. ``reads_images``: the first step looks
-    at each one's image. ``limited``: they are only the first of the batch.
+    ``makes_map``: positions are to be worked out from their poses and cameras, and ``of_detections``: from detections,
+    too. ``at_once``: the first step does so, and there is nothing that could be done without. ``reads_images``: the
+    first step looks at each one's image. ``limited``: they are only the first of the batch.
     """
 
     makes_map: bool = False
+    of_detections: bool = True
+    at_once: bool = False
     reads_images: bool = False
     limited: bool = False
 
@@ -118,8 +125,8 @@ def survey(look: Look, purpose: Purpose, *, convergence: float = 0.0) -> Iterato
     elif look.bad.count:
         text = f"{_of(look.bad, look.total + look.bad.count)} cannot be used: {look.reasons[0]}"
         yield _warning("bad-recordings", text)
-    yield from _missing(look, makes_map=makes_map)
-    if makes_map and look.total and look.detections == 0:
+    yield from _missing(look, purpose)
+    if makes_map and purpose.of_detections and look.total and look.detections == 0:
         text = "no recording has a detection: nothing can be positioned"
         yield Finding(kind="no-detections", level=Level.ERROR, text=text)
     for remark, group in look.remarks.items():
@@ -132,6 +139,7 @@ def survey(look: Look, purpose: Purpose, *, convergence: float = 0.0) -> Iterato
         ):
             level = Level.ERROR
         yield Finding(kind=remark.value, level=level, text=f"{_of(group, look.total)} {_REMARKS[remark]}")
+    yield from _unstated(look)
     yield from _cameras(look, makes_map=makes_map)
     yield from _twice(look)
     yield from _ground(look, purpose)
@@ -139,8 +147,9 @@ def survey(look: Look, purpose: Purpose, *, convergence: float = 0.0) -> Iterato
     yield from _tilts(look)
 
 
-def _missing(look: Look, *, makes_map: bool) -> Iterator[Finding]:
+def _missing(look: Look, purpose: Purpose) -> Iterator[Finding]:
     """What recordings lack, and whether any is left of which a map can be made."""
+    makes_map = purpose.makes_map
     nowhere = look.without["position"].count
     lacking = {
         name: group
@@ -150,7 +159,7 @@ def _missing(look: Look, *, makes_map: bool) -> Iterator[Finding]:
     if makes_map and look.total and not look.usable:
         what = "; ".join(f"{_of(group, look.total)} have no {name}" for name, group in lacking.items())
         advice = "; ".join(_MISSING[name] for name, group in lacking.items() if group.count == look.total)
-        told = f"no recording can be used for positioning: {what}; {advice or _MISSING['heading']}{_NO_MAP}"
+        told = f"no recording can be used for positioning: {what}; {advice or _MISSING['heading']}{_no_map(purpose)}"
         yield Finding(kind="nothing-to-position", level=Level.ERROR, text=told)
         return
     if not makes_map:
@@ -159,6 +168,17 @@ def _missing(look: Look, *, makes_map: bool) -> Iterator[Finding]:
         yield _warning(
             f"no-{name}", f"{_of(group, look.total)} have no {name}: {_LEADS_TO}; {_MISSING[name]}"
         )
+
+
+def _unstated(look: Look) -> Iterator[Finding]:
+    """Recordings without an accuracy among others that have one: with ``accuracy`` in batch.yaml there are none."""
+    if look.accuracies.stated and look.unstated.count:
+        text = (
+            f"{_of(look.unstated, look.total)} state no accuracy, where others do, and are taken for a surveyor's "
+            f"({SURVEYORS}, the defaults of positioning): they outweigh the others; write for those  "
+            "accuracy: {position_m: 4, heading_deg: 8}  into batch.yaml"
+        )
+        yield _warning("some-without-accuracy", text)
 
 
 def _cameras(look: Look, *, makes_map: bool) -> Iterator[Finding]:
@@ -189,7 +209,7 @@ def _ground(look: Look, purpose: Purpose) -> Iterator[Finding]:
     if purpose.makes_map and look.usable and ground.spread < _NO_BASELINE:
         text = (
             f"all {ground.count:,} recordings stand at one place: nothing can be triangulated from it; "
-            f"two places a few metres apart are needed{_NO_MAP}"
+            f"two places a few metres apart are needed{_no_map(purpose)}"
         )
         level = Level.WARNING if purpose.limited else Level.ERROR  # a try of the first few
         yield Finding(kind="one-place", level=level, text=text)
@@ -243,6 +263,10 @@ def _headings(look: Look, convergence: float) -> Iterator[Finding]:
             "y (latitude and longitude) are not exchanged"
         )
         yield _warning("headings-off", text)
+
+
+def _no_map(purpose: Purpose) -> str:
+    return "" if purpose.at_once else _NO_MAP
 
 
 def _of(group: Group, total: int) -> str:

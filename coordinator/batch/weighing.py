@@ -21,13 +21,13 @@ from coordinator.batch.accuracy import (
 )
 from coordinator.batch.facts import Sources
 from coordinator.formats.remarks import Remark
-from coordinator.formats.row import North
+from coordinator.formats.row import North, Row
 
 if TYPE_CHECKING:
     from coordinator.formats.gpx import Fix
 
 POOR = 50.0
-"""Metres beyond which a position tells nothing of what stands in a street."""
+"""Metres from which on a position tells nothing of what stands in a street."""
 PER_DOP = 3.0
 """Metres along an axis for each unit of a horizontal dilution of precision.
 
@@ -41,7 +41,7 @@ _WHOLE_SECOND = 1.0 / math.sqrt(12.0)
 _ACCELERATION = 1.0
 """Metres a second squared, of a car in a street: between two points of a track it may have left the straight and even
 way by so much."""
-_NOTHING = (None,) * 6
+_NOTHING = (None,) * 8
 
 
 def weighed(sources: Sources, north: North | None) -> tuple[Accuracy | None, tuple[Remark, ...]]:
@@ -50,18 +50,26 @@ def weighed(sources: Sources, north: North | None) -> tuple[Accuracy | None, tup
     ``north`` is what its heading counts from; None if it has none yet.
     """
     row = sources.row
-    told = (row.position_accuracy, row.heading_accuracy, row.dop, sources.stated, sources.header, sources.fix)
-    if told == _NOTHING:
+    own = (
+        row.position_accuracy,
+        row.heading_accuracy,
+        row.shared_accuracy,
+        row.shared_heading_accuracy,
+        row.dop,
+    )
+    if (*own, sources.stated, sources.header, sources.fix) == _NOTHING:
         return None, _untold(sources, None)  # of most rows of most tables
     remarks: list[Remark] = []
     metres, metres_from = _of_position(sources, remarks)
     degrees, degrees_from = _of_heading(sources, north, metres, remarks)
+    shared_m, shared_deg = _shared(row, metres, degrees, remarks)
     known = metres is not None or degrees is not None
     found = (
         Accuracy(
             position_m=metres,
             heading_deg=degrees,
-            shared_m=_usable(row.shared_accuracy, FINEST, COARSEST, remarks),
+            shared_m=shared_m,
+            shared_deg=shared_deg,
             position_from=metres_from,
             heading_from=degrees_from,
         )
@@ -91,7 +99,7 @@ def _of_position(sources: Sources, remarks: list[Remark]) -> tuple[float | None,
         return None, None
     if fix is not None:
         found = round(math.hypot(found, *_of_track(fix, is_whole_second=sources.is_whole_second)), 3)
-    if found > POOR:
+    if found >= POOR:
         remarks.append(Remark.POOR_POSITION)
     return found, origin
 
@@ -122,6 +130,21 @@ def _of_heading(
     elif degrees is None and north is North.MAGNETIC and metres is not None:
         return _COMPASS, Origin.COMPASS
     return (None, None) if degrees is None else (degrees, origin)
+
+
+def _shared(
+    row: Row, metres: float | None, degrees: float | None, remarks: list[Remark]
+) -> tuple[float | None, float | None]:
+    """What the row shares with its neighbours, in metres and degrees; it is beyond its own, and alone it is nothing."""
+    shared_m = _usable(row.shared_accuracy, FINEST, COARSEST, remarks)
+    shared_deg = _usable(row.shared_heading_accuracy, FINEST_ANGLE, COARSEST_ANGLE, remarks)
+    if shared_m is not None and metres is None:
+        remarks.append(Remark.SHARED_ALONE)
+        shared_m = None
+    if shared_deg is not None and degrees is None:
+        remarks.append(Remark.SHARED_HEADING_ALONE)
+        shared_deg = None
+    return shared_m, shared_deg
 
 
 def _usable(value: float | str | None, least: float, most: float, remarks: list[Remark]) -> float | None:

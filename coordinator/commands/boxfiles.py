@@ -11,6 +11,7 @@ import numpy as np
 
 from coordinator.batch.boxfit import Sphere, sphere_of
 from coordinator.batch.detections import Detections
+from coordinator.commands.boxdoubts import doubts
 from coordinator.commands.boxscore import Boxes, Judged
 from coordinator.core.paths import unmounted
 from coordinator.errors import BatchError, UsageError
@@ -76,13 +77,15 @@ def compare(run: Path, truth: Path, *, common: bool, threshold: float) -> Compar
 
 
 def _read_truth(path: Path, told: list[Finding]) -> Found:
-    if not path.is_dir():
-        return detections.read_json(path, told.append)
-    found = detections.read(path, told.append)
+    read = detections.read if path.is_dir() else detections.read_json
+    found = read(path, told.append)
     if found is None:
         raise UsageError(
             f"{path}: there are no boxes in this folder, in no format that is known (docs/running.md)"
         )
+    lost = [one.text for one in told if one.kind not in _OWN_WORDS]
+    if lost and not any(image.detections for image in found.images.values()):
+        raise UsageError(f"{path}: not a box is left of the truth; {'; '.join(lost)}")
     return found
 
 
@@ -141,6 +144,7 @@ class _Comparing:
         self._detections = Detections.of(true, (one.name for one in photographs), told)
         self._told: list[Finding] = []
         self._bad: list[str] = []
+        self._unscored: list[str] = []
         self._outside: list[str] = []
 
     def compare(self, *, common: bool, threshold: float) -> Comparison:
@@ -160,6 +164,7 @@ class _Comparing:
         if not common:
             images += [self._not_in_run(self._true.images[name]) for name in names.unmatched]
         self._tell_boxes()
+        self._told += doubts(images, unscored=self._unscored, threshold=threshold)
         labels, comparable = self._labels(images)
         return Comparison(images=images, labels=labels, comparable=comparable, findings=self._findings())
 
@@ -173,6 +178,8 @@ class _Comparing:
         usable = [one for one in photograph.detections if checked(one.get("bbox")) is not None]
         if len(usable) < len(photograph.detections):
             self._bad.append(photograph.name)
+        if any(number(one.get("score")) is None for one in usable):
+            self._unscored.append(photograph.name)
         if sphere is None and photograph.width and photograph.height:
             limits = np.array([photograph.width, photograph.height]) + 1
             if any(

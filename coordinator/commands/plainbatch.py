@@ -15,19 +15,19 @@ from coordinator.batch.folder import Batch
 from coordinator.batch.look import Look
 from coordinator.batch.recording import BadRecording, Place, Recording
 from coordinator.errors import BatchError
+from coordinator.formats.columnnames import ACCURACIES
 from coordinator.record.disk import write_json, write_text, written_aside
 from coordinator.strictjson import Json
 
 TABLE, CONFIG = "recordings.csv", "batch.yaml"
 _POSE = ("x", "y", "z", "heading", "pitch", "roll")
-_ACCURACY = ("position_accuracy", "heading_accuracy", "shared_accuracy")
 _CAMERA = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
 _CROP = ("full_width", "full_height", "left", "top")
 _COLUMNS = (
     "id",
     "image",
     *_POSE,
-    *_ACCURACY,
+    *ACCURACIES.values(),
     "camera",
     *_CAMERA,
     *_CROP,
@@ -107,7 +107,7 @@ def _accuracy(place: Place | None) -> Json:
     known = place.accuracy if place else None
     if known is None:
         return {}
-    return dict(zip(_ACCURACY, (known.position_m, known.heading_deg, known.shared_m), strict=True))
+    return {ACCURACIES[name]: value for name, value in known.as_json().items() if value > 0}
 
 
 def _coco(found: list[tuple[Recording, list[Json]]]) -> Json:

@@ -6,6 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+MOST = 1e8
+"""Pixels, degrees and parts of a distortion: positioning refuses a whole region for larger ones, so reading refuses the
+row."""
+_LEAST_FOCAL = 1e-3
+"""Pixels, likewise."""
+
+Within = Annotated[float, Field(ge=-MOST, le=MOST)]
+"""A number that positioning can reckon with."""
+_Focal = Annotated[float, Field(ge=_LEAST_FOCAL, le=MOST)]
+
 
 class _Camera(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -34,15 +44,15 @@ class Pinhole(_Camera):
     """A perspective camera in pixels, with OpenCV's distortion."""
 
     model: Literal["pinhole"]
-    fx: float = Field(gt=0)
-    fy: float = Field(gt=0)
-    cx: float
-    cy: float
-    k1: float = 0.0
-    k2: float = 0.0
-    p1: float = 0.0
-    p2: float = 0.0
-    k3: float = 0.0
+    fx: _Focal
+    fy: _Focal
+    cx: Within
+    cy: Within
+    k1: Within = 0.0
+    k2: Within = 0.0
+    p1: Within = 0.0
+    p2: Within = 0.0
+    k3: Within = 0.0
 
 
 Camera = Annotated[Equirectangular | Pinhole, Field(discriminator="model")]

@@ -45,6 +45,7 @@ _ALIASES = {
     "cx": "ppx principalpointx principalx",
     "cy": "ppy principalpointy principaly",
     "k1": "", "k2": "", "p1": "", "p2": "", "k3": "",
+    "full_width": "fullwidth", "full_height": "fullheight", "left": "", "top": "",
     "f": "focalpixels focallengthpixels",
     "time": "timestamp datetime datetimeoriginal captured capturedat capturetime capturedate captureat takenat "
     "datetaken timetaken gpsdatetime gpstime timeutc utctime datetimeutc utc tijd tijdstip zeit zeitstempel",
@@ -57,6 +58,7 @@ _ALIASES = {
     "yawaccuracy yawerror yawstd azimuthaccuracy bearingaccuracy bearingaccuracydegrees compassaccuracy "
     "directionaccuracy orientationaccuracy angleaccuracy attitudeaccuracy accuracyheading richtungsgenauigkeit",
     "shared_accuracy": "sharedaccuracy sharedm",
+    "shared_heading_accuracy": "sharedheadingaccuracy shareddeg",
     "dop": "hdop gpsdop gpshdop horizontaldop horizontaldilution",
     "latitude ref": "latref latituderef gpslatref gpslatituderef lathemisphere latitudehemisphere",
     "longitude ref": "lonref lngref longref longituderef gpslonref gpslongituderef lonhemisphere "
@@ -84,9 +86,20 @@ _KNOWN = {alias.lower(): field for field, names in _ALIASES.items() for alias in
 _KNOWN.update({alias: field for field, names in _WEAK.items() for alias in names.split()})
 _WEAKER = frozenset(alias for names in _WEAK.values() for alias in names.split())
 
+ACCURACIES = {
+    "position_m": "position_accuracy",
+    "heading_deg": "heading_accuracy",
+    "shared_m": "shared_accuracy",
+    "shared_deg": "shared_heading_accuracy",
+}
+"""The fields of an accuracy's parts, as ``batch.yaml`` and steps call those."""
 METRES = frozenset({"x", "y", "z", "altitude", "position_accuracy", "shared_accuracy"})
-DEGREES = frozenset({"longitude", "latitude", "heading", "pitch", "roll", "heading_accuracy"})
-PIXELS = frozenset({"width", "height", "fx", "fy", "cx", "cy", "f"})
+DEGREES = frozenset(
+    {"longitude", "latitude", "heading", "pitch", "roll", "heading_accuracy", "shared_heading_accuracy"}
+)
+PIXELS = frozenset(
+    {"width", "height", "full_width", "full_height", "left", "top", "fx", "fy", "cx", "cy", "f"}
+)
 _GROUPS = frozenset(
     {"exif", "xmp", "composite", "properties", "attributes", "pose", "position", "location", "loc"}
 )

@@ -18,7 +18,11 @@ _SHOWN = 12
 """Columns that a finding names."""
 _GUESSED = 200
 """Unknown columns whose likeness to known ones is looked at."""
-_NUMBERS = METRES | PIXELS - {"width", "height"} | {"k1", "k2", "p1", "p2", "k3", "heading_accuracy", "dop"}
+_NUMBERS = (
+    METRES
+    | PIXELS - {"width", "height"}
+    | {*("k1", "k2", "p1", "p2", "k3", "heading_accuracy", "shared_heading_accuracy", "dop")}
+)
 _CONVERTS: dict[str, Convert] = {
     "image": values.image,
     "north": values.north,

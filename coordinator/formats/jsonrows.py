@@ -9,6 +9,7 @@ from typing import Any
 
 from coordinator.errors import BatchError
 from coordinator.findings import Tell
+from coordinator.formats.columnnames import ACCURACIES
 from coordinator.formats.columns import Clash, Columns, understand, unreadable
 from coordinator.formats.dialect import encoding_by_mark, lines
 from coordinator.formats.row import Entry
@@ -20,12 +21,6 @@ MAX_DOCUMENT = 64 * 1024**2
 _NESTED = ("pose", "position", "location", "properties", "coordinates", "gps")
 """Keys whose objects hold fields of the recording."""
 _HOLDERS = frozenset({*_NESTED, "geometry", "accuracy"})
-_ACCURACIES = {
-    "position_m": "position_accuracy",
-    "heading_deg": "heading_accuracy",
-    "shared_m": "shared_accuracy",
-}
-"""The keys of an accuracy as ``batch.yaml`` and steps have them."""
 _MAX_KEYS = 500
 """Different sets of keys that are remembered, and told of."""
 _WGS84 = ("CRS84", "4326")
@@ -152,7 +147,7 @@ def _flat(value: Json) -> Json:
         without = ("type", "bbox", "id") if isinstance(own, dict) and "id" in own else ("type", "bbox")
         value = {key: inner for key, inner in value.items() if key not in without}
     if isinstance(value.get("accuracy"), dict):
-        accuracy = {_ACCURACIES.get(key, key): known for key, known in value["accuracy"].items()}
+        accuracy = {ACCURACIES.get(key, key): known for key, known in value["accuracy"].items()}
         value = {**{key: inner for key, inner in value.items() if key != "accuracy"}, **accuracy}
     nested = [key for key in _NESTED if isinstance(value.get(key), dict)]
     point = value.get("geometry")

@@ -12,11 +12,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.contract import MAX_METRES
+from coordinator.formats.camera import MOST, Within
 from coordinator.strictjson import Json
 
 Entry = tuple[str, Json | str]
 
 Metres = Annotated[float, Field(ge=-MAX_METRES, le=MAX_METRES)]
+_Side = Annotated[int, Field(gt=0, le=int(MOST))]
 
 
 class North(StrEnum):
@@ -36,8 +38,9 @@ class Row(BaseModel):
     grid's beside x and y, and the true one beside longitude and latitude, unless it is said. ``time`` is when the
     recording was taken: ISO 8601, of UTC unless it says otherwise, or seconds since 1970. ``position_accuracy`` in
     metres and ``heading_accuracy`` in degrees are standard deviations of the pose, ``shared_accuracy`` in metres is
-    that of what its position has wrong together with its neighbours', beyond the former, ``dop`` is a horizontal (or,
-    worse, a spatial) dilution of precision; what of them is no number is told, and the row counts without it.
+    that of what its position has wrong together with its neighbours', beyond the former, ``shared_heading_accuracy`` in
+    degrees the same of its heading, ``dop`` is a horizontal (or, worse, a spatial) dilution of precision; what of them
+    is no number is told, and the row counts without it.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
@@ -50,15 +53,16 @@ class Row(BaseModel):
     longitude: float | None = Field(default=None, ge=-180, le=180)
     latitude: float | None = Field(default=None, ge=-90, le=90)
     altitude: Metres | None = None
-    heading: float | None = None
+    heading: Within | None = None
     north: North | None = None
-    pitch: float | None = None
-    roll: float | None = None
+    pitch: Within | None = None
+    roll: Within | None = None
     camera: str | dict[str, Any] | None = None
-    width: int | None = Field(default=None, gt=0)
-    height: int | None = Field(default=None, gt=0)
+    width: _Side | None = None
+    height: _Side | None = None
     time: str | float | None = None
     position_accuracy: float | str | None = None
     heading_accuracy: float | str | None = None
     shared_accuracy: float | str | None = None
+    shared_heading_accuracy: float | str | None = None
     dop: float | str | None = None

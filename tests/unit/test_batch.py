@@ -335,6 +335,56 @@ class TestCsv:
     def test_a_row_with_a_fault_is_told_by_its_number(self, tmp_path: Path, fields: str, told: str) -> None:
         assert told in fault(batch(tmp_path, csv=f"id,image,x,y,width,height\n{fields}\n"))
 
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [
+            *(("fx", value) for value in ("-740", "0.0005", "1e9")),
+            *((name, "1e9") for name in ("fy", "cx", "cy", "p1", "pitch", "roll", "heading", "z")),
+            *((name, "-1e9") for name in ("cx", "k3", "pitch")),
+            ("k1", "1e200"),
+            ("width", "1000000000"),
+        ],
+    )
+    def test_what_positioning_would_refuse_a_region_for_is_refused_by_itself(
+        self, tmp_path: Path, column: str, value: str
+    ) -> None:
+        good = {"image": "a.jpg", "x": "1", "y": "2", "z": "3", "heading": "4", "pitch": "0", "roll": "0"}
+        good |= {"width": "800", "height": "600", "fx": "740", "fy": "740", "cx": "400", "cy": "300"}
+        good |= {"k1": "0.1", "k3": "0", "p1": "0"}
+        rows = "\n".join(",".join(row.values()) for row in (good, {**good, column: value}))
+        one, other = batch(tmp_path, csv=f"{','.join(good)}\n{rows}\n", yaml=f"crs: {RD}").recordings()
+        assert isinstance(one, Recording)
+        assert isinstance(other, BadRecording)
+        assert "row 2: " in other.reason
+        assert f"{column}: Input should be" in other.reason
+
+    def test_a_place_on_the_other_side_of_the_earth_has_no_position_in_the_crs(self, tmp_path: Path) -> None:
+        names = "image,longitude,latitude,altitude,heading,width,height"
+        found = only(batch(tmp_path, csv=f"{names}\na.jpg,-176,-52,3,4,8,4\n", yaml=f"crs: {RD}"))
+        assert found.item["pose"] is None  # 1,400,000 km off: a region with it would be refused
+        assert Remark.BAD_POSITION in found.remarks
+
+    @pytest.mark.parametrize(
+        ("crop", "fits"),
+        [
+            ("400,200,0,0", True),
+            ("199,99,0,0", True),  # rounded
+            ("50,25,0,0", False),
+            ("400,200,0,150", False),
+            ("400,200,401,0", False),
+        ],
+    )
+    def test_a_part_that_does_not_lie_in_its_panorama_is_refused(
+        self, tmp_path: Path, crop: str, fits: bool
+    ) -> None:
+        names = "image,width,height,camera,full_width,full_height,left,top"
+        (found,) = batch(tmp_path, csv=f"{names}\na.jpg,200,100,equirectangular,{crop}\n").recordings()
+        if fits:
+            assert isinstance(found, Recording)
+        else:
+            assert isinstance(found, BadRecording)
+            assert "the 200x100 image does not lie in the whole panorama" in found.reason
+
     def test_a_fault_does_not_keep_the_next_row_out(self, tmp_path: Path) -> None:
         found = batch(tmp_path, csv="image,width,height\na.jpg,x,4\nb.jpg,8,4\n")
         assert [type(recording) for recording in found.recordings()] == [BadRecording, Recording]

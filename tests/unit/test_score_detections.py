@@ -199,6 +199,66 @@ class TestTold:
         assert "cut at the edge" in told
 
 
+class TestDoubts:
+    """Figures that are right and easily taken for what they are not."""
+
+    def results(self, tmp_path: Path, *scores: object) -> Path:
+        """COCO results: a box of the truth's place in its first image for each score; without one for None."""
+        found = [
+            {"image_id": 1, "category_id": 0, "bbox": BOX, **({} if one is None else {"score": one})}
+            for one in scores
+        ]
+        (path := tmp_path / "results.json").write_text(json.dumps(found))
+        return path
+
+    @pytest.mark.parametrize(("scores", "told"), [((None, None), "1"), ((0.7, 0.7, 0.7), "0.7")])
+    def test_scores_that_rank_nothing(
+        self, tmp_path: Path, said: Said, scores: tuple[float | None, ...], told: str
+    ) -> None:
+        truth = truth_of(tmp_path, {"a.jpg": [(BOX, "x")]})
+        _, warned = score(said, self.results(tmp_path, *scores), truth)
+        assert (
+            f"all {len(scores)} boxes of the run have one score, {told} (boxes without any have 1)" in warned
+        )
+        assert "nothing ranks them, so that average precision and the best F1 are of one point" in warned
+
+    def test_scores_that_do_are_not_warned_of(self, tmp_path: Path, said: Said) -> None:
+        truth = truth_of(tmp_path, {"a.jpg": [(BOX, "x")]})
+        assert score(said, self.results(tmp_path, 0.7, 0.6), truth)[1] == ""
+        assert score(said, self.results(tmp_path, 0.7), truth)[1] == ""
+
+    @pytest.mark.parametrize("given", [None, "high", True])
+    def test_boxes_of_a_run_without_a_score(self, tmp_path: Path, said: Said, given: object) -> None:
+        run = run_of(tmp_path, photograph("a.jpg", {"bbox": BOX, "score": given}, detection(score=0.5)))
+        warned = score(said, run, truth_of(tmp_path, {"a.jpg": [(BOX, "x")]}))[1]
+        assert (
+            "boxes of the run have no score that is a number, and count as 1, the surest, in 'a.jpg'"
+            in warned
+        )
+
+    def test_no_box_at_all(self, tmp_path: Path, said: Said) -> None:
+        truth = truth_of(tmp_path, {"a.jpg": [(BOX, "x")]})
+        assert "the run has not a single box in these images" in score(said, self.results(tmp_path), truth)[1]
+
+    def test_no_box_above_the_threshold(self, tmp_path: Path, said: Said) -> None:
+        truth = truth_of(tmp_path, {"a.jpg": [(BOX, "x")]})
+        run = run_of(tmp_path, photograph("a.jpg", detection(score=0.3)))
+        warned = score(said, run, truth, "--threshold", 0.5)[1]
+        assert "the run has not a single box with a score of 0.5 or more in these images" in warned
+
+    def test_a_truth_of_streets_without_an_object(self, tmp_path: Path, said: Said) -> None:
+        run = run_of(tmp_path, photograph("a.jpg", detection()))
+        found, warned = score(said, run, truth_of(tmp_path, {"a.jpg": []}))
+        assert (found["ap50"], found["false_positives"]) == (None, 1)
+        assert "the truth has no object in these images: only false positives can be told" in warned
+
+    @pytest.mark.parametrize("box", [[10, 20, -30, 30], [10, 20, 30], None])
+    def test_a_truth_of_which_nothing_is_left_is_refused(self, tmp_path: Path, said: Said, box: Any) -> None:
+        run = run_of(tmp_path, photograph("a.jpg", detection()))
+        _, warned = score(said, run, truth_of(tmp_path, {"a.jpg": [(box, "x")]}), exit_code=2)
+        assert "not a box is left of the truth; truth.coco.json: " in warned
+
+
 class TestRefused:
     def test_no_image_in_common(self, tmp_path: Path, said: Said) -> None:
         run = run_of(tmp_path, photograph("a.jpg", detection()))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from coordinator.batch.accuracy import Accuracy, Origin
 from coordinator.batch.facts import Sources
 from coordinator.batch.folder import open_batch
-from coordinator.batch.recording import Recording
+from coordinator.batch.look import Look
+from coordinator.batch.recording import Place, Recording
 from coordinator.batch.weighing import weighed
 from coordinator.cli import main
 from coordinator.formats.gpx import Fix
@@ -76,6 +77,10 @@ class TestPosition:
     def test_a_place_that_tells_nothing(self) -> None:
         assert known({}, header=header(accuracy=1414.0)) == ({"position_m": 1414.0}, (Remark.POOR_POSITION,))
 
+    @pytest.mark.parametrize(("metres", "told"), [(49.9, ()), (50.0, (Remark.POOR_POSITION,))])
+    def test_no_better_than_fifty_metres_is_fifty_too(self, metres: float, told: tuple[Remark, ...]) -> None:
+        assert known({"x": 1.0, "y": 2.0, "position_accuracy": metres})[1] == told
+
     def test_on_a_track_a_clock_of_whole_seconds_and_a_gap_make_it_worse(self) -> None:
         assert known({}, fix=fix(), taken=7.5, stated=STATED)[0]["position_m"] == 3.0
         whole = math.hypot(3.0, 10.0 / math.sqrt(12.0))
@@ -129,6 +134,70 @@ class TestHeading:
         ends, middle = (round(math.degrees(math.atan2(0.5 * math.sqrt(2.0), way)), 3) for way in (5.0, 10.0))
         assert [one["heading_deg"] for one in found] == [ends, max(middle, 5.0), ends]
         assert all(one["position_m"] == 0.5 for one in found)
+
+
+class TestShared:
+    METRES: ClassVar[dict[str, object]] = {"shared_accuracy": 2.0}
+    DEGREES: ClassVar[dict[str, object]] = {"shared_heading_accuracy": 1.0}
+
+    def test_it_counts_beside_ones_own_whoever_says_that(self) -> None:
+        shared: dict[str, object] = {"x": 1.0, "y": 2.0, **self.METRES, **self.DEGREES}
+        both = {"shared_m": 2.0, "shared_deg": 1.0}
+        row = {**shared, "position_accuracy": 0.5, "heading_accuracy": 0.2}
+        assert known(row) == ({"position_m": 0.5, "heading_deg": 0.2, **both}, ())
+        assert known(shared, stated=STATED) == ({"position_m": 3.0, "heading_deg": 5.0, **both}, ())
+
+    def test_alone_it_is_told_and_not_used(self) -> None:
+        row: dict[str, object] = {"x": 1.0, "y": 2.0}
+        assert known({**row, **self.METRES}) == (None, (Remark.SHARED_ALONE,))
+        assert known({**row, **self.DEGREES}) == (None, (Remark.SHARED_HEADING_ALONE,))
+        other = known({**row, **self.METRES, "heading_accuracy": 0.2})
+        assert other == ({"heading_deg": 0.2}, (Remark.SHARED_ALONE,))
+
+    def test_the_finding_names_the_column(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        write(tmp_path, f"{TABLE},shared_accuracy,shared_heading_accuracy\n{ROW},2,1\n")
+        main(["validate", str(tmp_path)])
+        told = " ".join(capsys.readouterr().out.split())
+        assert "a 'shared_accuracy' and no 'position_accuracy'" in told
+        assert "a 'shared_heading_accuracy' and no 'heading_accuracy'" in told
+
+
+class TestSomeStateIt:
+    SAID = (
+        "state no accuracy, where others do, and are taken for a surveyor's (0.1 m and 0.25 degrees, the defaults of "
+        "positioning)"
+    )
+
+    def told(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+        main(["validate", str(folder)])
+        return " ".join(capsys.readouterr().out.split())
+
+    def test_the_others_are_told(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        rows = "".join(f"r{number},{ROW},{value}\n" for number, value in enumerate(("3", "", "")))
+        write(tmp_path, f"id,{TABLE},position_accuracy\n{rows}")
+        told = self.told(tmp_path, capsys)
+        assert f"2 of 3 recordings ('r1', 'r2') {self.SAID}" in told
+        assert "accuracy: {position_m: 4, heading_deg: 8} into batch.yaml" in told
+
+    def test_not_where_all_or_none_do_or_batch_yaml_does(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ids = {number: f"r{number},{ROW}" for number in range(2)}
+        for values, yaml in ((("3", "3"), ""), (("", ""), ""), (("3", ""), "accuracy: {position_m: 3}\n")):
+            rows = "".join(f"{ids[number]},{value}\n" for number, value in enumerate(values))
+            write(tmp_path, f"id,{TABLE},position_accuracy\n{rows}", yaml)
+            assert "state no accuracy" not in self.told(tmp_path, capsys)
+
+    def test_what_a_remark_tells_is_not_told_twice(self) -> None:
+        look = Look()
+        stated = Place(x=0.0, y=0.0, accuracy=STATED)
+        for name, where, remarks in (
+            ("a", stated, ()),
+            ("b", Place(x=5.0, y=0.0), (Remark.NO_ACCURACY,)),
+        ):
+            item = {"id": name, "image": name, "camera": None, "pose": where.pose()}
+            look.see(Recording(id=name, item=item, place=where, remarks=remarks))
+        assert look.unstated.count == 0
 
 
 class TestUntold:
