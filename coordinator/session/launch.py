@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from types import ModuleType
 
 from coordinator import __version__
 from coordinator.batch.census import Census, census_for
@@ -22,6 +23,7 @@ from coordinator.runners.site import LocalSite
 from coordinator.session.options import Prepared
 from coordinator.session.preflight import Checked, Problems, check, check_folder, needs_engine
 from coordinator.session.progress import tell
+from coordinator.session.site import Site
 from coordinator.strictjson import Json
 
 _LOOKED_AT = 20
@@ -34,7 +36,7 @@ class Launch:
 
     prepared: Prepared
     checked: Checked
-    site: LocalSite
+    site: Site
     folder: RunFolder
     files: Files
     census: Census
@@ -45,11 +47,11 @@ def preflight(prepared: Prepared, stack: ExitStack) -> Launch:
     """Looks at everything that a run needs. Raises what is wrong, all of it at once; nothing is written."""
     problems, notes = Problems(), []
     findings: tuple[Finding, ...] = ()
-    site = LocalSite.here()
-    with problems.collected():
-        if needs_engine(prepared.pipeline):
-            site = stack.enter_context(site.connected())
+    site: Site = LocalSite.here()
     folder = RunFolder(prepared.options.out.resolve())
+    files = folder.files(prepared.batch.folder)
+    with problems.collected():
+        site = _place(prepared, folder, files, stack)
     with problems.collected():
         notes.append(check_folder(folder.path))
     with problems.collected():
@@ -58,7 +60,7 @@ def preflight(prepared: Prepared, stack: ExitStack) -> Launch:
         )
         problems.add(*census.errors)
         findings = census.doubts
-    image_of = partial(site.image, pull=prepared.options.pull, tell=tell) if site.engine else None
+    image_of = partial(site.image, pull=prepared.options.pull, tell=tell) if site.has_engine else None
     checked = check(prepared.pipeline, image_of, site.inventory, problems)
     if problems.are_there:
         for finding in findings:
@@ -69,10 +71,35 @@ def preflight(prepared: Prepared, stack: ExitStack) -> Launch:
         checked=checked,
         site=site,
         folder=folder,
-        files=folder.files(prepared.batch.folder),
+        files=files,
         census=census,
         notes=tuple(note for note in notes if note),
     )
+
+
+def _place(prepared: Prepared, folder: RunFolder, files: Files, stack: ExitStack) -> Site:
+    """Where the run is to be: on the cluster that was asked for, or on this machine, with its engine if need be."""
+    options = prepared.options
+    if options.cluster is not None:
+        joined = _load_cluster().joined(
+            options.cluster,
+            prepared.pipeline,
+            files,
+            folder.path,
+            pull=options.pull,
+            target_wait=options.target_wait,
+        )
+        site: Site = stack.enter_context(joined)
+        return site
+    here = LocalSite.here()
+    return stack.enter_context(here.connected()) if needs_engine(prepared.pipeline) else here
+
+
+def _load_cluster() -> ModuleType:
+    """What a run on this machine has no part of; Ray itself is loaded when it is called for the first time."""
+    from coordinator.cluster import site
+
+    return site
 
 
 def reach(launch: Launch) -> Launch:

@@ -11,6 +11,7 @@ from coordinator.batch.folder import Batch, ignore, open_batch
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.errors import BatchError, RunFolderError
 from coordinator.findings import Tell
+from coordinator.instances import parse_instances
 from coordinator.pipeline import BUILT_IN, Need, Pipeline, Rung, load_pipeline
 from coordinator.session.preflight import PreflightError, Problems
 from coordinator.strictjson import Json
@@ -25,11 +26,14 @@ class FailedOnly:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What the user asked for. ``rung`` and ``prestart`` override what the pipeline says of its steps.
+    """What the user asked for. ``rung``, ``prestart`` and ``chunk`` override what the pipeline says of its steps.
 
     ``hash_inputs`` tells image files apart by their content instead of size and time; ``pull`` brings images that
     the engine has not got. ``format`` forces that of the batch's recordings; ``time_offset`` is seconds, added to
     the times of photographs before they are looked up in a track.
+
+    ``cluster`` is the address of the Ray cluster to run on; ``instances`` say for steps how many of them there, as
+    :func:`parse_instances` reads it, and ``target_wait`` below how many seconds the last task in line should wait.
     """
 
     batch: Path
@@ -41,23 +45,32 @@ class RunOptions:
     limit: int | None = None
     rung: Rung | None = None
     prestart: int | None = None
+    chunk: int | None = None
     hash_inputs: bool = False
     pull: bool = False
     failed_only: FailedOnly | None = None
     format: str | None = None
     time_offset: float = 0.0
+    cluster: str | None = None
+    instances: tuple[str, ...] = ()
+    target_wait: float = 10.0
 
     def settings(self) -> Json:
         """For run.json: all that is needed to run the same again, from whatever folder."""
         kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("out", "failed_only")}
         name = self.pipeline if self.pipeline in BUILT_IN else str(Path(self.pipeline).resolve())
-        return {**kept, "batch": str(self.batch.resolve()), "pipeline": name}
+        typed = {"batch": str(self.batch.resolve()), "pipeline": name, "instances": list(self.instances)}
+        return {**kept, **typed}
 
     @classmethod
     def from_settings(cls, settings: Json, out: Path) -> RunOptions:
         """The options that :meth:`settings` tells of, for the run folder ``out``."""
         rung = settings["rung"]
-        typed = {"batch": Path(settings["batch"]), "rung": Rung(rung) if rung else None}
+        typed = {
+            "batch": Path(settings["batch"]),
+            "rung": Rung(rung) if rung else None,
+            "instances": tuple(settings.get("instances", ())),
+        }
         return cls(**{**settings, **typed}, out=out)
 
 
@@ -98,8 +111,11 @@ def prepare(options: RunOptions) -> Prepared:
     """Opens the batch and the pipeline. Raises CoordinatorError for what is wrong with either, or with both."""
     problems = Problems()
     with problems.collected():
-        whole = load_pipeline(options.pipeline).on(rung=options.rung, prestart=options.prestart)
+        whole = load_pipeline(options.pipeline).on(
+            rung=options.rung, prestart=options.prestart, chunk=options.chunk
+        )
         pipeline = whole.between(options.first, options.last)
+        pipeline = pipeline.with_instances(dict(map(parse_instances, options.instances)))
     with problems.collected():
         batch = open_batch(options.batch, format=options.format, time_offset=options.time_offset)
     problems.tell()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,10 @@ from pathlib import Path
 from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory, fit, shortage
 from coordinator.errors import CoordinatorError
-from coordinator.pipeline import Pipeline, Rung, Step
+from coordinator.pipeline import Per, Pipeline, Resources, Rung, Step
 from coordinator.runners.engine import ImageFacts
 from coordinator.runners.program import program_id
+from coordinator.runners.requirements import lacking
 
 _MIN_FREE, _LITTLE_FREE = 100 * 1024**2, 1024**3
 """Bytes of free disk: with less than the first a run does not start, with less than the second it says so."""
@@ -96,6 +97,8 @@ def check(pipeline: Pipeline, image_of: ImageOf | None, inventory: Inventory, pr
                 continue
             problems.add(*_misfits(step, image))
             command = command or image.command
+        if step.rung is Rung.PROCESS:
+            problems.add(*_uninstalled(step, command))
         steps.append(step.model_copy(update={"command": command}))
     image_ids = {
         step.name: program_id(step.command or ()) if step.rung is Rung.PROCESS else images[step.name].id
@@ -132,6 +135,16 @@ def check_folder(
     return None
 
 
+def _uninstalled(step: Step, command: Sequence[str] | None) -> Iterator[str]:
+    """What a local program would stop at in mid-run, when other steps have worked for hours."""
+    if found := lacking(command or ("",)):
+        packages = " ".join(found)
+        yield (
+            f"step {step.name!r} needs {packages}, which this Python does not have: pip install {packages}, or let it "
+            "run in its container (--rung fresh)"
+        )
+
+
 def _misfits(step: Step, image: ImageFacts) -> list[str]:
     """What a step's image says of itself that does not go with what is asked of it."""
     problems = []
@@ -140,20 +153,32 @@ def _misfits(step: Step, image: ImageFacts) -> list[str]:
         problems.append(
             f"step {step.name!r}: its image speaks protocol {protocol}, this coordinator {PROTOCOL}"
         )
-    if step.rung is Rung.RESIDENT and image.labels.get("coordinator.loop") != "true":
+    if step.loops and image.labels.get("coordinator.loop") != "true":
+        asked, mend = "run on the resident rung", "use --rung fresh or exec"
+        if step.takes_chunks:
+            asked = f"take {step.chunk} tasks in a container"
+            mend = "leave out --chunk, and write chunk: to the other steps in the pipeline file"
         problems.append(
-            f"step {step.name!r} cannot run on the resident rung: image {step.image_ref!r} does not say that it "
-            'loops over lines (LABEL coordinator.loop="true"); use --rung fresh or exec'
+            f"step {step.name!r} cannot {asked}: image {step.image_ref!r} does not say that it loops over lines "
+            f'(LABEL coordinator.loop="true"); {mend}'
         )
     return problems
 
 
 def fitted(pipeline: Pipeline, inventory: Inventory) -> Pipeline:
-    """The pipeline as it can run here: optional GPUs are left out where there are none."""
-    steps = tuple(
-        step.model_copy(update={"resources": fit(step.resources, inventory)}) for step in pipeline.steps
-    )
+    """The pipeline as it can run here: optional GPUs are left out where there are none.
+
+    A step per batch that does not say how many CPUs it takes gets all of them, as nothing else runs meanwhile.
+    """
+    steps = tuple(step.model_copy(update={"resources": _fitted(step, inventory)}) for step in pipeline.steps)
     return pipeline.model_copy(update={"steps": steps})
+
+
+def _fitted(step: Step, inventory: Inventory) -> Resources:
+    found = fit(step.resources, inventory)
+    if step.per is Per.BATCH and "cpus" not in step.resources.model_fields_set:
+        return found.model_copy(update={"cpus": inventory.cpus})
+    return found
 
 
 def shortages(pipeline: Pipeline, inventory: Inventory) -> list[str]:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from coordinator.batch.census import census_for
 from coordinator.batch.look import Look
-from coordinator.core.resources import Inventory
+from coordinator.core.resources import at_a_time
 from coordinator.errors import ExitCode, RunFolderError
 from coordinator.findings import Finding
-from coordinator.pipeline import Per, Pipeline, Step
+from coordinator.pipeline import Per, Step
 from coordinator.record.aligned import aligned
 from coordinator.record.disk import remove_half_written, write_json
 from coordinator.record.facts import Extent, SessionState
@@ -152,15 +152,15 @@ def _drive(launch: Launch, journal: Journal, interrupts: Interrupts, swept: int)
     """Runs the scheduler to its end; True if nothing is left to do."""
     prepared, checked, census = launch.prepared, launch.checked, launch.census
     steps, folder = checked.pipeline.steps, launch.folder
-    jobs = prepared.options.jobs or _concurrency(checked.pipeline, launch.site.inventory)
+    jobs = prepared.options.jobs or at_a_time((step.resources for step in steps), launch.site.inventory)
     plan = _plan(launch, journal)
     with (
         Progress(
             [step.name for step in steps], least=_least(steps, census.total), notes=_notes(launch, swept)
         ) as progress,
         launch.site.executor(
-            launch.files, folder.path, str(journal.facts.run_id), jobs=jobs, note=progress.note
-        ) as executor,
+            launch.files, folder.path, journal, jobs=jobs, note=progress.note, observer=progress
+        ) as (executor, observer),
     ):
         scheduler = Scheduler(
             plan,
@@ -168,7 +168,7 @@ def _drive(launch: Launch, journal: Journal, interrupts: Interrupts, swept: int)
             failures=folder.evidence,
             journal=journal,
             executor=executor,
-            observer=progress,
+            observer=observer,
         )
         try:
             interrupts.drive(drain=scheduler.drain, cancel=executor.cancel, note=progress.note)
@@ -248,11 +248,6 @@ def _conclude(
 
 def _brought(look: Look) -> tuple[int, int, int, int]:
     return look.total, look.usable, look.detections or 0, look.accuracies.stated
-
-
-def _concurrency(pipeline: Pipeline, inventory: Inventory) -> int:
-    """The maximum number of tasks that fit on the machine, whichever they are."""
-    return max(1, int(max(inventory.cpus / step.resources.cpus for step in pipeline.steps)))
 
 
 def _notes(launch: Launch, swept: int) -> list[str]:
