@@ -53,6 +53,10 @@ COMMANDS: Mapping[str, Entry] = {
     "score-detections": Entry(
         "compare the boxes that a run found with true ones", "coordinator.commands.score_detections"
     ),
+    "plan": Entry(
+        "what a municipality takes on other machines, from runs that were measured",
+        "coordinator.commands.plan",
+    ),
     "bench": Entry(
         "measure every way to run a task, in turns, on the same tasks", "coordinator.commands.bench"
     ),

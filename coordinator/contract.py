@@ -142,6 +142,7 @@ class ErrorKind(StrEnum):
     PROTOCOL = "protocol"
     ENGINE = "engine"
     LOST = "lost"
+    NODE = "node"
     CANCELLED = "cancelled"
 
 

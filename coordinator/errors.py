@@ -39,6 +39,10 @@ class PipelineError(CoordinatorError):
     """The pipeline file is not valid, or does not fit the machine."""
 
 
+class MachinesError(CoordinatorError):
+    """The file of machines to plan with is not valid, or a step fits none of them."""
+
+
 class EngineError(CoordinatorError):
     """The container engine cannot be reached, or refused what was asked of it."""
 

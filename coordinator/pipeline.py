@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from importlib import resources as package_files
 from pathlib import Path
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from coordinator.errors import PipelineError, UsageError
+from coordinator.instances import Instances
 
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
@@ -119,11 +121,12 @@ Params = Annotated[dict[str, Any], AfterValidator(_check_json)]
 class Step(_Spec):
     """One container image with its parameters, resources and limits. ``timeout`` is seconds per task.
 
-    ``prestart`` containers are started before their input is ready (rung fresh). ``command`` is the same
-    program as the image's, for the process rung; without it, that rung asks the image what it runs.
+    ``prestart`` containers are started before their input is ready (rung fresh). A container takes ``chunk`` tasks,
+    line after line, and ends (rung fresh, images that loop). ``command`` is the same program as the image's, for the
+    process rung; without it, that rung asks the image what it runs.
     A region, or the batch, goes ahead without items that failed if at least ``min_complete`` of them are there.
     A step that ``writes`` no files gets no work folder, which saves making one for every task. ``needs`` is what its
-    items must bring.
+    items must bring. ``instances`` counts on a cluster only.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
@@ -138,7 +141,43 @@ class Step(_Spec):
     needs: tuple[Need, ...] = ()
     rung: Rung = Rung.FRESH
     prestart: int = Field(default=0, ge=0, le=64)
+    chunk: int = Field(default=1, ge=1)
+    instances: Instances = Instances()
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _check_chunk(self) -> Step:
+        if self.chunk > 1 and self.rung is not Rung.FRESH:
+            raise ValueError(f"chunk is for the fresh rung; rung {self.rung} keeps what it has anyway")
+        if self.chunk > 1 and self.prestart:
+            raise ValueError(
+                "chunk and prestart exclude each other: a container started ahead takes one task"
+            )
+        return self
+
+    @property
+    def takes_chunks(self) -> bool:
+        """Whether a container takes several tasks, and ends then."""
+        return self.chunk > 1
+
+    @property
+    def keeps(self) -> bool:
+        """Whether something (a container, a process) is kept from task to task, for however many."""
+        return self.rung.keeps or self.takes_chunks
+
+    @property
+    def loops(self) -> bool:
+        """Whether a container's one program is to answer line after line: not every image's does."""
+        return self.rung is Rung.RESIDENT or self.takes_chunks
+
+    def on(self, *, rung: Rung | None, prestart: int | None, chunk: int | None) -> Step:
+        """The step as it is asked for; what is None stays, unless the rest leaves no room for it."""
+        if prestart is not None or (rung or self.rung) is not Rung.FRESH:
+            chunk = 1
+        elif chunk is not None and chunk > 1:
+            prestart = 0
+        wanted = {"rung": rung, "prestart": prestart, "chunk": chunk}
+        return self.model_copy(update={name: value for name, value in wanted.items() if value is not None})
 
 
 class Pipeline(_Spec):
@@ -175,11 +214,37 @@ class Pipeline(_Spec):
             raise UsageError(f"--from {first} comes after --until {last} in pipeline {self.name!r}")
         return self.model_copy(update={"steps": self.steps[start : end + 1]})
 
-    def on(self, *, rung: Rung | None, prestart: int | None) -> Pipeline:
-        """The pipeline with every step on another rung, or with another number of containers started early."""
-        wanted = {"rung": rung, "prestart": prestart}
-        update = {name: value for name, value in wanted.items() if value is not None}
-        return self.model_copy(update={"steps": tuple(step.model_copy(update=update) for step in self.steps)})
+    def on(self, *, rung: Rung | None, prestart: int | None, chunk: int | None) -> Pipeline:
+        """The pipeline with every step as it is asked for: the rung, the containers started early, tasks a container.
+
+        Raises UsageError for what contradicts itself.
+        """
+        if chunk is not None and prestart is not None:
+            raise UsageError(
+                "--chunk and --prestart exclude each other: a container started ahead takes one task; "
+                "leave one of them out"
+            )
+        steps = tuple(step.on(rung=rung, prestart=prestart, chunk=chunk) for step in self.steps)
+        if chunk is not None and all(step.rung is not Rung.FRESH for step in steps):
+            raise UsageError(
+                f"--chunk {chunk} ends every container after {chunk} tasks, on the fresh rung, but no step of pipeline "
+                f"{self.name!r} runs on that; leave out --chunk, or else --reuse (or --rung)"
+            )
+        return self.model_copy(update={"steps": steps})
+
+    def with_instances(self, wanted: Mapping[str, Instances]) -> Pipeline:
+        """The pipeline with other numbers of instances of some steps. Raises UsageError for a step it has not got."""
+        names = [step.name for step in self.steps]
+        for name in wanted:
+            if name not in names:
+                raise UsageError(
+                    f"--instances {name}: pipeline {self.name!r} has no such step; its steps are {', '.join(names)}"
+                )
+        steps = (
+            step.model_copy(update={"instances": wanted.get(step.name, step.instances)})
+            for step in self.steps
+        )
+        return self.model_copy(update={"steps": tuple(steps)})
 
 
 def load_pipeline(name_or_file: str) -> Pipeline:

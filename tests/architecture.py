@@ -18,9 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ROOMS = (
     "coordinator.errors", "coordinator.strictjson", "coordinator.findings", "coordinator.contract",
-    "coordinator.pipeline", "coordinator.core", "coordinator.formats", "coordinator.batch", "coordinator.record",
-    "coordinator.schedule", "coordinator.runners", "coordinator.session", "coordinator.checkstep",
-    "coordinator.service", "coordinator.bench", "coordinator.commands", "coordinator.cli", "coordinator.__main__",
+    "coordinator.instances", "coordinator.pipeline", "coordinator.core", "coordinator.formats", "coordinator.batch",
+    "coordinator.record",
+    "coordinator.schedule", "coordinator.runners", "coordinator.cluster", "coordinator.session", "coordinator.plan",
+    "coordinator.checkstep", "coordinator.service", "coordinator.bench", "coordinator.commands", "coordinator.cli",
+    "coordinator.__main__",
 )  # fmt: skip
 """From the ground to the roof: a room imports from those before it."""
 

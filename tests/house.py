@@ -20,7 +20,9 @@ ABOUT = {
     "bench": "every way to run a task, measured",
     "service": "the image service: HTTP before the same scheduler",
     "checkstep": "does an image keep the step contract?",
+    "plan": "the scheduler, played on a clock: what other machines would take",
     "session": "one invocation that works on a run",
+    "cluster": "a Ray cluster behind the seam; alone knows Ray",
     "runners": "how and where tasks run on this machine; alone knows docker",
     "schedule": "the loop that owns the state, and the seam behind which tasks run",
     "record": "what is kept: journal, evidence, results, locks",
@@ -32,7 +34,7 @@ ABOUT = {
 """The rooms that are drawn, the highest first."""
 _GROUND = (
     "coordinator.errors", "coordinator.strictjson", "coordinator.findings", "coordinator.contract",
-    "coordinator.pipeline",
+    "coordinator.instances", "coordinator.pipeline",
 )  # fmt: skip
 _ROOF = ("coordinator.cli", "coordinator.__main__")
 _WIDTH, _LEFT, _HEAD, _LINE, _GAP, _LETTERS = 860, 130, 30, 14, 12, 108

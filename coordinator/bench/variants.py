@@ -17,11 +17,14 @@ from coordinator.bench.reading import digest_of_responses, read_run
 from coordinator.bench.workloads import TRIVIAL_IMAGE, TRIVIAL_STEP, Workload, write_requests
 
 API_LOOP, PARALLEL, XARGS, SHELL_LOOP = "api-loop", "parallel", "xargs", "shell-loop"
-FRESH, PRESTART, EXEC, RESIDENT, PROCESS = "fresh", "fresh+prestart", "exec", "resident", "process"
-RUNGS = (FRESH, PRESTART, EXEC, RESIDENT, PROCESS)
+FRESH, PRESTART, CHUNK = "fresh", "fresh+prestart", "fresh+chunk"
+EXEC, RESIDENT, PROCESS = "exec", "resident", "process"
+RUNGS = (FRESH, PRESTART, CHUNK, EXEC, RESIDENT, PROCESS)
+CHUNK_SIZE = 8
+"""Tasks of one container where they come in chunks."""
 BASELINES = (SHELL_LOOP, XARGS, PARALLEL, API_LOOP)
 
-_FACTORS = {EXEC: 4, RESIDENT: 500, PROCESS: 500}
+_FACTORS = {CHUNK: CHUNK_SIZE, EXEC: 4, RESIDENT: 500, PROCESS: 500}
 """So many times the tasks of the other variants, so that every variant runs for some seconds."""
 
 AIMS = (
@@ -30,6 +33,7 @@ AIMS = (
     Aim(name=FRESH, floor=XARGS),
     Aim(name=FRESH, floor=SHELL_LOOP),
     Aim(name=PRESTART, floor=FRESH),
+    Aim(name=CHUNK, floor=FRESH, least=5.0),
     Aim(name=EXEC, floor=FRESH),
     Aim(name=RESIDENT, floor=FRESH, least=300.0),
     Aim(name=RESIDENT, floor=PROCESS),
@@ -38,6 +42,7 @@ FLAGSHIP_AIMS = (
     Aim(name=RESIDENT, floor=PROCESS, least=0.9),
     Aim(name=RESIDENT, floor=FRESH, least=2.0),
     Aim(name=EXEC, floor=FRESH),
+    Aim(name=CHUNK, floor=FRESH),
     Aim(name=PRESTART, floor=FRESH),
 )
 
@@ -128,7 +133,7 @@ def _run_rung(conditions: Conditions, name: str, tasks: int | None) -> Sample:
     out = _emptied(conditions.folder / "run")
     command = [*_python("coordinator"), "run", str(conditions.workload.batch), "--out", str(out)]
     command += ["--pipeline", conditions.workload.pipeline, "--jobs", str(conditions.jobs)]
-    command += ["--rung", FRESH, "--prestart", str(conditions.jobs)] if name == PRESTART else ["--rung", name]
+    command += _rung_options(name, conditions.jobs)
     if limit := tasks or conditions.limit:
         command += ["--limit", str(limit)]
     taken = _measured(conditions, command)
@@ -147,6 +152,14 @@ def _run_rung(conditions: Conditions, name: str, tasks: int | None) -> Sample:
         elsewhere=taken.elsewhere,
         split=told.split,
     )
+
+
+def _rung_options(name: str, jobs: int) -> list[str]:
+    if name == PRESTART:
+        return ["--rung", FRESH, "--prestart", str(jobs)]
+    if name == CHUNK:
+        return ["--rung", FRESH, "--chunk", str(CHUNK_SIZE)]
+    return ["--rung", name]
 
 
 # -- the baselines -----------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def _add_variants(parser: argparse.ArgumentParser) -> None:
         "--rungs",
         type=_names,
         metavar="NAMES",
-        help="fresh, fresh+prestart, exec, resident, process (default: all)",
+        help="fresh, fresh+prestart, fresh+chunk, exec, resident, process (default: all)",
     )
     parser.add_argument(
         "--baselines",

@@ -242,22 +242,22 @@ def _images(pipeline: Pipeline, engine: Engine) -> Iterator[Note]:
         if step.rung is Rung.PROCESS and step.command is not None:
             continue
         try:
-            yield image_note(step.name, engine.image(step.image_ref), rung=step.rung)
+            yield image_note(step.name, engine.image(step.image_ref), must_loop=step.loops)
         except CoordinatorError as error:
             said, _, todo = str(error).partition("; ")
             yield problem("image", f"step {step.name!r}: {said}", todo)
 
 
-def image_note(step: str, image: ImageFacts, *, rung: Rung) -> Note:
-    """Whether a step's image says that it speaks this contract."""
+def image_note(step: str, image: ImageFacts, *, must_loop: bool) -> Note:
+    """Whether a step's image says that it speaks this contract, and that it loops where it is to."""
     said = f"step {step!r}: {image.image_ref}"
     protocol = image.labels.get("coordinator.protocol")
     loops = image.labels.get("coordinator.loop") == "true"
     if protocol not in (None, str(PROTOCOL)):
         todo = f"build it for protocol {PROTOCOL}"
         return problem("image", f"{said} speaks protocol {protocol}, this coordinator {PROTOCOL}", todo)
-    if rung is Rung.RESIDENT and not loops:
-        return problem("image", f"{said} does not loop over lines", "use --rung fresh or exec")
+    if must_loop and not loops:
+        return problem("image", f"{said} does not loop over lines", "use rung fresh or exec, and no chunk")
     if protocol is None:
         todo = f'LABEL coordinator.protocol="{PROTOCOL}"; check it with check-step'
         return warning("image", f"{said} does not say which protocol it speaks", todo)

@@ -9,7 +9,7 @@ from pathlib import Path
 from coordinator.commands.arguments import add_what, positive, what
 from coordinator.commands.dryrun import script
 from coordinator.commands.running import run_and_tell
-from coordinator.errors import EXIT_CODES, ExitCode
+from coordinator.errors import EXIT_CODES, ExitCode, UsageError
 from coordinator.pipeline import Rung
 from coordinator.session.options import RunOptions
 
@@ -33,6 +33,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--prestart", type=positive, metavar="N", help="start N containers of each step ahead"
     )
     parser.add_argument(
+        "--chunk",
+        type=positive,
+        metavar="N",
+        help="on the fresh rung: a container takes N tasks, one after the other, and ends",
+    )
+    parser.add_argument(
         "--hash-inputs",
         action="store_true",
         help="tell image files apart by content instead of size and time",
@@ -40,6 +46,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pull", action="store_true", help="pull images that the engine has not got")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the docker run lines as a shell script instead"
+    )
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="run on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT"
+    )
+    parser.add_argument(
+        "--instances",
+        action="append",
+        default=[],
+        metavar="STEP=LEAST:MOST",
+        help="how many instances of STEP the cluster may have (once for each step)",
+    )
+    parser.add_argument(
+        "--target-wait",
+        type=positive,
+        default=10,
+        metavar="SECONDS",
+        help="instances are added until the last task in line waits less than this (default: 10)",
     )
 
 
@@ -54,12 +77,26 @@ def main(options: argparse.Namespace) -> ExitCode:
 
 def _run_options(options: argparse.Namespace) -> RunOptions:
     asked = what(options)
+    if options.cluster is None and options.instances:
+        raise UsageError(
+            "--instances counts instances on a cluster; use it with --cluster, or --jobs without one"
+        )
+    if options.cluster is not None and (options.jobs or options.dry_run):
+        raise UsageError("--cluster goes with --instances, and with neither --jobs nor --dry-run")
+    if options.cluster is not None and (options.chunk or options.prestart):
+        raise UsageError(
+            "--cluster goes with neither --chunk nor --prestart: instances keep what they need themselves"
+        )
     return replace(
         asked,
         out=options.out or asked.out,
         jobs=options.jobs,
         rung=Rung(options.rung) if options.rung else None,
         prestart=options.prestart,
+        chunk=options.chunk,
         hash_inputs=options.hash_inputs,
         pull=options.pull,
+        cluster=options.cluster,
+        instances=tuple(options.instances),
+        target_wait=options.target_wait,
     )

@@ -96,6 +96,8 @@ class RunStatus:
     mapped: Mapped | None
     """What came onto the map by the end of the last session; None if it made none."""
     findings: tuple[Json, ...]
+    pools: Json | None
+    """How a cluster's pools stand, by step, or stood when the last session ended; None on a single host."""
     proceed: str | None
     """The command that goes on from here; None if nothing is left to do."""
 
@@ -115,6 +117,8 @@ class RunStatus:
             "failures": [{**vars(reason), "tasks": list(reason.tasks)} for reason in self.reasons],
             "map": self.mapped.as_json() if self.mapped else None,
             "findings": list(self.findings),
+            "pools": self.pools,
+            "bottleneck": bottleneck(self.pools or {}),
             "continue": self.proceed,
         }
 
@@ -141,6 +145,7 @@ def status(run_folder: Path) -> RunStatus:
             reasons=reasons,
             mapped=Mapped(**facts.mapped) if facts.mapped else None,
             findings=facts.findings,
+            pools=facts.pools,
             proceed=_proceed(run_folder, history, state, failed=bool(reasons)),
         )
 
@@ -214,6 +219,7 @@ def lines(report: RunStatus) -> Iterator[str]:
         row = f"{step.name:12}{step.succeeded:10}{step.failed:8}{step.skipped:8}{step.attempts:10}"
         row += f"{_number(step.seconds)}{_number(step.rate)}"
         yield row + (f"  + {step.before} of earlier sessions, not come to since" if step.before else "")
+    yield from _pools(report)
     for reason in report.reasons:
         yield f"  {reason.count} failed at {reason.step}: {reason.kind}: {reason.message}"
         more = f" and {reason.count - len(reason.tasks)} more" if reason.count > len(reason.tasks) else ""
@@ -225,6 +231,24 @@ def lines(report: RunStatus) -> Iterator[str]:
             yield f"{finding['level']}: {finding['text']}"
     if report.proceed:
         yield f"continue    {report.proceed}"
+
+
+def bottleneck(pools: Json) -> str | None:
+    """The step whose backlog takes longest; None if nothing waits or nothing is known of it."""
+    waits = {step: pool["wait"] for step, pool in pools.items() if pool["wait"]}
+    return max(waits, key=lambda step: waits[step], default=None)
+
+
+def _pools(report: RunStatus) -> Iterator[str]:
+    pools = report.pools or {}
+    for step, pool in pools.items():
+        wait = "not known" if pool["wait"] is None else f"{pool['wait']:g} s"
+        yield (
+            f"pool        {step}: {pool['ready']} instances of {pool['least']} to {pool['most']}, "
+            f"{pool['starting']} starting; {pool['backlog']} tasks, wait {wait}"
+        )
+    if (slowest := bottleneck(pools)) is not None:
+        yield f"bottleneck  {slowest}"
 
 
 def _told(report: RunStatus) -> str:

@@ -6,7 +6,7 @@ that fractions gather on few devices and whole devices stay free for the tasks t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from coordinator.pipeline import Resources
@@ -25,11 +25,12 @@ class Gpu:
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """What a machine has to give. ``memory`` is bytes."""
+    """What a machine, or a cluster, has to give. ``memory`` is bytes. One that ``can_grow`` is never too small."""
 
     cpus: float
     memory: int
     gpus: tuple[Gpu, ...] = ()
+    can_grow: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,8 @@ def fit(wanted: Resources, inventory: Inventory) -> Resources:
 
 def shortage(wanted: Resources, inventory: Inventory) -> str | None:
     """Why ``wanted`` can never be granted on the whole, idle machine; None if it can."""
+    if inventory.can_grow:
+        return None
     if wanted.cpus > inventory.cpus + _EPSILON:
         return f"asks for {wanted.cpus:g} CPUs, the machine has {inventory.cpus:g}"
     if wanted.memory > inventory.memory:
@@ -95,6 +98,11 @@ def shortage(wanted: Resources, inventory: Inventory) -> str | None:
         each = f" with {_gib(wanted.gpu_memory)} each" if wanted.gpu_memory else ""
         return f"asks for {wanted.gpus:g} GPUs{each}, the machine has {len(devices)} (see gpu_optional)"
     return None
+
+
+def at_a_time(wanted: Iterable[Resources], inventory: Inventory) -> int:
+    """The maximum number of tasks that fit on the machine by its CPUs, whichever they are."""
+    return max(1, int(max(inventory.cpus / one.cpus for one in wanted)))
 
 
 def _place(wanted: Resources, devices: Mapping[str, _Device]) -> tuple[str, ...] | None:

@@ -13,14 +13,22 @@ _FIRST_PAUSE, _MAX_PAUSE = 0.5, 30.0
 """Seconds."""
 _ENGINE_FAILURES = 12
 """So often the engine may fail a task before the task is given up: minutes, with the pauses between."""
+_LOSSES = 5
+"""So often a task may be lost with the machine that it ran on: the last of them was not the machine's fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tries:
-    """How often a task has been tried: attempts that count, and failures of the engine, which do not."""
+    """How often a task has been tried: attempts that count, failures of the engine and losses, which do not."""
 
     attempt: int = 1
     engine_failures: int = 0
+    losses: int = 0
+
+    @property
+    def number(self) -> int:
+        """Of this try, from 1 on."""
+        return self.attempt + self.engine_failures + self.losses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +43,16 @@ def retry(error: TaskError, tries: Tries, retries: int) -> Retry | None:
     """What follows a failed attempt: another one after a pause that doubles each time, or None.
 
     Bad input is never tried again. A task that was lost for another one's sake costs nothing; the engine's own
-    failures cost no attempt, but end somewhere.
+    failures, and the loss of the machine that it ran on, cost no attempt, but end somewhere.
     """
     if error.kind is ErrorKind.LOST:
         return Retry(tries=tries, pause=0.0)
     if error.kind is ErrorKind.ENGINE and tries.engine_failures < _ENGINE_FAILURES:
         failures = tries.engine_failures + 1
         return Retry(tries=replace(tries, engine_failures=failures), pause=_pause(failures))
+    if error.kind is ErrorKind.NODE:
+        losses = tries.losses + 1
+        return Retry(tries=replace(tries, losses=losses), pause=0.0) if losses < _LOSSES else None
     if error.kind in _NEVER_AGAIN or error.kind is ErrorKind.ENGINE or tries.attempt > retries:
         return None
     return Retry(tries=replace(tries, attempt=tries.attempt + 1), pause=_pause(tries.attempt))

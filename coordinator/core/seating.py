@@ -4,12 +4,18 @@ On the fresh rung every task is a lane of its own and holds all that its step as
 other rungs a lane is what is kept (a container, a process): it holds the memory and the GPUs for as long
 as it is open, and the CPUs only while it has something to do, so that several steps can stay loaded.
 A kept lane takes several tasks at once, as many as keep it busy until the coordinator looks again.
+
+A step in chunks has lanes, too, of which each gives only so many seats and is closed then. Lanes that have nothing
+to do are closed if another step needs their room. Whatever it is closed for, a lane holds what it has until nothing
+is left of it (:meth:`Seating.ended`): two containers are never where there is room for one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coordinator.core.resources import Grant, Ledger
 from coordinator.pipeline import Resources, Rung, Step
@@ -36,8 +42,15 @@ class _OpenLane:
 
     step: Step
     kept: Grant
+    left: float
+    """Seats that it still gives."""
     active: Grant | None = None
     in_flight: int = 0
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has been closed."""
+        return not self.left and not self.in_flight
 
 
 class Seating:
@@ -59,14 +72,18 @@ class Seating:
 
         A kept lane's seats beyond its first are no further job.
         """
+        return self.take_idle(step) or self.join(step)
+
+    def take_idle(self, step: Step) -> Seat | None:
+        """A seat where it would be the lane's only task: on an idle lane, or a new one."""
         if self.busy >= self._jobs:
-            return self._join(step)
-        if not step.rung.keeps:
+            return None
+        if not step.keeps:
             return self._take_fresh(step)
         number = self._wake(step)
         if number is None:
             number = self._open(step)
-        return self._join(step) if number is None else self._sit(number)
+        return None if number is None else self._sit(number)
 
     def give_back(self, seat: Seat, seconds: float, *, spoilt: bool = False) -> None:
         """The seat's task has ended; ``seconds`` is what it kept its lane busy for.
@@ -86,13 +103,17 @@ class Seating:
             if lane.active is not None:
                 self._ledger.release(lane.active)
             lane.active = None
-            if spoilt and seat.step.rung is Rung.EXEC:
+            if not lane.left or (spoilt and seat.step.rung is Rung.EXEC):
                 self._close(seat.lane)
 
     def closed(self) -> list[int]:
-        """The lanes closed since the last call, to make room for others."""
+        """The lanes closed since the last call, after their chunk or to make room for others."""
         closed, self._closed = self._closed, []
         return closed
+
+    def ended(self, lane: int) -> None:
+        """Nothing is left of a closed lane: what it held until now is free."""
+        self._ledger.release(self._lanes.pop(lane).kept)
 
     def _take_fresh(self, step: Step) -> Seat | None:
         active = self._ledger.reserve(_activity(step.resources))
@@ -105,7 +126,7 @@ class Seating:
         self.busy += 1
         return Seat(lane=self._number(), step=step, grant=grant)
 
-    def _join(self, step: Step) -> Seat | None:
+    def join(self, step: Step) -> Seat | None:
         """A seat on a busy kept lane of ``step`` that has room for one more task."""
         least, found = self._depth(step), None
         for number, lane in self._of(step):
@@ -117,6 +138,7 @@ class Seating:
         lane = self._lanes[number]
         self.busy += lane.in_flight == 0
         lane.in_flight += 1
+        lane.left -= 1
         return Seat(lane=number, step=lane.step, grant=lane.kept)
 
     def _number(self) -> int:
@@ -124,7 +146,9 @@ class Seating:
         return self._next
 
     def _of(self, step: Step) -> Iterator[tuple[int, _OpenLane]]:
-        return ((number, lane) for number, lane in self._lanes.items() if lane.step.name == step.name)
+        """The step's lanes that have seats to give."""
+        lanes = self._lanes.items()
+        return ((number, lane) for number, lane in lanes if lane.step.name == step.name and lane.left)
 
     def _wake(self, step: Step) -> int | None:
         """An open lane without a task, if the CPUs for it are free."""
@@ -143,7 +167,8 @@ class Seating:
             self._ledger.release(active)
             return None
         number = self._number()
-        self._lanes[number] = _OpenLane(step=step, kept=kept, active=active)
+        left = step.chunk if step.takes_chunks else math.inf
+        self._lanes[number] = _OpenLane(step=step, kept=kept, active=active, left=left)
         return number
 
     def _note_seconds(self, step: Step, seconds: float) -> None:
@@ -160,29 +185,31 @@ class Seating:
         return found or (1 if step.rung is Rung.EXEC else _MIN_DEPTH)
 
     def _with_room(self, step: Step, resources: Resources) -> Grant | None:
-        """A grant for which idle lanes of other steps are closed if need be."""
-        while (grant := self._ledger.reserve(resources)) is None and self._close_idle(but=step):
-            continue
+        """A grant, if there is room for it now; else an idle lane of another step is closed, so that there will be."""
+        grant = self._ledger.reserve(resources)
+        if grant is None and not any(lane.is_ending for lane in self._lanes.values()):
+            self._close_idle(but=step)
         return grant
 
-    def _close_idle(self, *, but: Step) -> bool:
+    def _close_idle(self, *, but: Step) -> None:
         """Closes one lane of another step that has nothing to do."""
         for number, lane in self._lanes.items():
             if lane.in_flight == 0 and lane.step.name != but.name:
                 self._close(number)
-                return True
-        return False
+                return
 
     def _close(self, number: int) -> None:
-        self._ledger.release(self._lanes.pop(number).kept)
+        self._lanes[number].left = 0
         self._closed.append(number)
 
 
+@lru_cache(maxsize=1024)
 def _residence(resources: Resources) -> Resources:
     """What a lane holds as long as it is open."""
     return resources.model_copy(update={"cpus": 0.0})
 
 
+@lru_cache(maxsize=1024)
 def _activity(resources: Resources) -> Resources:
     """What a lane holds while it works."""
     return resources.model_copy(update={"memory": 0, "gpus": 0.0, "gpu_memory": None})

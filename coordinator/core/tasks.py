@@ -59,7 +59,8 @@ NO_EVIDENCE = Evidence()
 class Times:
     """Seconds that an attempt took, by what they went to; None for what it had no part in.
 
-    ``busy`` is what it kept its lane busy for: of answers that come together, each one's share.
+    ``busy`` is what it kept its lane busy for: of answers that come together, each one's share. ``open`` is what the
+    lane's program took to open before that, for the task that it was opened for.
     """
 
     queue: float | None = None
@@ -67,6 +68,7 @@ class Times:
     exchange: float | None = None
     end: float | None = None
     busy: float | None = None
+    open: float | None = None
 
     def as_metrics(self) -> dict[str, float]:
         """The seconds by name, as the journal keeps them."""

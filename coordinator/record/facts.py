@@ -36,7 +36,8 @@ class Facts:
     ``batch`` is the folder that the run belongs to for good, ``run_id`` what its containers are named after,
     ``covered`` whether a session has taken in the whole batch, so that all that is left are failures. ``command`` was
     typed in ``directory``; ``forms`` are what each step ran with, the newest last. ``started`` is seconds since the
-    epoch. ``mapped`` and ``findings`` are what the summary said of the map.
+    epoch. ``mapped`` and ``findings`` are what the summary said of the map. ``pools`` is how a cluster's pools
+    stand, by step.
     """
 
     session: int = 0
@@ -52,6 +53,7 @@ class Facts:
     results: Extent | None = None
     mapped: Json | None = None
     findings: tuple[Json, ...] = ()
+    pools: Json | None = None
 
     @classmethod
     def load(cls, noted: Mapping[str, str]) -> Facts:
@@ -76,6 +78,7 @@ _READ: Mapping[str, Any] = {
     "results": Extent,
     "mapped": json.loads,
     "findings": lambda text: tuple(json.loads(text)),
+    "pools": json.loads,
 }
 _WRITE: Mapping[str, Any] = {
     "started": repr,
@@ -84,4 +87,5 @@ _WRITE: Mapping[str, Any] = {
     "forms": json.dumps,
     "mapped": json.dumps,
     "findings": lambda findings: json.dumps(list(findings)),
+    "pools": json.dumps,
 }

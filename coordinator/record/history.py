@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +44,18 @@ class Attempts:
     def rate(self) -> float | None:
         """Attempts that ended well, a second."""
         return (self.count - self.failed) / (self.last - self.first) if self.last > self.first else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """The attempt by which a task succeeded. Times are seconds since the epoch; ``items`` is how many it gave."""
+
+    step: str
+    unit: str
+    submitted: float
+    ended: float
+    metrics: Mapping[str, float]
+    items: int
 
 
 class History:
@@ -93,6 +105,23 @@ class History:
             step: Attempts(count=count, failed=failed, first=first, last=last, mean=mean)
             for step, count, failed, first, last, mean in self._rows(query, self.session)
         }
+
+    def done(self) -> Iterator[Done]:
+        """The last attempt of each task that succeeded, in whatever session, in the order of their submission."""
+        query = (
+            "SELECT step, unit, submitted, ended, metrics, json_array_length(items), MAX(attempts.session) "
+            "FROM attempts JOIN tasks ON tasks.id = attempts.task "
+            "WHERE attempts.error_kind IS NULL AND status = ? GROUP BY attempts.task ORDER BY submitted"
+        )
+        for step, unit, submitted, ended, metrics, items, _ in self._rows(query, Status.SUCCEEDED):
+            yield Done(
+                step=step,
+                unit=unit,
+                submitted=submitted,
+                ended=ended,
+                metrics=json.loads(metrics),
+                items=items,
+            )
 
     def failures(self) -> Iterator[FailedTask]:
         """The failed tasks, by id: the last session's, and those that it did not come to if it did not complete."""

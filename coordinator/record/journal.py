@@ -22,11 +22,14 @@ from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.retries import DEADLY
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import Facts, SessionState
+from coordinator.record.pools import PoolChange
 from coordinator.record.schema import KILLS, PUT_ATTEMPT, PUT_TASK, SCHEMA
 from coordinator.strictjson import Json
 
 BATCH = "batch"
 """Under this name the journal keeps what is wrong with the batch itself."""
+GATHERED = "items"
+"""The metric of an attempt at a region or the batch that says how many items it was at."""
 
 _MAX_ASIDE = 1000
 """Maximum number of rows that are put aside; a long stretch of bad recordings has no commit in it."""
@@ -167,6 +170,12 @@ class Journal:
         if self._attempts:
             self._db.executemany(PUT_ATTEMPT, self._attempts)
             self._attempts.clear()
+
+    def pool_changed(self, change: PoolChange) -> None:
+        """A cluster's pool has changed; that is durable at once, for nothing else may happen for long."""
+        row = (self.session, change.at, change.step, change.size, change.change, change.why)
+        self._db.execute("INSERT INTO pools VALUES (?, ?, ?, ?, ?, ?)", row)
+        self.commit()
 
     # -- recordings -----------------------------------------------------------------------------------
 

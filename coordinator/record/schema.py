@@ -38,6 +38,14 @@ CREATE TABLE IF NOT EXISTS gathered (
     item TEXT NOT NULL,
     PRIMARY KEY (step, region, item_id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pools (
+    session INTEGER NOT NULL,
+    at REAL NOT NULL,
+    step TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    change TEXT NOT NULL,
+    why TEXT NOT NULL
+);
 """
 
 KILLS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coordinator.contract import (
     MAX_RESPONSE_BYTES,
@@ -100,10 +100,11 @@ class Answers:
         """Passes outcomes on; answers that arrive together have taken equal shares of the time since the last."""
         self.any = True
         times = Times(busy=self._pending.shares(len(answered), time.monotonic()))
+        first = replace(times, open=self._pending.opening())
         self._sink(
             [
-                Outcome(task=task, result=result, evidence=evidence, times=times)
-                for task, result, evidence in answered
+                Outcome(task=task, result=result, evidence=evidence, times=times if number else first)
+                for number, (task, result, evidence) in enumerate(answered)
             ]
         )
 

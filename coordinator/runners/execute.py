@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator.core.seating import Seat
@@ -69,8 +70,12 @@ class ExecRunner(AttemptRunner):
         self._lanes: dict[int, _KeptContainer] = {}
         self._lock = threading.Lock()
 
-    def close_lane(self, lane: int) -> None:
+    def close_lane(self, lane: int, ended: Callable[[int], None]) -> None:
         """Removes the lane's container, and all processes in it."""
+        self._end_lane(lane)
+        ended(lane)
+
+    def _end_lane(self, lane: int) -> None:
         with self._lock:
             kept = self._lanes.pop(lane, None)
         if kept is not None:
@@ -81,7 +86,7 @@ class ExecRunner(AttemptRunner):
         """Waits until every task has ended and every container is gone."""
         super().close()
         for lane in tuple(self._lanes):
-            self.close_lane(lane)
+            self._end_lane(lane)
 
     def run(self, task: StepTask, seat: Seat, clock: Clock) -> Judged:
         """Raises EngineError if the engine fails. No process outlives its task: else its container goes with it."""
@@ -90,10 +95,10 @@ class ExecRunner(AttemptRunner):
                 process = ExecProcess(self._engine, self._kept(task, seat))
             result, evidence = converse(process, task, clock, spill=self.isolation.files.work)
         except EngineError:
-            self.close_lane(seat.lane)  # the process may be running
+            self._end_lane(seat.lane)  # the process may be running
             raise
         if evidence.exit_code == _KILLED:  # with its container, or now: the engine can kill no single process
-            self.close_lane(seat.lane)
+            self._end_lane(seat.lane)
         return result, evidence
 
     def _kept(self, task: StepTask, seat: Seat) -> _KeptContainer:
@@ -101,7 +106,7 @@ class ExecRunner(AttemptRunner):
         with self._lock:
             kept = self._lanes.get(seat.lane)
         if kept is not None and kept.container.has_ended():
-            self.close_lane(seat.lane)
+            self._end_lane(seat.lane)
             kept = None
         if kept is None:
             self.containers.await_engine()

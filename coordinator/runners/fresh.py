@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import defaultdict, deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from coordinator.core.resources import Grant
@@ -31,7 +32,7 @@ class FreshRunner(AttemptRunner):
         self._starters = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="prestart")
         self._lock = threading.Lock()
 
-    def close_lane(self, lane: int) -> None:
+    def close_lane(self, lane: int, ended: Callable[[int], None]) -> None:
         """A lane of this rung ends with its task."""
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,11 +49,13 @@ class Program(Protocol):
 
 
 def end_input(connection: socket.socket) -> None:
-    """Ends a program's input and waits until it has ended its output, for a while."""
+    """Ends a program's input and waits until it has ended its output, for a while, whatever it still says."""
+    deadline = time.monotonic() + _GRACE
     try:
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(_GRACE)
-        while connection.recv(_CHUNK):
-            continue
+        while (left := deadline - time.monotonic()) > 0:
+            connection.settimeout(left)
+            if not connection.recv(_CHUNK):
+                return
     except OSError:
         return  # it has gone, or does not end: what follows kills it

@@ -22,7 +22,8 @@ program that dies, hangs or babbles. Those behind it are lost, which costs them 
     the head's time is up                     killed          TIMEOUT       are lost
     the engine fails, or a bug of ours        killed          ENGINE, ...   are lost
     cancel                                    killed          cancelled     cancelled, and all that come later
-    close                                     its input ends once nothing is pending, and then the lane ends
+    close                                     its input ends once nothing is pending, and then the lane ends,
+                                                  which it tells whoever has closed it
 
 A program that has gone is no end of the lane: the next task opens another one.
 
@@ -67,7 +68,8 @@ class Lane:
         self._pending = Pending()
         self._program: Program | None = None
         self._answers = self._no_answers()
-        self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
+        self._when_ended: Callable[[], None] = _do_nothing
+        self._thread = threading.Thread(target=self._live, name="lane", daemon=True)
         self._thread.start()
 
     @property
@@ -90,8 +92,12 @@ class Lane:
         self._cancelled = True
         self._bell.ring()
 
-    def close(self) -> None:
-        """Serves what is pending, then ends the program; returns at once (see :meth:`join`)."""
+    def close(self, ended: Callable[[], None] | None = None) -> None:
+        """Serves what is pending, then ends the program; returns at once (see :meth:`join`).
+
+        ``ended`` is called once nothing is left of it, in the lane's own thread.
+        """
+        self._when_ended = ended or self._when_ended
         self._closing = True
         self._bell.ring()
 
@@ -100,6 +106,12 @@ class Lane:
         self._thread.join()
 
     # -- the lane's own thread ----------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        try:
+            self._serve()
+        finally:
+            self._when_ended()
 
     def _serve(self) -> None:
         try:
@@ -160,9 +172,11 @@ class Lane:
             self._match(self._program)  # what was said out of turn may be about them
 
     def _open(self, task: StepTask) -> Program:
+        since = time.monotonic()
         program = self._program = self._open_program(task)
         self._pump.connect(program.connection)
-        self._pending.begin(time.monotonic())
+        now = time.monotonic()
+        self._pending.begin(now, now - since)
         return program
 
     def _match(self, program: Program) -> None:
@@ -218,3 +232,7 @@ class Lane:
         if not kill:
             end_input(program.connection)
         return program.end(kill=kill)
+
+
+def _do_nothing() -> None:
+    """Nobody waits for the lane's end."""

@@ -33,14 +33,13 @@ class LaneRunner:
             lane = self._lanes[seat.lane] = Lane(open_program, self._files, self._sink)
         lane.submit(task)
 
-    def close_lane(self, lane: int) -> None:
+    def close_lane(self, lane: int, ended: Callable[[int], None]) -> None:
         """Ends the lane's program once it has nothing to do."""
-        found = self._lanes.get(lane)
-        if found is not None:
-            # Here before it is gone from there: a signal handler may cancel in between, and must see it.
-            self._closed = [*(other for other in self._closed if not other.has_ended), found]
-            del self._lanes[lane]
-            found.close()
+        found = self._lanes[lane]
+        # Here before it is gone from there: a signal handler may cancel in between, and must see it.
+        self._closed = [*(other for other in self._closed if not other.has_ended), found]
+        del self._lanes[lane]
+        found.close(partial(ended, lane))
 
     def cancel(self) -> None:
         """Ends every program at once."""
@@ -50,6 +49,10 @@ class LaneRunner:
     def close(self) -> None:
         """Ends every program and waits until nothing is left of them."""
         for number in tuple(self._lanes):
-            self.close_lane(number)
+            self.close_lane(number, _nobody_waits)
         for lane in self._closed:
             lane.join()
+
+
+def _nobody_waits(lane: int) -> None:
+    """For what a lane held: nothing more is to be opened."""

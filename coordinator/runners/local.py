@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from coordinator.contract import Success, TaskError
@@ -35,7 +36,11 @@ class LocalExecutor:
         self._seating = Seating(ledger, jobs=jobs)
         self._seats: dict[str, Seat] = {}
         self._runners: dict[Rung, Runner] = {}
-        self._ended = Inbox()
+        self._keepers: dict[int, Runner] = {}
+        """Who serves the lanes that are kept."""
+        self._gone: deque[int] = deque()
+        """Closed lanes of which nothing is left since the last look."""
+        self._ended = Inbox[Outcome]()
         self._fetches = Threads(self._ended.put, size=_FETCHES)
         self._cancelled = threading.Event()
 
@@ -44,12 +49,11 @@ class LocalExecutor:
         return _FETCHES
 
     def ahead(self, step: Step) -> int:
-        return _KEPT_AHEAD if step.rung.keeps else 2 * self._jobs
+        return _KEPT_AHEAD if step.keeps else 2 * self._jobs
 
     def seat(self, step: Step) -> Seat | None:
         seat = self._seating.take(step)
-        for lane in self._seating.closed():
-            self._close_lane(lane)
+        self._close_lanes()
         return seat
 
     def submit(self, task: StepTask, seat: Seat) -> None:
@@ -57,14 +61,14 @@ class LocalExecutor:
         if self._cancelled.is_set():
             self._ended.put([Outcome(task=task.id, result=CANCELLED)])
             return
-        rung = task.step.rung
-        if rung not in self._runners:
-            self._runners[rung] = self._make_runner(rung, self._ended.put)
-        self._runners[rung].submit(task, seat)
+        runner = self._runner(task.step)
+        if task.step.keeps:
+            self._keepers[seat.lane] = runner
+        runner.submit(task, seat)
         if (
             self._cancelled.is_set()
         ):  # by a signal between the look and the submission, which that did not reach
-            self._runners[rung].cancel()
+            runner.cancel()
 
     def fetch(self, task: FetchTask) -> None:
         self._fetches.submit(task.id, lambda: self._fetch(task))
@@ -73,6 +77,8 @@ class LocalExecutor:
         outcomes = self._ended.wait(timeout)
         for outcome in outcomes:
             self._free(outcome)
+        while self._gone:
+            self._seating.ended(self._gone.popleft())
         return outcomes
 
     def wake(self) -> None:
@@ -88,18 +94,33 @@ class LocalExecutor:
         for runner in self._runners.values():
             runner.close()
 
+    def _runner(self, step: Step) -> Runner:
+        """Who runs the step's tasks. A container of a chunk answers line after line, as a resident one does."""
+        rung = Rung.RESIDENT if step.loops else step.rung
+        if rung not in self._runners:
+            self._runners[rung] = self._make_runner(rung, self._ended.put)
+        return self._runners[rung]
+
     def _free(self, outcome: Outcome) -> None:
         seat = self._seats.pop(outcome.task, None)
         if seat is None:  # what was fetched had none
             return
         spoilt = isinstance(outcome.result, TaskError) and outcome.result.kind in DEADLY
         self._seating.give_back(seat, outcome.times.busy or 0.0, spoilt=spoilt)
-        for lane in self._seating.closed():
-            self._close_lane(lane)
+        self._close_lanes()
 
-    def _close_lane(self, lane: int) -> None:
-        for runner in self._runners.values():
-            runner.close_lane(lane)
+    def _close_lanes(self) -> None:
+        for lane in self._seating.closed():
+            keeper = self._keepers.pop(lane, None)
+            if keeper is None:  # nobody has taken a seat that it gave
+                self._has_gone(lane)
+            else:
+                keeper.close_lane(lane, self._has_gone)
+
+    def _has_gone(self, lane: int) -> None:
+        """What the lane held is free: who waits for a seat may have one now. Called by any thread."""
+        self._gone.append(lane)
+        self._ended.wake()
 
     def _fetch(self, task: FetchTask) -> Outcome:
         result = fetch(task.url, self._files.local(task.path), self._cancelled)

@@ -20,6 +20,7 @@ class Pending:
     def __init__(self) -> None:
         self._tasks: dict[str, StepTask] = {}
         self._head_since = 0.0
+        self._opening: float | None = None
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -40,9 +41,15 @@ class Pending:
             self._head_since = now
         self._tasks[task.id] = task
 
-    def begin(self, now: float) -> None:
-        """The program is there only now: what it took to open is not the head's time."""
+    def begin(self, now: float, opening: float) -> None:
+        """The program is there only now: the ``opening`` seconds that it took are not the head's time."""
         self._head_since = now
+        self._opening = opening
+
+    def opening(self) -> float | None:
+        """Seconds that the program took to open, told once: for the first of its answers."""
+        opening, self._opening = self._opening, None
+        return opening
 
     def find(self, task_id: str) -> StepTask | None:
         return self._tasks.get(task_id)

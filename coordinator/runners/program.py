@@ -42,9 +42,32 @@ def program_id(command: Sequence[str]) -> str:
     return f"process {digest.hexdigest()}"
 
 
+def program_content(command: Sequence[str]) -> str:
+    """An id that changes with what is in those files, wherever and whenever they were installed; Python's own aside.
+
+    What cannot be read, or is too much to be, is as another one's every time.
+    """
+    digest = hashlib.sha256()
+    files = _named(command) if command[0] in ("python", "python3") else _files(command)
+    try:
+        for count, path in enumerate(files):
+            if count == _MAX_FILES:
+                raise _TooManyFiles
+            with path.open("rb") as file:
+                digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    except (OSError, _TooManyFiles):
+        digest.update(secrets.token_bytes(16))
+    return digest.hexdigest()
+
+
 def _files(command: Sequence[str]) -> Iterator[Path]:
     if found := shutil.which(command[0]):
         yield Path(found).resolve()
+    yield from _named(command)
+
+
+def _named(command: Sequence[str]) -> Iterator[Path]:
+    """The files that the command names behind its executable."""
     for before, argument in itertools.pairwise(command):
         if before == "-m":
             yield from _package(argument.partition(".")[0])

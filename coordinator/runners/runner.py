@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from coordinator.core.seating import Seat
@@ -15,8 +16,8 @@ class Runner(Protocol):
         """Starts one attempt and returns at once."""
         ...
 
-    def close_lane(self, lane: int) -> None:
-        """What was kept for this lane is needed no more."""
+    def close_lane(self, lane: int, ended: Callable[[int], None]) -> None:
+        """What was kept for this lane is needed no more; ``ended`` is told, from any thread, once it has gone."""
         ...
 
     def cancel(self) -> None:

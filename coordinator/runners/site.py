@@ -10,6 +10,7 @@ from pathlib import Path
 
 from coordinator.core.resources import Inventory, Ledger
 from coordinator.record.files import Files
+from coordinator.record.journal import Journal
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import SIGHT, container_labels
@@ -18,6 +19,7 @@ from coordinator.runners.reach import unreadable
 from coordinator.runners.rungs import Rungs
 from coordinator.runners.sight import Seen, check_sight
 from coordinator.runners.sweep import sweep
+from coordinator.schedule.plan import Observer
 from coordinator.strictjson import Json
 
 _MIN_STARTS = 2
@@ -34,6 +36,10 @@ class LocalSite:
     def here(cls) -> LocalSite:
         """This machine, without an engine so far."""
         return cls(host_inventory())
+
+    @property
+    def has_engine(self) -> bool:
+        return self.engine is not None
 
     @contextmanager
     def connected(self) -> Iterator[LocalSite]:
@@ -69,22 +75,30 @@ class LocalSite:
 
     @contextmanager
     def executor(
-        self, files: Files, owner: Path, run_id: str, *, jobs: int, note: Callable[[str], None]
-    ) -> Iterator[LocalExecutor]:
-        """An executor for one run, which leaves nothing behind.
+        self,
+        files: Files,
+        owner: Path,
+        journal: Journal,
+        *,
+        jobs: int,
+        note: Callable[[str], None],
+        observer: Observer,
+    ) -> Iterator[tuple[LocalExecutor, Observer]]:
+        """An executor for one run, which leaves nothing behind; and the observer, who has nothing to tell it.
 
-        ``owner`` is the folder whose lock is held, ``run_id`` what containers are named after, ``jobs`` the maximum
-        number of tasks at a time; ``note`` hears when the engine is waited for.
+        ``owner`` is the folder whose lock is held; containers are named after the journal's run id. ``jobs`` is the
+        maximum number of tasks at a time; ``note`` hears when the engine is waited for.
         """
         starts = max(_MIN_STARTS, int(self.inventory.cpus))
         if self.engine is not None:
             self.engine.patience.tell = note
+        run_id = str(journal.facts.run_id)
         with ExitStack() as stack:
             rungs = stack.enter_context(
                 closing(Rungs(self.engine, files, owner, run_id, jobs=jobs, starts=starts))
             )
             made = LocalExecutor(rungs.runner, files, Ledger(self.inventory), jobs=jobs)
-            yield stack.enter_context(closing(made))
+            yield stack.enter_context(closing(made)), observer
 
     def check(self) -> None:
         """Raises EngineGone if the engine was ever given up."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from coordinator.contract import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
@@ -67,9 +69,18 @@ def crashed(task: StepTask, stderr: bytes, exit_code: int | None, out_of_memory:
     """The step's program ended and should not have; what is known of why, and its last words."""
     how = f"the step ended with exit code {exit_code}"
     if out_of_memory:
-        how += f", out of memory (its limit is {task.step.resources.memory} bytes)"
+        how += f", out of memory ({_more_memory(task)})"
     elif exit_code == 137:
         how += " (killed; by whom is not known)"
     last_words = stderr.decode(errors="replace").strip().splitlines()[-1:]
     said = f": {last_words[0][:300]}" if last_words else ", and nothing on stderr"
     return TaskError(kind=ErrorKind.CRASH, message=how + said)
+
+
+def _more_memory(task: StepTask) -> str:
+    limit = task.step.resources.memory
+    twice = math.ceil(2 * limit / 1024**2)
+    return (
+        f"its limit is {limit} bytes; give step {task.step.name!r} more in the pipeline, "
+        f"as resources: {{memory: {twice}m}}, or smaller images"
+    )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from coordinator.contract import Request, Success, TaskError
 from coordinator.core.tasks import Outcome
 from coordinator.record.evidence import FailureFolder
-from coordinator.record.journal import BATCH, Attempt, Journal, Status
+from coordinator.record.journal import BATCH, GATHERED, Attempt, Status
+from coordinator.schedule.chronicle import Chronicle
 from coordinator.schedule.plan import Observer
 from coordinator.strictjson import Json
 
@@ -26,7 +27,7 @@ class Bookkeeping:
     """Notes attempts and final states."""
 
     def __init__(
-        self, journal: Journal, failures: FailureFolder, observer: Observer, clock: Callable[[], float]
+        self, journal: Chronicle, failures: FailureFolder, observer: Observer, clock: Callable[[], float]
     ) -> None:
         self._journal = journal
         self._failures = failures
@@ -36,10 +37,14 @@ class Bookkeeping:
     def now(self) -> Moment:
         return Moment(time.time(), self._clock())
 
-    def attempted(self, outcome: Outcome, number: int, submitted: Moment) -> None:
-        """One attempt has ended, whatever it came to."""
+    def attempted(
+        self, outcome: Outcome, number: int, submitted: Moment, gathered: int | None = None
+    ) -> None:
+        """One attempt has ended, whatever it came to; it was at so many ``gathered`` items, if at a region or batch."""
         result = outcome.result
-        told = result.metrics if isinstance(result, Success) else {}
+        told = dict(result.metrics) if isinstance(result, Success) else {}
+        if gathered is not None:
+            told[GATHERED] = gathered
         self._journal.attempted(
             Attempt(
                 task=outcome.task,

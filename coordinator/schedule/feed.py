@@ -8,8 +8,8 @@ from coordinator.batch.recording import BadRecording, Recording
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.dataflow import Advance, Dataflow
 from coordinator.core.tasks import Outcome
-from coordinator.record.journal import Journal
 from coordinator.schedule.bookkeeping import Bookkeeping
+from coordinator.schedule.chronicle import Chronicle
 from coordinator.schedule.fetches import Arrival, Fetches
 from coordinator.schedule.pauses import Pauses
 from coordinator.schedule.plan import Plan
@@ -24,7 +24,7 @@ class Feed:
         *,
         plan: Plan,
         flow: Dataflow,
-        journal: Journal,
+        journal: Chronicle,
         books: Bookkeeping,
         fetches: Fetches,
         pauses: Pauses,

@@ -6,7 +6,7 @@ from coordinator.contract import MAX_RESPONSE_BYTES, PROTOCOL, RegionMessage, Re
 from coordinator.core.dataflow import Unit
 from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
-from coordinator.record.journal import Journal
+from coordinator.schedule.chronicle import Chronicle
 from coordinator.schedule.plan import Plan
 from coordinator.strictjson import Json
 
@@ -14,7 +14,7 @@ from coordinator.strictjson import Json
 class Requests:
     """Makes requests of units; the items of a region, or of the batch, are read from the journal, where they wait."""
 
-    def __init__(self, plan: Plan, journal: Journal, files: Files) -> None:
+    def __init__(self, plan: Plan, journal: Chronicle, files: Files) -> None:
         self._plan = plan
         self._journal = journal
         self._files = files

@@ -11,7 +11,8 @@ from coordinator.core.paths import image_paths
 from coordinator.core.tasks import key_head, task_key
 from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
-from coordinator.record.journal import Journal, Status, TaskRow
+from coordinator.record.journal import Status, TaskRow
+from coordinator.schedule.chronicle import Chronicle
 from coordinator.schedule.plan import Plan
 from coordinator.strictjson import Json
 
@@ -36,7 +37,7 @@ _NOTHING = Found()
 class Reuse:
     """Tells which tasks need not run."""
 
-    def __init__(self, plan: Plan, journal: Journal, files: Files) -> None:
+    def __init__(self, plan: Plan, journal: Chronicle, files: Files) -> None:
         self._plan = plan
         self._journal = journal
         self._files = files

@@ -33,8 +33,9 @@ from coordinator.core.retries import Tries, retry
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.record.evidence import FailureFolder
 from coordinator.record.files import Files
-from coordinator.record.journal import Journal, Status
+from coordinator.record.journal import Status
 from coordinator.schedule.bookkeeping import Bookkeeping, Moment
+from coordinator.schedule.chronicle import Chronicle
 from coordinator.schedule.executor import Executor
 from coordinator.schedule.feed import Feed
 from coordinator.schedule.fetches import Fetches
@@ -59,7 +60,7 @@ class _Queued:
 
     @property
     def attempt(self) -> int:
-        return self.tries.attempt + self.tries.engine_failures
+        return self.tries.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Scheduler:
         *,
         files: Files,
         failures: FailureFolder,
-        journal: Journal,
+        journal: Chronicle,
         executor: Executor[Any],
         observer: Observer,
         clock: Callable[[], float] = time.monotonic,
@@ -236,7 +237,8 @@ class Scheduler:
         running = self._running.pop(outcome.task)
         ready, result = running.ready, outcome.result
         if isinstance(result, Success) or result.kind is not ErrorKind.LOST:
-            self._books.attempted(outcome, ready.attempt, running.submitted)
+            gathered = ready.unit.gathered if ready.unit.item is None else None
+            self._books.attempted(outcome, ready.attempt, running.submitted, gathered)
         if isinstance(result, Success):
             self._succeed(ready, result)
         elif result.kind is ErrorKind.CANCELLED:

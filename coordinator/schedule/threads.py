@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.tasks import Outcome, Times
 
+T = TypeVar("T")
 Sink = Callable[[Sequence[Outcome]], None]
 """Takes outcomes, from any thread."""
 _LOOK = 0.5
@@ -19,16 +21,16 @@ _LOOK = 0.5
 that comes right before it begins to wait, or that the system gives to another thread, does not end the waiting."""
 
 
-class Inbox:
-    """Outcomes from any threads on their way to one."""
+class Inbox(Generic[T]):
+    """Outcomes, or what else there is, from any threads on their way to one."""
 
     def __init__(self) -> None:
-        self._outcomes: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
-        self.put: Sink = self._outcomes.put
+        self._outcomes: queue.SimpleQueue[Sequence[T]] = queue.SimpleQueue()
+        self.put: Callable[[Sequence[T]], None] = self._outcomes.put
 
-    def wait(self, timeout: float | None) -> list[Outcome]:
+    def wait(self, timeout: float | None) -> list[T]:
         """The outcomes since the last call: at least one, unless time is up or :meth:`wake` was called."""
-        outcomes: list[Outcome] = []
+        outcomes: list[T] = []
         try:
             outcomes += self._next(None if timeout is None else time.monotonic() + timeout)
             while True:
@@ -36,7 +38,7 @@ class Inbox:
         except queue.Empty:
             return outcomes
 
-    def _next(self, deadline: float | None) -> Sequence[Outcome]:
+    def _next(self, deadline: float | None) -> Sequence[T]:
         """What comes next. Raises queue.Empty at the deadline."""
         while True:
             left = _LOOK if deadline is None else min(_LOOK, deadline - time.monotonic())

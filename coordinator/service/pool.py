@@ -143,7 +143,7 @@ class JobExecutor:
     def __init__(self, pool: Pool, job_id: str) -> None:
         self._pool = pool
         self._job_id = job_id
-        self._ended = Inbox()
+        self._ended = Inbox[Outcome]()
         self._stopped = threading.Event()
         self._seats = _SEATS * pool.size
         self._taken = self._out = 0

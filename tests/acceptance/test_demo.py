@@ -18,6 +18,7 @@ STEPS = ("detect", "position", "recognise")
 WAYS = {
     "fresh": [],
     "prestarted": ["--prestart", "2"],
+    "chunks": ["--chunk", "8"],
     "exec": ["--rung", "exec"],
     "resident": ["--reuse"],
     "process": ["--rung", "process"],

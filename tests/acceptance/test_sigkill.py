@@ -31,6 +31,7 @@ from tests.waiting import PATIENCE
 RUNGS = {
     "fresh": ("--rung", "fresh"),
     "prestart": ("--rung", "fresh", "--prestart", "2"),
+    "chunk": ("--rung", "fresh", "--chunk", "3"),
     "exec": ("--rung", "exec"),
     "resident": ("--rung", "resident"),
     "process": ("--rung", "process"),

@@ -22,6 +22,7 @@ from steps.build.builder import build_image, has_inputs
 from steps.build.context import read_context
 from steps.build.images import ensure_base, ensure_step
 from tests.integration.invariants import violations
+from tests.integration.raycluster import cluster
 
 STEPS = Path(__file__).parent / "steps"
 
@@ -37,6 +38,13 @@ def engine() -> Iterator[Engine]:
         pytest.skip("no container engine answers")
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """A Ray cluster of one node, this machine; without Ray these tests skip."""
+    with cluster() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

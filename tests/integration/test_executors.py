@@ -1,4 +1,4 @@
-"""What every executor promises (schedule/executor.py), asked of each of them: real programs, real workers.
+"""What every executor promises (schedule/executor.py), asked of each of them: real programs, real workers, real Ray.
 
 The programs wait where a test says so, for a file that the test makes: nothing here depends on who is quicker.
 """
@@ -9,23 +9,34 @@ import dataclasses
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from coordinator.cluster.executor import RayExecutor
+from coordinator.cluster.fleet import Terms
+from coordinator.cluster.instance import InstanceSpec
+from coordinator.cluster.link import Link
+from coordinator.cluster.node import Wanted
 from coordinator.contract import ErrorKind, Request, Success, TaskError
 from coordinator.core.resources import Grant, Inventory, Ledger
 from coordinator.core.tasks import FetchTask, Outcome, StepTask
+from coordinator.instances import Instances
 from coordinator.pipeline import Resources, Rung, Step
 from coordinator.record.files import Files
+from coordinator.record.pools import PoolChange, PoolState
+from coordinator.runners import kept
 from coordinator.runners.lane import Lane
+from coordinator.runners.lanerunner import LaneRunner
 from coordinator.runners.local import LocalExecutor
 from coordinator.runners.process import open_process
 from coordinator.runners.rungs import Rungs
 from coordinator.schedule.executor import Executor
+from coordinator.schedule.threads import Sink
 from coordinator.service.pool import JobExecutor, Pool
 
 PROGRAM = """
@@ -58,6 +69,7 @@ class Tasks:
             writes=False,
             timeout=120,
             resources=Resources(cpus=1, memory=1024**2),
+            instances=Instances(least=WORKERS, most=WORKERS),
         )
 
     def task(self, name: str, **item: Any) -> StepTask:
@@ -116,16 +128,57 @@ def service(files: Files) -> Iterator[Made]:
         pool.close()
 
 
-@pytest.fixture(params=[local, service], ids=["local", "service"])
+class Silent:
+    """Whoever is told of pools, and does not listen."""
+
+    def changed(self, change: PoolChange) -> None:
+        assert change.size >= 0
+
+    def stand(self, pools: Mapping[str, PoolState]) -> None:
+        assert pools
+
+    def note(self, text: str) -> None:
+        assert text
+
+
+@contextmanager
+def ray(address: str, files: Files) -> Iterator[RayExecutor]:
+    """A Ray cluster, with local processes on its one node."""
+
+    def make_spec(step: Step, number: int) -> InstanceSpec:
+        label = f"test-{number}"
+        return InstanceSpec(
+            step=step, image_id="", files=files, owner=files.work, label=label, wanted=Wanted()
+        )
+
+    terms = Terms(make_spec=make_spec, judge=lambda facts: None, room=lambda step: WORKERS, target_wait=1.0)
+    with closing(Link(address)) as link:
+        yield RayExecutor(link, terms, files, Silent(), lambda step: 0)
+
+
+def begin(executor: RayExecutor, step: Step) -> None:
+    """Waits until as many instances as are to be there can take tasks."""
+    executor.ahead(step)
+    while executor.ready(step) < WORKERS:
+        executor.wait(timeout=1)
+
+
+@pytest.fixture(params=["local", "service", "ray"])
 def tasks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tasks]:
-    make: Callable[[Files], Any] = request.param
+    places: dict[str, Callable[[Files], Any]] = {"local": local, "service": service}
+    if request.param == "ray":
+        places["ray"] = partial(ray, request.getfixturevalue("ray_address"))
+    make = places[request.param]
     files = Files(batch=tmp_path / "batch", work=tmp_path / "work")
     files.batch.mkdir()
     files.work.mkdir()
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     with make(files) as executor:
-        yield Tasks(executor, files, (sys.executable, str(program)))
+        made = Tasks(executor, files, (sys.executable, str(program)))
+        if isinstance(executor, RayExecutor):
+            begin(executor, made.step)
+        yield made
         (tmp_path / "gate").touch()
         executor.cancel()
         executor.close()
@@ -249,6 +302,63 @@ def test_what_cannot_be_fetched_is_an_outcome(tasks: Tasks) -> None:
     tasks.executor.fetch(task)
     (outcome,) = tasks.executor.wait(timeout=120)
     assert (outcome.task, isinstance(outcome.result, TaskError)) == ("fetch/a", True)
+
+
+class TestRoom:
+    """What a lane holds is free once it has ended. Local processes stand for containers; the test lets them end."""
+
+    PROGRAM = """
+import json, os, sys, time
+for line in sys.stdin:
+    request = json.loads(line)
+    print(json.dumps({"task": request["task"], "items": [{"id": "a", "program": os.getpid()}]}), flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.005)
+"""
+
+    @pytest.fixture
+    def tasks(self, tmp_path: Path, gate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tasks]:
+        """On a machine with room for one program, which is given as long to end as the test takes."""
+        monkeypatch.setattr(kept, "_GRACE", 120.0)
+        files = Files(batch=tmp_path, work=tmp_path)
+
+        def runner(rung: Rung, sink: Sink) -> LaneRunner:
+            assert rung is Rung.RESIDENT
+            return LaneRunner(partial(open_process, files), files, sink)
+
+        executor = LocalExecutor(runner, files, Ledger(Inventory(cpus=9, memory=1024**2)), jobs=9)
+        yield Tasks(executor, files, (sys.executable, "-c", self.PROGRAM, str(gate)))
+        gate.touch()
+        executor.close()
+
+    def test_of_a_chunk_for_the_next_one(self, tasks: Tasks, gate: Path) -> None:
+        tasks.step = tasks.step.model_copy(update={"rung": Rung.FRESH, "chunk": 2})
+        assert [tasks.submit(name) for name in "abc"] == [True, True, False]
+        first = programs(tasks.outcomes(2))
+        assert len(first) == 1
+        assert not tasks.submit("c")  # its memory is taken until it has ended
+        gate.touch()
+        assert tasks.executor.wait(timeout=120) == []
+        assert tasks.submit("c")
+        assert not first & programs(tasks.outcomes(1))
+
+    def test_of_an_idle_lane_for_another_step(self, tasks: Tasks, gate: Path) -> None:
+        tasks.step = tasks.step.model_copy(update={"rung": Rung.RESIDENT})
+        assert tasks.submit("a")
+        tasks.outcomes(1)
+        other = tasks.step.model_copy(update={"name": "other"})
+        assert tasks.executor.seat(other) is None
+        assert tasks.executor.wait(timeout=0) == []
+        assert tasks.executor.seat(other) is None
+        gate.touch()
+        assert tasks.executor.wait(timeout=120) == []
+        assert tasks.executor.seat(other) is not None
+
+
+def programs(outcomes: dict[str, Outcome]) -> set[int]:
+    """The processes that gave these answers."""
+    results = [outcome.result for outcome in outcomes.values()]
+    return {item["program"] for result in results if isinstance(result, Success) for item in result.items}
 
 
 def test_a_task_is_plain_data(tasks: Tasks) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,14 @@ FAULTS = (
 LATE = ("hang", "answer_late")
 """Those that are a matter of time are in a run of their own: in that of the others, nothing is."""
 PYTHON = {"command": ["python3", str(STEPS / "chaos" / "chaos.py")]}
-KEPT = [Rung.EXEC, Rung.RESIDENT, Rung.PROCESS]
+CHUNK: dict[str, Any] = {"chunk": 4}
+RESIDENT: dict[str, Any] = {"rung": Rung.RESIDENT}
+KEPT: list[dict[str, Any]] = [{"rung": Rung.EXEC}, RESIDENT, {"rung": Rung.PROCESS}, CHUNK]
+
+
+def way_of(options: dict[str, Any]) -> str:
+    """The name of a way to run tasks."""
+    return ", ".join(f"{name} {value}" for name, value in options.items())
 
 
 @pytest.fixture(scope="module")
@@ -226,22 +234,22 @@ class TestWhatItTakes:
 class TestAPoisonItem:
     """It kills its step every time: it fails for good after its attempts, and costs nobody else one."""
 
-    @pytest.mark.parametrize("rung", [Rung.FRESH, Rung.RESIDENT])
+    @pytest.mark.parametrize("way", [{"rung": Rung.FRESH}, RESIDENT, CHUNK], ids=way_of)
     def test_it_is_given_up_after_its_attempts(
-        self, workshop: Workshop, chaos_loop_image: str, rung: Rung
+        self, workshop: Workshop, chaos_loop_image: str, way: dict[str, Any]
     ) -> None:
         names = [f"{number}.jpg" for number in range(6)]
         workshop.photographs(*names)
         params = {"fault": "crash", "only": ["3.jpg"], "loop": True}
         step = {"name": "step", "image_ref": chaos_loop_image, "retries": 2, "params": params}
-        summary = workshop.run(step, rung=rung)
+        summary = workshop.run(step, **way)
         assert summary.exit_code is ExitCode.SOME_FAILED
         assert [item["id"] for item in workshop.items("step")] == [name for name in names if name != "3.jpg"]
         assert workshop.failure("step%2F3.jpg")["attempt"] == 3
         assert attempts(workshop) == {f"step/{name}": 3 if name == "3.jpg" else 1 for name in names}
 
 
-@pytest.fixture(scope="module", params=KEPT)
+@pytest.fixture(scope="module", params=KEPT, ids=way_of)
 def kept(
     request: pytest.FixtureRequest,
     engine: Engine,
@@ -255,7 +263,7 @@ def kept(
     workshop.photographs(*names)
     params = {"faults": {f"{name}.jpg": name for name in faults}, "late": 5, "loop": True}
     step = {"name": "step", "image_ref": chaos_loop_image, "timeout": 4, "params": params, **PYTHON}
-    summary = workshop.run(step, rung=request.param)
+    summary = workshop.run(step, **request.param)
     assert summary.counts == {("step", Status.SUCCEEDED): 3, ("step", Status.FAILED): 5}
     assert not left_behind(engine, workshop.folder)
     assert not violations(workshop.out)

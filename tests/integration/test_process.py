@@ -148,6 +148,13 @@ def test_many_tasks_go_through_one_process(bench: Bench) -> None:
     assert set(_kinds(bench.outcomes(300)).values()) == {"ok"}
 
 
+def test_what_a_program_took_to_open_is_told_once_and_is_not_its_first_tasks_time(bench: Bench) -> None:
+    bench.submit({"id": "first"}, {"id": "second"})
+    opened = {name: outcome.times.open for name, outcome in bench.full_outcomes(2).items()}
+    assert opened["first"] is not None
+    assert opened["second"] is None
+
+
 def test_paths_are_the_mounted_ones_outside_and_the_real_ones_inside(bench: Bench) -> None:
     (bench.files.batch / "a.txt").write_text("the file's content")
     bench.submit({"id": "a", "image": "/batch/a.txt", "do": "read"})

@@ -84,10 +84,10 @@ class FakeExecutor:
         return 4
 
     def ahead(self, step: Step) -> int:
-        return 1024 if step.rung.keeps else 2 * self.jobs
+        return 1024 if step.keeps else 2 * self.jobs
 
     def seat(self, step: Step) -> Seat | None:
-        return self.seating.take(step)
+        return self.seating.take(step) or (self.seating.take(step) if self._end_lanes() else None)
 
     def submit(self, task: StepTask, seat: Seat) -> None:
         self.held[task.id] = seat
@@ -127,10 +127,18 @@ class FakeExecutor:
         answer = (self.fetched(task) or []) if isinstance(task, FetchTask) else self.work(task)
         if seat := self.held.pop(task.id, None):
             self.seating.give_back(seat, 0.0, spoilt=isinstance(answer, TaskError) and answer.kind in DEADLY)
-            self.closed_lanes += self.seating.closed()
+            self._end_lanes()
         if isinstance(answer, TaskError):
             return Outcome(task=task.id, result=answer)
         return Outcome(task=task.id, result=Success(task=task.id, items=list(answer)))
+
+    def _end_lanes(self) -> bool:
+        """Those that are closed end at once; whether there were any."""
+        closed = self.seating.closed()
+        for lane in closed:
+            self.seating.ended(lane)
+        self.closed_lanes += closed
+        return bool(closed)
 
     def steps_run(self) -> list[str]:
         """The ids of the tasks in the order they were started, retries included."""

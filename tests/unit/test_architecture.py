@@ -38,6 +38,9 @@ _IO = {
 _ALLOWED_IO = {"pipeline.py": {"pathlib"}, "paths.py": {"pathlib", "urllib"}}
 """Loading a pipeline reads its file; paths are taken apart and quoted as text."""
 LATE = {
+    ("coordinator/cluster/link.py", "_load_ray", "ray"),
+    ("coordinator/cluster/link.py", "_load_ray", "ray.util.scheduling_strategies"),
+    ("coordinator/session/launch.py", "_load_cluster", "coordinator.cluster"),
     ("coordinator/batch/companions.py", "_load_detections", "coordinator.batch"),
     ("coordinator/batch/companions.py", "_load_regionfile", "coordinator.batch"),
     ("coordinator/batch/companions.py", "_load_tracks", "coordinator.batch"),

@@ -15,6 +15,7 @@ FILES = sorted(path for folder in ("steps", "images") for path in (ROOT / folder
 
 _STEPS = ("steps.align", "steps.detect", "steps.imaging", "steps.position", "steps.recognise")
 _KIT, _SIGNS, _BATCH, _NOISE = "steps.stepkit", "steps.signs", "images.batchfiles", "images.posenoise"
+_GTSDB = "steps.training.gtsdb"
 ROOMS: dict[str, set[str]] = {
     _KIT: set(),
     "steps.build": set(),
@@ -25,9 +26,10 @@ ROOMS: dict[str, set[str]] = {
     "steps.detect": {_KIT, _SIGNS},
     "steps.recognise": {_KIT, _SIGNS},
     "steps.training.batching": {_KIT},
+    _GTSDB: {"steps.detect"},
     "steps.align.evaluate": {_KIT, "steps.align", "images.kitti"},
-    "steps.training.detect": {_KIT, "steps.detect", "images.render.signs"},
-    "steps.training.recognise": {_KIT, _SIGNS, "steps.detect", "steps.recognise", "images.render.signs"},
+    "steps.training.detect": {_KIT, "steps.detect", _GTSDB, "images.render.signs"},
+    "steps.training.recognise": {_KIT, _SIGNS, "steps.detect", "steps.recognise", _GTSDB, "images.render.signs"},
     _BATCH: set(),
     _NOISE: {_BATCH, _KIT},
     "images.noisy": {_BATCH, _NOISE},

@@ -222,8 +222,9 @@ def test_a_batch_without_a_photograph_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_variant_runs_for_some_seconds() -> None:
-    assert {name: tasks_of(name, 10) for name in ("fresh", "exec", "resident")} == {
+    assert {name: tasks_of(name, 10) for name in ("fresh", "fresh+chunk", "exec", "resident")} == {
         "fresh": 10,
+        "fresh+chunk": 80,
         "exec": 40,
         "resident": 5000,
     }

@@ -20,6 +20,7 @@ from coordinator.commands import (
     clean,
     doctor,
     import_batch,
+    plan,
     replay,
     retry,
     schema,
@@ -45,8 +46,8 @@ from tests.unit.builders import collection, feature, write_png
 Said = Callable[[], tuple[str, str]]
 
 MODULES: list[Command] = [
-    run_command, validate, import_batch, align, schema, score, score_detections, bench, check_step, doctor, status,
-    retry, clean, replay, serve,
+    run_command, validate, import_batch, align, schema, score, score_detections, plan, bench, check_step, doctor,
+    status, retry, clean, replay, serve,
 ]  # fmt: skip
 """As :data:`COMMANDS` lists them; that each of them is a command, mypy sees here."""
 ONE_STEP = "name: p\nsteps: [{name: detect, image_ref: example/detect}]\n"

@@ -12,7 +12,7 @@ from coordinator.commands import doctor
 from coordinator.commands.doctor import Note, Severity
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import ExitCode
-from coordinator.pipeline import Pipeline, Rung, Step
+from coordinator.pipeline import Pipeline, Step
 from coordinator.runners.engine import FOLDER_LABEL, ImageFacts
 from coordinator.runners.spec import HOST_LABEL
 
@@ -105,18 +105,18 @@ def test_limits(value: int, severity: Severity) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "rung", "severity"),
+    ("labels", "must_loop", "severity"),
     [
-        ({"coordinator.protocol": "1"}, Rung.FRESH, Severity.OK),
-        ({"coordinator.protocol": "1", "coordinator.loop": "true"}, Rung.RESIDENT, Severity.OK),
-        ({}, Rung.FRESH, Severity.WARNING),
-        ({"coordinator.protocol": "2"}, Rung.FRESH, Severity.PROBLEM),
-        ({"coordinator.protocol": "1"}, Rung.RESIDENT, Severity.PROBLEM),
+        ({"coordinator.protocol": "1"}, False, Severity.OK),
+        ({"coordinator.protocol": "1", "coordinator.loop": "true"}, True, Severity.OK),
+        ({}, False, Severity.WARNING),
+        ({"coordinator.protocol": "2"}, False, Severity.PROBLEM),
+        ({"coordinator.protocol": "1"}, True, Severity.PROBLEM),
     ],
 )
-def test_images(labels: dict[str, str], rung: Rung, severity: Severity) -> None:
+def test_images(labels: dict[str, str], must_loop: bool, severity: Severity) -> None:
     image = ImageFacts(image_ref="example", id="sha256:1", labels=labels, command=("/step",))
-    assert doctor.image_note("detect", image, rung=rung).severity is severity
+    assert doctor.image_note("detect", image, must_loop=must_loop).severity is severity
 
 
 class TestLeftovers:

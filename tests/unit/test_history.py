@@ -116,6 +116,25 @@ class TestWhatIsTold:
         with History(path) as history:
             assert [failure.id for failure in history.failures()] == ["a/3"]
 
+    def test_the_attempts_by_which_tasks_succeeded(self, path: Path, journal: Journal) -> None:
+        journal.attempted(attempt("a/1", 1.0, 2.0, error()))
+        journal.attempted(attempt("a/2", 2.0, 3.0))
+        journal.succeeded("a/2", "a", "2", "key", [{"id": "x"}, {"id": "y"}])
+        journal.failed("a/1", "a", "1", error())
+        journal.begin_session()
+        journal.attempted(attempt("a/2", 10.0, 12.0))
+        journal.succeeded("a/2", "a", "2", "new key", [{"id": "x"}])
+        journal.commit()
+        with History(path) as history:
+            (found,) = history.done()
+        assert (found.step, found.unit, found.submitted, found.ended, found.items) == (
+            "a",
+            "2",
+            10.0,
+            12.0,
+            1,
+        )
+
     def test_attempts_of_the_last_session_by_step(self, path: Path, journal: Journal) -> None:
         journal.attempted(attempt("a/0", 1.0, 2.0))
         journal.begin_session()

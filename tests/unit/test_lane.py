@@ -240,6 +240,24 @@ def test_an_idle_lane_that_is_closed_ends_at_once(tmp_path: Path) -> None:
     at_every_moment(tmp_path, Lane.close, is_heard, answered=["a"])
 
 
+def test_a_lane_that_is_closed_tells_that_it_has_ended(tmp_path: Path) -> None:
+    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def close(lane: Lane) -> None:
+        lane.close(lambda: told.put(stage.program.connection.fileno() == -1))
+
+    stage = Stage(tmp_path, close, answered=["a"])
+    try:
+        stage.serves("a")
+        close(stage.lane)
+        assert stage.program.hears_the_end()
+        assert told.empty()
+        stage.program.theirs.close()
+        assert told.get(timeout=PATIENCE), "it was told before its program had ended"
+    finally:
+        stage.clear()
+
+
 def test_a_lane_whose_last_answer_came_out_of_turn_ends_at_once_when_it_is_closed(tmp_path: Path) -> None:
     def is_heard(stage: Stage) -> bool:
         return stage.result() == "ok" and stage.program.hears_the_end()

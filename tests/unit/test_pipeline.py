@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from coordinator.errors import PipelineError, UsageError
-from coordinator.pipeline import BUILT_IN, Per, Pipeline, Resources, load_pipeline, parse_size
+from coordinator.pipeline import BUILT_IN, Per, Pipeline, Resources, Rung, load_pipeline, parse_size
 from tests.unit.builders import step
 
 MINIMAL = "name: p\nsteps: [{name: a, image_ref: x}]\n"
@@ -89,6 +89,9 @@ FAULTS = {
         with_step("retries: -1"),
         "steps.0.retries: Input should be greater than or equal to 0",
     ),
+    "no chunk": (with_step("chunk: 0"), "steps.0.chunk: Input should be greater than or equal to 1"),
+    "a chunk on another rung": (with_step("rung: exec, chunk: 8"), "chunk is for the fresh rung"),
+    "a chunk in containers started ahead": (with_step("prestart: 2, chunk: 8"), "exclude each other"),
     "not YAML": ("name: [", "not valid YAML"),
     "a day that is none": ("name: 2001-99-99", "not valid YAML: month must be in 1..12"),
     "5,000 digits": (f"name: {'9' * 5000}", "not valid YAML: Exceeds the limit"),
@@ -163,6 +166,53 @@ class TestBetween:
     def test_the_wrong_way_round(self) -> None:
         with pytest.raises(UsageError, match="--from c comes after --until a"):
             self.WHOLE.between("c", "a")
+
+
+class TestAsAskedFor:
+    """What the command line says counts, and leaves no step with what contradicts it."""
+
+    WHOLE = Pipeline(
+        name="p",
+        steps=(
+            step("plain"),
+            step("chunked", chunk=4),
+            step("ahead", prestart=2),
+            step("kept", rung=Rung.RESIDENT),
+        ),
+    )
+
+    def asked(
+        self, *, rung: Rung | None = None, prestart: int | None = None, chunk: int | None = None
+    ) -> list[tuple[Rung, int, int]]:
+        pipeline = self.WHOLE.on(rung=rung, prestart=prestart, chunk=chunk)
+        assert Pipeline.model_validate(pipeline.model_dump()) == pipeline
+        return [(one.rung, one.prestart, one.chunk) for one in pipeline.steps]
+
+    def test_nothing(self) -> None:
+        assert self.WHOLE.on(rung=None, prestart=None, chunk=None) == self.WHOLE
+
+    def test_chunks_are_for_the_steps_on_the_fresh_rung(self) -> None:
+        kept = (Rung.RESIDENT, 0, 1)
+        assert self.asked(chunk=8) == [(Rung.FRESH, 0, 8)] * 3 + [kept]
+        assert self.asked(rung=Rung.FRESH, chunk=8) == [(Rung.FRESH, 0, 8)] * 4
+
+    def test_a_chunk_of_one_is_a_container_for_each_task(self) -> None:
+        assert [chunk for _, _, chunk in self.asked(chunk=1)] == [1, 1, 1, 1]
+        assert [prestart for _, prestart, _ in self.asked(chunk=1)] == [0, 0, 2, 0]
+
+    def test_another_rung_has_no_chunks(self) -> None:
+        assert {chunk for _, _, chunk in self.asked(rung=Rung.EXEC)} == {1}
+
+    def test_containers_started_ahead_take_one_task(self) -> None:
+        assert {(prestart, chunk) for _, prestart, chunk in self.asked(prestart=3)} == {(3, 1)}
+
+    def test_both_at_once_are_refused(self) -> None:
+        with pytest.raises(UsageError, match="--chunk and --prestart exclude each other"):
+            self.asked(prestart=3, chunk=8)
+
+    def test_chunks_where_no_step_would_take_them_are_refused(self) -> None:
+        with pytest.raises(UsageError, match=r"no step of pipeline 'p' runs on that; leave out --chunk"):
+            self.asked(rung=Rung.RESIDENT, chunk=8)
 
 
 def test_a_pipeline_survives_json() -> None:

@@ -22,7 +22,10 @@ def image_of(image_ref: str) -> ImageFacts:
     if "missing" in image_ref:
         raise EngineError(f"image {image_ref!r} is not on this engine")
     protocol = "9" if "old" in image_ref else str(PROTOCOL)
-    labels = {"coordinator.protocol": protocol}
+    labels = {
+        "coordinator.protocol": protocol,
+        "coordinator.loop": "true" if "loop" in image_ref else "false",
+    }
     return ImageFacts(image_ref=image_ref, id=f"sha256:{image_ref}", labels=labels, command=("run",))
 
 
@@ -66,6 +69,8 @@ def test_images_labels_rungs_and_resources_are_told_together() -> None:
         step("missing"),
         step("old"),
         step("once", rung=Rung.RESIDENT),
+        step("many", chunk=8),
+        step("loop", chunk=8),
         step("large", resources=resources(cpus=64)),
         step("fine"),
     )
@@ -74,11 +79,12 @@ def test_images_labels_rungs_and_resources_are_told_together() -> None:
     with pytest.raises(PreflightError) as told:
         problems.tell()
     _, *reasons = str(told.value).splitlines()
-    assert len(reasons) == 4
+    assert len(reasons) == 5
     for reason in (
         "'missing'",
         "'old': its image speaks protocol 9",
-        "'once' cannot run",
+        "'once' cannot run on the resident rung: image",
+        "'many' cannot take 8 tasks in a container: image",
         "'large' asks for 64",
     ):
         assert any(reason in line for line in reasons), reason

@@ -15,7 +15,9 @@ from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.core.tasks import FetchTask, StepTask, Task
 from coordinator.pipeline import Per, Rung, Step
-from coordinator.record.journal import Status
+from coordinator.record.history import History
+from coordinator.record.journal import GATHERED, Status
+from coordinator.record.runfolder import RunFolder
 from coordinator.strictjson import Json
 from tests.unit.builders import error, item, recording, step
 from tests.unit.fakes import Answer, Choose, FakeExecutor, Run, echo, first, last
@@ -62,6 +64,15 @@ class TestPipelines:
         succeeded = {name: run.counts[name, Status.SUCCEEDED] for name in ("detect", "position", "recognise")}
         assert succeeded == {"detect": 3, "position": 2, "recognise": 4}
         assert run.watcher.done == run.watcher.expected
+
+    def test_the_journal_tells_how_large_a_regions_task_was(self, tmp_path: Path) -> None:
+        run = Run(path=tmp_path, steps=FLAGSHIP, regions=GRID, executor=FakeExecutor(flagship))
+        run.over([recording("r1", WEST), recording("r2", WEST), recording("r3", EAST)])
+        with History(RunFolder(tmp_path / "run").journal) as history:
+            sizes = {
+                done.unit: done.metrics.get(GATHERED) for done in history.done() if done.step != "recognise"
+            }
+        assert sizes == {"r1": None, "r2": None, "r3": None, "0_0": 2, "1_0": 1}
 
     def test_a_recording_in_two_halos_takes_part_in_both(self, tmp_path: Path) -> None:
         run = Run(path=tmp_path, steps=FLAGSHIP, regions=GRID, executor=FakeExecutor(flagship))

@@ -229,9 +229,14 @@ class TestVerdict:
         assert getattr(result, "kind", None) == kind
         assert told in getattr(result, "message", "")
 
-    def test_out_of_memory_names_the_limit(self) -> None:
-        result = judge(task(resources={"memory": 7}), Exchange(), 137, out_of_memory=True)
-        assert "out of memory (its limit is 7 bytes)" in getattr(result, "message", "")
+    def test_out_of_memory_names_the_limit_and_where_to_raise_it(self) -> None:
+        asked = task(resources={"memory": "1g"})
+        result = judge(asked, Exchange(), 137, out_of_memory=True)
+        told = (
+            f"out of memory (its limit is 1073741824 bytes; give step {asked.step.name!r} more in the pipeline, "
+            "as resources: {memory: 2048m}, or smaller images)"
+        )
+        assert told in getattr(result, "message", "")
 
     def test_a_good_answer_and_a_good_end(self) -> None:
         result = judge(task(), Exchange(stdout=ANSWER), 0, out_of_memory=None)

@@ -15,7 +15,7 @@ from tests.waiting import PATIENCE
 
 def test_a_signal_that_wakes_nobody_is_heard_all_the_same() -> None:
     """As if it had come right before the main thread began to wait: it is given to another thread."""
-    inbox = Inbox()
+    inbox = Inbox[Outcome]()
     outcome = Outcome(task="step/a", result=error(ErrorKind.INTERNAL))
     give_up = threading.Timer(PATIENCE, inbox.put, [[outcome]])
     before = signal.signal(signal.SIGUSR1, lambda number, frame: inbox.wake())
