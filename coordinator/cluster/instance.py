@@ -10,7 +10,6 @@ Threads: Ray calls :meth:`Instance.run` for three messages at a time, so that th
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -143,8 +142,3 @@ def granted_gpus(numbers: Sequence[str]) -> list[str]:
         return []
     devices = host_inventory().gpus
     return [number if not number.isdecimal() else devices[int(number)].uuid for number in numbers]
-
-
-def process_name() -> str:
-    """For messages: which process of which machine."""
-    return f"{os.uname().nodename}, process {os.getpid()}"
