@@ -12,6 +12,7 @@ from coordinator.bench.figures import Spread, spread, turns
 from coordinator.bench.machine import Pace, wait_until_quiet
 from coordinator.bench.workloads import Workload, requests, step_of
 from coordinator.contract import Request
+from coordinator.runners.devices import DeviceForm
 from coordinator.runners.engine import Engine
 from coordinator.runners.spec import ContainerSpec
 from coordinator.strictjson import Json
@@ -44,8 +45,8 @@ class _Stripped(ContainerSpec):
 
     without: tuple[str, ...] = ()
 
-    def to_api(self) -> Json:
-        body = super().to_api()
+    def to_api(self, devices: DeviceForm = DeviceForm.NVIDIA) -> Json:
+        body = super().to_api(devices)
         body["HostConfig"] = _without(body["HostConfig"], self.without)
         return _without(body, self.without)
 

@@ -11,12 +11,11 @@ import resource
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from coordinator.commands.arguments import add_pipeline
+from coordinator.commands.notes import Note, exit_code, ok, problem, warning
 from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory
 from coordinator.errors import CoordinatorError, EngineError, ExitCode
@@ -24,7 +23,9 @@ from coordinator.pipeline import Pipeline, Rung, load_pipeline
 from coordinator.record.lock import owner
 from coordinator.runners.engine import FOLDER_LABEL, Engine, ImageFacts
 from coordinator.runners.inventory import host_inventory
+from coordinator.runners.isolation import TRIAL, container_labels
 from coordinator.runners.spec import HOST_LABEL
+from coordinator.runners.trial import kinds, refused
 from coordinator.session.preflight import fitted, shortages
 
 _GIB = 1024**3
@@ -47,46 +48,6 @@ def main(options: argparse.Namespace) -> ExitCode:
     return exit_code(notes)
 
 
-class Severity(StrEnum):
-    """How something is."""
-
-    OK = "OK"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Note:
-    """One thing that was looked at: how it is, and what to do if it is not well."""
-
-    severity: Severity
-    topic: str
-    said: str
-    todo: str = ""
-
-    def lines(self) -> Iterator[str]:
-        yield f"{self.severity:8} {self.topic:10} {self.said}"
-        if self.todo:
-            yield f"{'':20}-> {self.todo}"
-
-
-def ok(topic: str, said: str) -> Note:
-    return Note(severity=Severity.OK, topic=topic, said=said)
-
-
-def warning(topic: str, said: str, todo: str) -> Note:
-    return Note(severity=Severity.WARNING, topic=topic, said=said, todo=todo)
-
-
-def problem(topic: str, said: str, todo: str) -> Note:
-    return Note(severity=Severity.PROBLEM, topic=topic, said=said, todo=todo)
-
-
-def exit_code(notes: list[Note]) -> ExitCode:
-    """0 unless there is a problem."""
-    return ExitCode.SOME_FAILED if any(note.severity is Severity.PROBLEM for note in notes) else ExitCode.DONE
-
-
 def examine(pipeline: Pipeline, out: Path) -> Iterator[Note]:
     """Everything, as it is found. ``out`` is where run folders will lie."""
     inventory = host_inventory()
@@ -102,6 +63,7 @@ def examine(pipeline: Pipeline, out: Path) -> Iterator[Note]:
         yield from engine_notes(engine.describe(), info)
         yield from _machine(pipeline, inventory, out, info)
         yield from _images(pipeline, engine)
+        yield from _starts(fitted(pipeline, inventory), engine, inventory)
         yield from _leftovers(engine.containers())
     except EngineError as error:
         yield problem("engine", str(error), "see the engine's own log; `make engine` starts one")
@@ -157,7 +119,7 @@ def _other_warnings(info: Mapping[str, Any]) -> list[str]:
 
 
 def _machine(pipeline: Pipeline, inventory: Inventory, out: Path, info: Mapping[str, Any]) -> Iterator[Note]:
-    yield from gpu_notes(inventory, info, has_driver=_NVIDIA_DRIVER.exists())
+    yield from gpu_notes(inventory, has_driver=_NVIDIA_DRIVER.exists())
     yield _disk("run folder", out)
     if (root := info.get("DockerRootDir")) and Path(root).exists():
         yield _disk("engine's data", Path(root))
@@ -170,8 +132,8 @@ def _machine(pipeline: Pipeline, inventory: Inventory, out: Path, info: Mapping[
         yield problem("machine", reason, "a larger machine, or smaller resources in the pipeline")
 
 
-def gpu_notes(inventory: Inventory, info: Mapping[str, Any], *, has_driver: bool) -> Iterator[Note]:
-    """The GPUs that NVML lists, and whether the engine can hand them to containers."""
+def gpu_notes(inventory: Inventory, *, has_driver: bool) -> Iterator[Note]:
+    """The GPUs that NVML lists; whether the engine hands them to containers is told by starting some."""
     if not inventory.gpus:
         if has_driver:
             yield warning(
@@ -183,12 +145,6 @@ def gpu_notes(inventory: Inventory, info: Mapping[str, Any], *, has_driver: bool
             yield ok("GPU", "none; steps with gpu_optional run without one")
         return
     yield ok("GPU", ", ".join(f"{gpu.uuid} ({_gib(gpu.memory)})" for gpu in inventory.gpus))
-    if info and "nvidia" not in (info.get("Runtimes") or {}):
-        yield warning(
-            "GPU",
-            "the engine has no nvidia runtime, so that containers may get no GPU",
-            "install nvidia-container-toolkit, then nvidia-ctk runtime configure and restart the engine",
-        )
 
 
 def _disk(what: str, path: Path) -> Note:
@@ -262,6 +218,23 @@ def image_note(step: str, image: ImageFacts, *, must_loop: bool) -> Note:
         todo = f'LABEL coordinator.protocol="{PROTOCOL}"; check it with check-step'
         return warning("image", f"{said} does not say which protocol it speaks", todo)
     return ok("image", f"{said}, protocol {protocol}" + (", loops over lines" if loops else ""))
+
+
+def _starts(pipeline: Pipeline, engine: Engine, inventory: Inventory) -> Iterator[Note]:
+    """Whether the engine starts containers of the steps whose images are there, with the GPUs that they ask for."""
+    there = [step for step in pipeline.steps if engine.has_image(step.image_ref)]
+    image_ids = {step.name: engine.image(step.image_ref).id for step in there}
+    tried = list(kinds(there, image_ids, inventory.gpus))
+    if not tried:
+        return
+    problems = refused(engine, tried, container_labels("doctor", Path.cwd(), TRIAL))
+    for text in problems:
+        said, _, todo = text.partition("\n  ")
+        yield problem("start", said, todo)
+    if not problems:
+        names = ", ".join(repr(kind.step) for kind in tried)
+        gpus = ", with all GPUs where they ask for any" if any(kind.gpu_uuids for kind in tried) else ""
+        yield ok("start", f"containers of {names} start{gpus}")
 
 
 def _leftovers(containers: Mapping[str, Mapping[str, str]]) -> Iterator[Note]:

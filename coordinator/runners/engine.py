@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from docker.utils import kwargs_from_env
 from coordinator.errors import EngineError
 from coordinator.runners.address import engine_address
 from coordinator.runners.api import Api, ApiError
+from coordinator.runners.devices import DeviceForm, device_form
 from coordinator.runners.patience import Patience
 from coordinator.runners.spec import ContainerSpec
 
@@ -90,6 +92,10 @@ class Engine:
         found: dict[str, Any] = self._api.call("GET", "/info")
         return found
 
+    @cached_property
+    def _devices(self) -> DeviceForm:
+        return device_form(self._facts, self.info())
+
     def image(self, image_ref: str) -> ImageFacts:
         """The image behind a reference; nothing is ever pulled. Raises EngineError if it is not there."""
         try:
@@ -158,7 +164,8 @@ class Engine:
         Raises NameTaken if another container has its name; it is not touched.
         """
         try:
-            return str(self._api.call("POST", f"/containers/create?name={spec.name}", spec.to_api())["Id"])
+            body = spec.to_api(self._devices) if spec.gpu_uuids else spec.to_api()
+            return str(self._api.call("POST", f"/containers/create?name={spec.name}", body)["Id"])
         except ApiError as error:
             if error.status == 409:
                 raise NameTaken(error.status, str(error)) from error

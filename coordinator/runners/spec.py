@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from coordinator.runners.devices import DeviceForm, device_requests
 from coordinator.strictjson import Json
 
 PIDS_LIMIT = 256
@@ -53,8 +54,8 @@ class ContainerSpec:
         """The same in a network namespace of its own."""
         return replace(self, network_of=None)
 
-    def to_api(self) -> Json:
-        """The body of the engine's ``POST /containers/create``.
+    def to_api(self, devices: DeviceForm = DeviceForm.NVIDIA) -> Json:
+        """The body of the engine's ``POST /containers/create``, which asks for GPUs in the form that the engine knows.
 
         StdinOnce makes the engine end the step's input when this side closes, or dies.
         """
@@ -81,7 +82,7 @@ class ContainerSpec:
             ],
         }
         if self.gpu_uuids:
-            host["DeviceRequests"] = [{"DeviceIDs": list(self.gpu_uuids), "Capabilities": [["gpu"]]}]
+            host["DeviceRequests"] = device_requests(devices, self.gpu_uuids)
         return {
             "Image": self.image_ref,
             "User": self.user,

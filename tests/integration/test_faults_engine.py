@@ -30,16 +30,17 @@ from tests.integration.ran import attempts
 from tests.waiting import eventually
 
 CONTAINERS = (Rung.FRESH, Rung.EXEC, Rung.RESIDENT)
-CREATE, SIGHT = (
-    "POST /containers/create.*name=coordinator-(?!sight)",
+CREATE, SIGHT, TRIAL = (
+    "POST /containers/create.*name=coordinator-(?!sight|trial)",
     "POST /containers/create.*name=coordinator-sight",
+    "POST /containers/create.*name=coordinator-trial",
 )
 ATTACH, START = "POST /containers/.*/attach", "POST /containers/.*/start"
 WAIT, REMOVE, EXEC = "POST /containers/.*/wait", "DELETE /containers/", "POST /exec/.*/start"
-LOOKED = 1
-"""The first container that is removed was never started: it told which folders the engine sees."""
-HOLDER = 1
-"""The first container of a run holds its network namespace; the second is a task's, or a lane's."""
+LOOKED = 2
+"""The first containers that are removed told which folders the engine sees, and that it starts the step's at all."""
+HOLDER = 2
+"""The first container that starts is the trial's, the second holds the network namespace; then come tasks and lanes."""
 
 
 @pytest.fixture
@@ -144,9 +145,9 @@ def test_an_answer_of_500(workshop: Workshop, stub_image: str, proxy: FaultProxy
     succeeds(workshop, stub_image)
 
 
-@pytest.mark.parametrize("call", [SIGHT, "HEAD /containers/.*/archive", REMOVE])
+@pytest.mark.parametrize("call", [SIGHT, "HEAD /containers/.*/archive", TRIAL, START, REMOVE])
 @pytest.mark.parametrize("fault", [faultproxy.refuse, faultproxy.lose_answer], ids=["refused", "lost"])
-def test_the_look_at_the_folders_fails(
+def test_what_is_looked_at_before_the_run_fails(
     workshop: Workshop, stub_image: str, proxy: FaultProxy, call: str, fault: Fault
 ) -> None:
     proxy.fail(call, fault)

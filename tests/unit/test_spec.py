@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from coordinator.core.resources import Grant
 from coordinator.record.files import Files
+from coordinator.runners.devices import DeviceForm, device_form
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.spec import HOST_LABEL, ContainerSpec, Mount
 from coordinator.runners.stream import Cut, Exchange
@@ -63,9 +65,9 @@ def parse_command(words: list[str]) -> dict[str, Any]:
     }
     if found.gpus:
         (field,) = next(csv.reader([found.gpus]))
-        host["DeviceRequests"] = [
-            {"DeviceIDs": field.removeprefix("device=").split(","), "Capabilities": [["gpu"]]}
-        ]
+        # The CLI leaves the driver out; the engine then takes the one that there is for this capability: nvidia's.
+        devices = field.removeprefix("device=").split(",")
+        host["DeviceRequests"] = [{"Driver": "nvidia", "DeviceIDs": devices, "Capabilities": [["gpu"]]}]
     attached = dict.fromkeys(("OpenStdin", "StdinOnce", "AttachStdin"), found.interactive)
     return {
         "Image": found.image,
@@ -156,9 +158,30 @@ class TestGpus:
     def test_they_are_named_by_uuid_never_by_number(self) -> None:
         one = spec(gpu_uuids=("GPU-b", "GPU-c"))
         (wanted,) = one.to_api()["HostConfig"]["DeviceRequests"]
-        assert wanted == {"DeviceIDs": ["GPU-b", "GPU-c"], "Capabilities": [["gpu"]]}
+        assert wanted == {"Driver": "nvidia", "DeviceIDs": ["GPU-b", "GPU-c"], "Capabilities": [["gpu"]]}
         words = one.to_command()
         assert words[words.index("--gpus") + 1] == '"device=GPU-b,GPU-c"'
+
+    def test_an_engine_that_knows_them_by_cdi_is_asked_by_their_names_there(self) -> None:
+        (wanted,) = spec(gpu_uuids=("GPU-b",)).to_api(DeviceForm.CDI)["HostConfig"]["DeviceRequests"]
+        assert wanted == {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=GPU-b"]}
+
+    @pytest.mark.parametrize(
+        ("component", "discovered", "form"),
+        [
+            ("Engine", [], DeviceForm.NVIDIA),
+            ("Engine", ["amd.com/gpu=0"], DeviceForm.NVIDIA),
+            ("Engine", ["nvidia.com/gpu=0", "nvidia.com/gpu=all"], DeviceForm.CDI),
+            ("Podman Engine", [], DeviceForm.CDI),
+        ],
+    )
+    def test_the_form_is_one_that_the_engine_knows(
+        self, component: str, discovered: list[str], form: DeviceForm
+    ) -> None:
+        version = {"Components": [{"Name": component}, {"Name": "runc"}]}
+        info = {"DiscoveredDevices": [{"Source": "cdi", "ID": name} for name in discovered]}
+        assert device_form(version, info) is form
+        assert device_form({}, {"DiscoveredDevices": None}) is DeviceForm.NVIDIA
 
     def test_without_a_grant_there_are_none(self) -> None:
         assert "DeviceRequests" not in spec().to_api()["HostConfig"]
@@ -168,12 +191,10 @@ class TestGpus:
 class TestContainerOfAStep:
     FOLDER = Files(batch=Path("/data/x"), work=Path("/runs/a, b/work"))
 
-    def made(self) -> ContainerSpec:
+    def made(self, files: Files = FOLDER, writable: str = "/work/detect/r1") -> ContainerSpec:
         one = step("detect", resources={"cpus": 2, "memory": "1g"})
         grant = Grant(resources=one.resources, gpu_uuids=("GPU-7",))
-        return container_spec(
-            one, "sha256:1", grant, self.FOLDER, writable="/work/detect/r1", labels={"l": "v"}
-        )
+        return container_spec(one, "sha256:1", grant, files, writable=writable, labels={"l": "v"})
 
     def test_the_batch_and_other_steps_files_can_only_be_read(self) -> None:
         assert self.made().mounts == (
@@ -181,6 +202,15 @@ class TestContainerOfAStep:
             Mount(source=Path("/runs/a, b/work"), target="/work", read_only=True),
             Mount(source=Path("/runs/a, b/work/detect/r1"), target="/work/detect/r1", read_only=False),
         )
+
+    def test_on_a_cluster_it_writes_into_a_folder_of_its_instance(self) -> None:
+        files = self.FOLDER.of_instance("detect", "run-1")
+        apart = Path("/runs/a, b/work/.apart/run-1")
+        inner = Mount(source=apart / "r1", target="/work/detect/r1", read_only=False)
+        whole = Mount(source=apart, target="/work/detect", read_only=True)
+        assert self.made(files).mounts[2:] == (whole, inner)
+        assert self.made(files, "/work/detect").mounts[2:] == (replace(whole, read_only=False),)
+        assert files.local("/work/other/r1") == Path("/runs/a, b/work/other/r1")
 
     def test_it_gets_what_the_step_asks_for_and_the_devices_it_was_granted(self) -> None:
         made = self.made()
