@@ -3,6 +3,7 @@
 journal.db   what happened            run.json    what ran
 work/        files that steps wrote   failures/   evidence, one folder per failed task
 objects.geojson, objects.csv, detections.json     the results
+report.html, report/   the run as a page              decisions.csv   its review
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from coordinator.errors import RunFolderError
+from coordinator.pipeline import Step
 from coordinator.record.evidence import FailureFolder
 from coordinator.record.files import Files
 from coordinator.record.permissions import let_in
 from coordinator.strictjson import Json
+
+JOURNAL = "journal.db"
+"""A folder with such a file is a run's."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class RunFolder:
 
     @property
     def journal(self) -> Path:
-        return self.path / "journal.db"
+        return self.path / JOURNAL
 
     @property
     def work(self) -> Path:
@@ -73,3 +80,10 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{self.about} cannot be read: {error}") from error
         return about
+
+    def read_steps(self) -> tuple[Step, ...]:
+        """The steps of its pipeline, as ``run.json`` tells of them. Raises RunFolderError if they cannot be read."""
+        try:
+            return tuple(Step.model_validate(step) for step in self.read_about()["pipeline"]["steps"])
+        except (KeyError, TypeError, ValidationError) as error:
+            raise RunFolderError(f"{self.about} has no steps that this version knows: {error!r}") from error

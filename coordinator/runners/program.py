@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from coordinator.record.runfolder import JOURNAL
+
 _MAX_FILES = 10_000
 _CACHES = "__pycache__"
 _IGNORE = ".dockerignore"
@@ -94,7 +96,11 @@ def _package(name: str) -> Iterator[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
+    """All files but hidden ones, and those of runs: what a program has done does not make it another program."""
     for parent, folders, files in os.walk(folder.resolve()):
+        if JOURNAL in files:
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if name != _CACHES and not name.startswith("."))
         yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
 

@@ -53,6 +53,15 @@ def test_caches_do_not_count(step: Path) -> None:
     assert program_id(("python3", str(step))) == before
 
 
+def test_what_runs_have_left_does_not_count(step: Path) -> None:
+    before = program_id(("python3", str(step)))
+    run = step.parent / "runs" / "town"
+    run.mkdir(parents=True)
+    for name in ("journal.db", "objects.csv"):
+        (run / name).write_text("")
+    assert program_id(("python3", str(step))) == before
+
+
 def test_a_package_is_all_its_files_and_is_not_imported(step: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = step.parents[1] / "pack_of_steps"
     monkeypatch.syspath_prepend(str(package.parent))
