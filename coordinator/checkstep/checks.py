@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator.checkstep import judging, refusing
-from coordinator.checkstep.conversation import ISOLATION, CannotStart, Heard, Without
+from coordinator.checkstep.conversation import Heard
 from coordinator.checkstep.findings import Finding, failed, passed, skipped, warning
+from coordinator.checkstep.partner import ISOLATION, CannotStart, NotBehindASocket, Without
 from coordinator.checkstep.requests import JUNK, incomplete
 from coordinator.checkstep.subject import Subject
 from coordinator.contract import PROTOCOL, Success, parse_response
@@ -41,6 +42,8 @@ class Check:
             return self.find(subject)
         except CannotStart:
             return skipped("the container does not start")
+        except NotBehindASocket as error:
+            return skipped(str(error))
 
 
 def image(subject: Subject) -> Finding:

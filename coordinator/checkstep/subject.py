@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
-from coordinator.checkstep.conversation import CannotStart, Conversation, Heard, RelaxedSpec, Without
+from coordinator.checkstep.conversation import Conversation, Heard
+from coordinator.checkstep.partner import CannotStart, Place, Without
 from coordinator.checkstep.requests import STEP, Question
 from coordinator.contract import Request
-from coordinator.core.paths import WORK_MOUNT
-from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Step
 from coordinator.record.files import Files
-from coordinator.record.permissions import make_folder
-from coordinator.runners.engine import Engine, ImageFacts
-from coordinator.runners.isolation import container_labels, container_spec
-from coordinator.runners.spec import ContainerSpec
+from coordinator.runners.engine import ImageFacts
 from coordinator.runners.workfolder import discard, prepare
 
-CHECK = "check"
-"""The role of these containers."""
 _AGAIN = 1.0
 """Seconds between two SIGTERMs."""
 _NOT_FOUND = 127
@@ -47,19 +39,16 @@ DEFAULT_LIMITS = CheckLimits()
 
 @dataclass(kw_only=True)
 class Subject:
-    """One image, asked one question in many containers.
+    """One image, asked one question in many containers, or processes of one.
 
-    Whatever starts a container raises EngineError if the engine fails, CannotStart if the program does not start.
+    Whatever starts one raises EngineError if the engine fails, CannotStart if the program does not start.
     """
 
-    engine: Engine
+    place: Place
     image: ImageFacts
     question: Question
     files: Files
-    owner: Path
-    grant: Grant
     limits: CheckLimits = DEFAULT_LIMITS
-    _run_id: str = field(default_factory=lambda: secrets.token_hex(4))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -106,7 +95,7 @@ class Subject:
         expected = len(requests) + bool(before)
         is_first = "first" not in vars(self) or bool(without)
         seconds = self.limits.answer if is_first else self.patience * expected
-        with _TaskFolders(self, requests), Conversation(self.engine, self.spec(without)) as talk:
+        with _TaskFolders(self, requests), self._talk(without) as talk:
             talk.say(before + b"".join(request.line() for request in requests))
             talk.end_input()
             talk.hears_documents(expected, seconds)
@@ -115,7 +104,7 @@ class Subject:
     def ask_in_turn(self, requests: Sequence[Request]) -> tuple[list[bool], Heard]:
         """Each request written when the answer before it is there, and for each whether its answer came."""
         came: list[bool] = []
-        with _TaskFolders(self, requests), Conversation(self.engine, self.spec()) as talk:
+        with _TaskFolders(self, requests), self._talk() as talk:
             for number, request in enumerate(requests, start=1):
                 talk.say(request.line())
                 came.append(talk.hears_documents(number, self.patience))
@@ -125,13 +114,13 @@ class Subject:
 
     def ask_nothing(self) -> Heard:
         """Its input ended without a request."""
-        with Conversation(self.engine, self.spec()) as talk:
+        with self._talk() as talk:
             return talk.finish(self.limits.end + self._loading)
 
     def ends_on_sigterm(self, without: Sequence[Without] = ()) -> bool:
         """Whether a SIGTERM ends it while it waits for input; sent again and again until time is up."""
         request = self.request()
-        with _TaskFolders(self, [request]), Conversation(self.engine, self.spec(without)) as talk:
+        with _TaskFolders(self, [request]), self._talk(without) as talk:
             # A signal that comes before the program has said what it does with signals proves nothing.
             if self.loops and self.first.lines:
                 talk.say(request.line())
@@ -144,22 +133,8 @@ class Subject:
                     return True
         return False
 
-    def spec(self, without: Sequence[Without] = ()) -> ContainerSpec:
-        """A container as a run makes it, which may write where the tasks of this step have their folders."""
-        writable = str(WORK_MOUNT / STEP)
-        make_folder(self.files.local(writable))
-        spec = container_spec(
-            self._step,
-            self.image.id,
-            self.grant,
-            self.files,
-            writable=writable,
-            labels=container_labels(self._run_id, self.owner, CHECK),
-            name=f"coordinator-check-{self._run_id}-{next(self._numbers)}",
-        )
-        if not without:
-            return spec
-        return RelaxedSpec(**vars(spec), without=frozenset(without))
+    def _talk(self, without: Sequence[Without] = ()) -> Conversation:
+        return Conversation(self.place.start(without))
 
     @property
     def _loading(self) -> float:
@@ -168,7 +143,7 @@ class Subject:
 
     @property
     def _step(self) -> Step:
-        return Step(name=STEP, image_ref=self.image.image_ref, resources=self.grant.resources)
+        return Step(name=STEP, image_ref=self.image.image_ref)
 
     def task(self, request: Request) -> StepTask:
         """The task for which a request stands, as the runners know it."""

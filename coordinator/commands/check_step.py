@@ -15,7 +15,11 @@ from coordinator.errors import ExitCode
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "exit codes: 0 it conforms, 1 it does not, 2 it cannot be checked, 130 interrupted"
-    parser.add_argument("image_ref", metavar="IMAGE_REF", help="the container image")
+    checked = parser.add_mutually_exclusive_group(required=True)
+    checked.add_argument("image_ref", nargs="?", metavar="IMAGE_REF", help="the container image")
+    checked.add_argument(
+        "--socket", type=Path, metavar="FILE", help="a step behind this socket (docs/deploy.md), not an image"
+    )
     parser.add_argument("--params", metavar="JSON", help="the step's parameters, an object")
     parser.add_argument(
         "--batch", type=Path, metavar="BATCH_DIR", help="the images (default: one small photograph)"
@@ -35,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> ExitCode:
     wanted = CheckOptions(
         image_ref=options.image_ref,
+        socket=options.socket,
         batch=options.batch,
         request=options.request,
         item=options.item,

@@ -1,7 +1,8 @@
 """One attempt at a task that has a program to itself: its folder, the exchange, the end, what it came to.
 
-The rungs differ in where the program runs and how it is ended: in a container of its own (:class:`OwnContainer`), or as
-one more process of a kept one (execute.py). What is done with it is the same for all of them.
+The rungs differ in where the program runs and how it is ended: in a container of its own (:class:`OwnContainer`), as
+one more process of a kept one (execute.py), or of one beside this one (sidecarrunner.py). What is done with it is the
+same for all of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from coordinator.contract import Success, TaskError
 from coordinator.core.seating import Seat
 from coordinator.core.tasks import Evidence, Outcome, StepTask
 from coordinator.errors import EngineError
+from coordinator.record.files import Files
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
@@ -89,19 +91,19 @@ def converse(
 class AttemptRunner:
     """A runner that makes every attempt in a thread of its own; how one is made, its rung says."""
 
-    def __init__(self, isolation: Isolation, sink: Sink, *, concurrency: int) -> None:
+    def __init__(self, files: Files, sink: Sink, *, concurrency: int) -> None:
         """At most ``concurrency`` attempts are made at a time; outcomes go to ``sink``."""
-        self.isolation = isolation
-        self.containers = isolation.containers
+        self.files = files
         self._threads = Threads(sink, size=concurrency)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether everything is to end."""
+        raise NotImplementedError
 
     def submit(self, task: StepTask, seat: Seat) -> None:
         """Starts one attempt, from the start of its program to its end, and returns at once."""
         self._threads.submit(task.id, lambda: self._attempt(task, seat))
-
-    def cancel(self) -> None:
-        """Ends every container at once, with all that runs in it; their tasks end as cancelled."""
-        self.containers.cancel()
 
     def close(self) -> None:
         """Waits until every task has ended, and leaves nothing behind."""
@@ -113,15 +115,33 @@ class AttemptRunner:
 
     def _attempt(self, task: StepTask, seat: Seat) -> Outcome:
         clock = Clock()
-        if self.containers.is_cancelled:
+        if self.is_cancelled:
             return Outcome(task=task.id, result=CANCELLED)
-        prepare(task, self.isolation.files)
+        prepare(task, self.files)
         result: Success | TaskError
         try:
             result, evidence = self.run(task, seat, clock)
         except EngineError as error:
             result, evidence = engine_failed(error), Evidence()
-        if self.containers.is_cancelled and isinstance(result, TaskError):
+        if self.is_cancelled and isinstance(result, TaskError):
             result = CANCELLED
-        result = hand_over(task, self.isolation.files, result)
+        result = hand_over(task, self.files, result)
         return Outcome(task=task.id, result=result, evidence=evidence, times=clock.times())
+
+
+class ContainerRunner(AttemptRunner):
+    """The same in a run's containers."""
+
+    def __init__(self, isolation: Isolation, sink: Sink, *, concurrency: int) -> None:
+        """At most ``concurrency`` attempts are made at a time; outcomes go to ``sink``."""
+        super().__init__(isolation.files, sink, concurrency=concurrency)
+        self.isolation = isolation
+        self.containers = isolation.containers
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.containers.is_cancelled
+
+    def cancel(self) -> None:
+        """Ends every container at once, with all that runs in it; their tasks end as cancelled."""
+        self.containers.cancel()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from coordinator.core.seating import Seat
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
-from coordinator.runners.attempt import AttemptRunner, Judged, converse
+from coordinator.runners.attempt import ContainerRunner, Judged, converse
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import Engine
 from coordinator.runners.isolation import Isolation
@@ -61,7 +61,7 @@ class ExecProcess:
         return code
 
 
-class ExecRunner(AttemptRunner):
+class ExecRunner(ContainerRunner):
     """Runs every task in a process of its own in its lane's container; a lane has one task at a time."""
 
     def __init__(self, isolation: Isolation, sink: Sink, *, concurrency: int) -> None:
@@ -93,7 +93,7 @@ class ExecRunner(AttemptRunner):
         try:
             with clock.measure("start"):
                 process = ExecProcess(self._engine, self._kept(task, seat))
-            result, evidence = converse(process, task, clock, spill=self.isolation.files.work)
+            result, evidence = converse(process, task, clock, spill=self.files.work)
         except EngineError:
             self._end_lane(seat.lane)  # the process may be running
             raise

@@ -17,13 +17,13 @@ from coordinator.core.seating import Seat
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.runners.api import has_ended
-from coordinator.runners.attempt import AttemptRunner, Judged, OwnContainer, converse
+from coordinator.runners.attempt import ContainerRunner, Judged, OwnContainer, converse
 from coordinator.runners.containers import Started
 from coordinator.runners.isolation import Isolation
 from coordinator.schedule.threads import Clock, Sink
 
 
-class FreshRunner(AttemptRunner):
+class FreshRunner(ContainerRunner):
     """Runs every task in a container of its own."""
 
     def __init__(self, isolation: Isolation, sink: Sink, *, concurrency: int) -> None:
@@ -49,7 +49,7 @@ class FreshRunner(AttemptRunner):
             started = self._take(task, seat.grant)
         container = OwnContainer(self.isolation.engine, started)
         try:
-            judged = converse(container, task, clock, spill=self.isolation.files.work)
+            judged = converse(container, task, clock, spill=self.files.work)
         except BaseException:
             self.containers.remove_now(started.id)  # it may be running
             raise

@@ -1,29 +1,27 @@
 """The ``process`` rung: no container, the same program as a local subprocess. For developing steps.
 
-There is no isolation here, and no mount: the paths that a step finds below /batch and /work are turned into
-the real ones on their way in, and back on their way out, so that its results are those of every rung.
+There is no isolation here, and no mount: the step is given real paths (realpaths.py).
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
-from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.record.files import Files
+from coordinator.runners.guard import Guard
 from coordinator.runners.kept import Ending
+from coordinator.runners.realpaths import RealPaths
 from coordinator.runners.received import HeadAndTail
 
 _END_TIMEOUT = 10.0
@@ -37,12 +35,7 @@ class LocalProcess:
 
     def __init__(self, command: Sequence[str], files: Files) -> None:
         """Starts it; ``python3`` means this interpreter. Raises EngineError if it cannot be started."""
-        mounts = {
-            _quoted(str(MOUNT)): _quoted(str(files.batch)),
-            _quoted(str(WORK_MOUNT)): _quoted(str(files.work)),
-        }
-        self._to_real = _Paths(mounts)
-        self._to_mounted = _Paths({real: mounted for mounted, real in mounts.items()})
+        self._paths = RealPaths(files)
         self._command = [sys.executable if command[0] in ("python", "python3") else command[0], *command[1:]]
         self.connection, theirs = socket.socketpair()
         try:
@@ -58,18 +51,20 @@ class LocalProcess:
             raise EngineError(f"cannot start {shlex.join(self._command)}: {error}") from error
         finally:
             theirs.close()
+        # What it has started goes with it, too, if this process is killed.
+        self._guard = Guard("kill", "-s", "KILL", "--", f"-{self._process.pid}")
         self._stderr = HeadAndTail()
         self._listener = threading.Thread(target=self._listen, name="stderr", daemon=True)
         self._listener.start()
 
     def encode(self, request: bytes) -> bytes:
-        return self._to_real.replace(request)
+        return self._paths.real(request)
 
     def decode(self, data: bytes) -> bytes:
         return data
 
     def decode_line(self, line: bytes) -> bytes:
-        return self._to_mounted.replace(line)
+        return self._paths.mounted(line)
 
     def end(self, *, kill: bool) -> Ending:
         self.connection.close()
@@ -82,6 +77,7 @@ class LocalProcess:
             exit_code = self._process.wait()
         with suppress(ProcessLookupError):  # what it has started goes with it
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._guard.dismiss()
         self._listener.join(_LISTEN_TIMEOUT)
         return Ending(
             exit_code=exit_code if exit_code >= 0 else 128 - exit_code,
@@ -97,24 +93,7 @@ class LocalProcess:
                 self._stderr.add(data)
 
 
-class _Paths:
-    """Replaces what JSON strings begin with, all in one pass: a real path may itself lie below a /work."""
-
-    def __init__(self, replacements: Mapping[bytes, bytes]) -> None:
-        self._replacements = replacements
-        longest_first = sorted(replacements, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
-
-    def replace(self, line: bytes) -> bytes:
-        return self._pattern.sub(lambda found: self._replacements[found[0]], line)
-
-
 def open_process(files: Files, grant: Grant, task: StepTask) -> LocalProcess:
     """A process for the lane of which ``task`` is the first; what it may use is not seen to here."""
     assert task.step.command is not None  # the preflight sees to it
     return LocalProcess(task.step.command, files)
-
-
-def _quoted(folder: str) -> bytes:
-    """How a path below ``folder`` begins as a JSON string."""
-    return json.dumps(folder, ensure_ascii=False)[:-1].encode() + b"/"

@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from coordinator.contract import MAX_RESPONSE_BYTES
 from coordinator.errors import EngineError
@@ -51,6 +52,20 @@ Live = Callable[[bool, bytes], None]
 """Takes what comes as it comes; True stands for stderr."""
 
 
+class Spoken(Protocol):
+    """What comes over a connection, taken apart; ``stderr`` is head and tail of it."""
+
+    stderr: HeadAndTail
+
+    def feed(self, data: bytes) -> Iterator[memoryview]:
+        """The pieces of stdout in what has come. Raises EngineError if it is none of the program's."""
+        ...
+
+    def end(self) -> None:
+        """Nothing more comes. Raises EngineError if that cannot be all."""
+        ...
+
+
 def exchange(
     connection: socket.socket,
     received: bytes,
@@ -60,15 +75,16 @@ def exchange(
     spill: Path | None = None,
     cap: int = MAX_RESPONSE_BYTES,
     live: Live | None = None,
+    streams: Spoken | None = None,
 ) -> Exchange:
     """Writes ``request``, half-closes, and reads until the container's streams end, or further reading is pointless.
 
     ``received`` is what came behind the engine's reply; ``deadline`` is on the monotonic clock. A step that
     never reads its input is no error here (a full or broken pipe ends the writing, not the reading). A large
-    response is held in the folder ``spill`` meanwhile. ``live`` is told of everything as it comes. Raises
-    OSError if the disk is full.
+    response is held in the folder ``spill`` meanwhile. ``live`` is told of everything as it comes. ``streams`` takes
+    apart what comes, which by default are an engine's frames. Raises OSError if the disk is full.
     """
-    streams = Streams(live)
+    streams = Streams(live) if streams is None else streams
     with closing(Response(spill, cap)) as response:
         broken = ""
         try:
@@ -84,7 +100,7 @@ def _converse(
     received: bytes,
     request: bytes,
     deadline: float,
-    streams: Streams,
+    streams: Spoken,
     response: Response,
 ) -> Cut | None:
     """Writes and reads to the end; why that was given up, if it was. Raises EngineError if it broke."""
@@ -106,7 +122,7 @@ def _converse(
     return cut
 
 
-def _take_in(data: bytes, streams: Streams, response: Response) -> Cut | None:
+def _take_in(data: bytes, streams: Spoken, response: Response) -> Cut | None:
     for piece in streams.feed(data):
         response.add(piece)
     if response.is_too_large:

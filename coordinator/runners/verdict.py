@@ -68,7 +68,9 @@ def junk(sample: bytes) -> TaskError:
 def crashed(task: StepTask, stderr: bytes, exit_code: int | None, out_of_memory: bool | None) -> TaskError:
     """The step's program ended and should not have; what is known of why, and its last words."""
     how = f"the step ended with exit code {exit_code}"
-    if out_of_memory:
+    if exit_code is None:
+        how = "the step ended, and its container with it"
+    elif out_of_memory:
         how += f", out of memory ({_more_memory(task)})"
     elif exit_code == 137:
         how += " (killed; by whom is not known)"

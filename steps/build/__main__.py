@@ -1,7 +1,7 @@
 """Build container images: `python -m steps.build [IMAGE...]`, by default those of all steps.
 
-The parts of the image service are built when they are named. An image whose inputs have not changed is left alone,
-so running this again costs about a second.
+The parts of the image service and of a cluster are built when they are named. An image whose inputs have not changed is
+left alone, so running this again costs about a second.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 """The project's container images: the base, one for each folder of steps/ that has a Dockerfile, and the parts of the
-image service."""
+image service and of a cluster."""
 
 import os
 import ssl
@@ -20,7 +20,8 @@ from steps.build.errors import SetupError
 
 STEPS = Path(__file__).resolve().parent.parent
 PROJECT = STEPS.parent
-PARTS = PROJECT / "coordinator/service/container"
+PARTS = (PROJECT / "coordinator/service/container", PROJECT / "deploy/containers")
+_PART = ".Dockerfile"
 NOT_STEPS = {"build", "stepkit"}
 BASE_REF = "coordinator/base"
 PYTHON_REF = "python:3.11-slim-bookworm"
@@ -39,12 +40,17 @@ def step_names() -> list[str]:
 
 
 def part_names() -> list[str]:
-    """The parts of the image service, each of which runs in a container of its own."""
-    return sorted(path.name.removesuffix(".Dockerfile") for path in PARTS.glob("*.Dockerfile"))
+    """The parts of the image service and of a cluster, each of which runs in a container of its own."""
+    return sorted(path.name.removesuffix(_PART) for folder in PARTS for path in folder.glob(f"*{_PART}"))
+
+
+def part_file(name: str) -> Path:
+    """A part's Dockerfile."""
+    return next(folder / f"{name}{_PART}" for folder in PARTS if (folder / f"{name}{_PART}").exists())
 
 
 def image_ref(name: str) -> str:
-    """The reference of the image of a step, or of a part of the image service."""
+    """The reference of the image of a step, or of a part."""
     return f"coordinator/{name}"
 
 
@@ -67,8 +73,8 @@ def ensure_step(client: DockerClient, name: str) -> bool:
 
 
 def ensure_part(client: DockerClient, name: str) -> bool:
-    """The image of one part of the image service, built if its inputs have changed. Returns whether it was built."""
-    return _ensure_on_base(client, image_ref(name), PROJECT, PARTS / f"{name}.Dockerfile")
+    """The image of one part, built if its inputs have changed. Returns whether it was built."""
+    return _ensure_on_base(client, image_ref(name), PROJECT, part_file(name))
 
 
 def proxy_arguments() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import subprocess
 import sys
 import threading
 import time
@@ -18,9 +19,11 @@ from coordinator.core.resources import Grant
 from coordinator.core.seating import Seat
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Resources, Step
+from coordinator.record.files import Files
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.lanerunner import LaneRunner
-from coordinator.runners.process import _Paths, open_process
+from coordinator.runners.process import open_process
+from coordinator.runners.realpaths import RealPaths
 from tests.waiting import PATIENCE, eventually
 
 PROGRAM = """
@@ -164,9 +167,9 @@ def test_paths_are_the_mounted_ones_outside_and_the_real_ones_inside(bench: Benc
 
 
 def test_a_batch_that_really_lies_below_a_work_folder_is_found() -> None:
-    paths = _Paths({b'"/batch/': b'"/work/town/demo/', b'"/work/': b'"/runs/work/'})
+    paths = RealPaths(Files(batch=Path("/work/town/demo"), work=Path("/runs/work")))
     line = b'{"image": "/batch/a.jpg", "work_dir": "/work/step/a"}'
-    assert paths.replace(line) == b'{"image": "/work/town/demo/a.jpg", "work_dir": "/runs/work/step/a"}'
+    assert paths.real(line) == b'{"image": "/work/town/demo/a.jpg", "work_dir": "/runs/work/step/a"}'
 
 
 @pytest.mark.parametrize(
@@ -295,3 +298,24 @@ def test_a_command_that_is_not_there_fails_its_task_with_the_reason(bench: Bench
     result = bench.outcomes(1)["a"]
     assert isinstance(result, TaskError)
     assert "/no/such/program" in result.message
+
+
+_OWNER = """
+import pathlib, signal, sys
+from coordinator.record.files import Files
+from coordinator.runners.process import LocalProcess
+here = pathlib.Path(sys.argv[1])
+program = LocalProcess(["sh", "-c", "sleep 1000 & echo $$ $!; wait"], Files(batch=here, work=here))
+print(program.connection.recv(100).decode(), flush=True)
+signal.pause()
+"""
+
+
+def test_a_program_and_what_it_has_started_end_with_a_coordinator_that_is_killed(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", _OWNER, str(tmp_path))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        processes = [int(one) for one in owner.stdout.readline().split()]
+        assert not any(has_ended(one) for one in processes)
+        owner.kill()
+    eventually(lambda: all(has_ended(one) for one in processes))
