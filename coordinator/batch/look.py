@@ -12,6 +12,7 @@ from coordinator.batch.cameras import Fault, fault
 from coordinator.batch.ground import Ground
 from coordinator.batch.headings import Headings
 from coordinator.batch.recording import BadRecording, Place, Recording
+from coordinator.core.paths import scheme
 from coordinator.findings import named
 from coordinator.formats.remarks import Remark
 from coordinator.strictjson import Json
@@ -66,6 +67,8 @@ class Look:
         self.unstated = Group()
         """Recordings with a place of which nobody says how well it is known, but those that have a remark on it."""
         self.headings = Headings()
+        self.schemes: set[str] = set()
+        """How the URLs of those begin that name their image so."""
         self.first: list[Recording] = []
         """The first recordings, as examples."""
         self._camera_before: tuple[Json | None, int | None, int | None, Fault | None] = (
@@ -92,6 +95,8 @@ class Look:
             return
         if self.total <= _MAX_LOOKED_UP:
             self._look_up(name, recording.url or item["image"], place)
+        if recording.url is not None:
+            self.schemes.add(scheme(recording.url))
         if recording.remarks:
             self._see_remarks(recording)
         if "detections" in item:

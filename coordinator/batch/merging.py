@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -22,6 +21,7 @@ from coordinator.batch.recording import BadRecording, Recording
 from coordinator.contract import first_reason
 from coordinator.core.paths import FETCH, IMAGE_SUFFIXES, WORK_MOUNT, is_url, mounted, unit_folder
 from coordinator.formats.camera import CAMERA, Camera
+from coordinator.formats.moments import seconds_since_1970
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import Row
 from coordinator.strictjson import Json, readable
@@ -36,10 +36,6 @@ _CROP_FIELDS = ("full_width", "full_height", "left", "top")
 _OF_CAMERA = frozenset(
     {Remark.CAMERA_GUESSED, Remark.PANORAMA_GUESSED, Remark.BAD_CROP, Remark.UNKNOWN_PROJECTION}
 )
-
-
-_MILLISECONDS = 1e11
-"""More than the seconds of any recording: what is larger counts milliseconds."""
 
 
 _BARRED = frozenset({Remark.BAD_CROP, Remark.UNKNOWN_PROJECTION})
@@ -111,7 +107,8 @@ class Merger:
             remarks = (*remarks, Remark.FOCAL_DISAGREES)
         if missing:
             remarks = (*remarks, Remark.IMAGE_MISSING)
-        return Recording(id=name, item=item, place=where, url=url, remarks=remarks)
+        tag, size = _told_of_file(extra) if url else (None, None)
+        return Recording(id=name, item=item, place=where, url=url, tag=tag, size=size, remarks=remarks)
 
     def _look_at(self, row: Row) -> tuple[Header | None, bool]:
         """The header of the row's image if anything is asked of it, and whether there is no such file.
@@ -170,7 +167,7 @@ class Merger:
 
     def _sources(self, row: Row, header: Header | None) -> Sources:
         """What tells of the row's place; the track is asked only for what nothing else tells the position of."""
-        taken = _seconds(row.time) if row.time is not None else header.taken if header else None
+        taken = seconds_since_1970(row.time) if row.time is not None else header.taken if header else None
         fix, astray = None, None
         if self.times is not None and _lacks_position(row) and not (header and header.longitude is not None):
             fix = None if taken is None else self.times.fix(taken)
@@ -228,15 +225,10 @@ def _url(row: Row) -> str | None:
     return row.image if is_url(row.image) else None
 
 
-def _seconds(time: str | float) -> float | None:
-    """Seconds since 1970 of what a row says of time; UTC unless it says otherwise; None if it cannot be read."""
-    if isinstance(time, int | float):
-        return time / 1000.0 if time > _MILLISECONDS else float(time)
-    try:
-        moment = datetime.fromisoformat(time.strip())
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+def _told_of_file(extra: Mapping[str, object]) -> tuple[str | None, int | None]:
+    """What a row says of the content of an image that is to be fetched: its tag and its size in bytes."""
+    tag, size = extra.get("etag") or extra.get("checksum"), str(extra.get("file_size") or "")
+    return None if tag is None else str(tag), int(size) if size.isascii() and size.isdecimal() else None
 
 
 def _fetched_path(recording_id: str, url: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from coordinator.batch.accuracy import Accuracy
 from coordinator.batch.regions import Point
 from coordinator.core.paths import unmounted
+from coordinator.core.tasks import RemoteImage
 from coordinator.formats.remarks import Remark
 from coordinator.strictjson import Json
 
@@ -47,6 +48,7 @@ class Place:
 class Recording:
     """One capture. ``item`` is what moves along the pipeline; ``url`` is set if the image must be fetched.
 
+    ``tag`` and ``size`` in bytes are what the batch says of what is to be fetched.
     ``place`` may be known in part where the item has no pose; ``remarks`` are what had to be decided for it.
     """
 
@@ -54,12 +56,21 @@ class Recording:
     item: Json
     place: Place | None = None
     url: str | None = None
+    tag: str | None = None
+    size: int | None = None
     remarks: tuple[Remark, ...] = ()
 
     @property
     def image(self) -> str:
         """What the batch calls its image: the path below the batch's folder, or its URL."""
         return self.url or unmounted(self.item["image"])
+
+    @property
+    def remote(self) -> RemoteImage | None:
+        """The image that is to be fetched, if it is."""
+        if self.url is None:
+            return None
+        return RemoteImage(path=self.item["image"], url=self.url, tag=self.tag, size=self.size)
 
     @property
     def position(self) -> Point | None:

@@ -108,6 +108,22 @@ class Polygons:
         return RegionMessage(id=region_id, core=self.cores[region_id], halo=self.halo)
 
 
+def as_json(regions: Regions) -> Json | None:
+    """The division as ``run.json`` keeps it, for who looks at the run later; None if everything is one region."""
+    if isinstance(regions, Grid):
+        return {"size": regions.size, "halo": regions.halo}
+    return {"cores": regions.cores, "halo": regions.halo} if isinstance(regions, Polygons) else None
+
+
+def from_json(told: Json | None) -> Regions:
+    """The division that :func:`as_json` told of."""
+    if told is None:
+        return Undivided()
+    if "size" in told:
+        return Grid(size=told["size"], halo=told["halo"])
+    return Polygons(cores=told["cores"], halo=told["halo"])
+
+
 def point_of(item: Json) -> Point | None:
     """Where an item says that it is: an object by its ``position``, a recording by its ``pose``; None if by neither."""
     for name in ("position", "pose"):

@@ -6,6 +6,7 @@ the very same edges.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,6 +140,12 @@ def _cracks(shapes: list[BaseGeometry]) -> list[BaseGeometry]:
     held = shapely.contains(whole, shapely.point_on_surface(faces))
     loose = [face for face, is_held in zip(faces, held, strict=True) if not is_held]
     return [face for face in loose if face.area > _NOTHING and face.buffer(-STRIP / 2).is_empty]
+
+
+def grown(core: Json, metres: float) -> Json:
+    """A GeoJSON (multi)polygon with all that is no farther from it than that; corners become round."""
+    shapely = _load_shapely()
+    return _as_json(shapely.from_geojson(json.dumps(core)).buffer(metres))
 
 
 def _as_json(shape: BaseGeometry) -> Json:

@@ -10,24 +10,28 @@ import json
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from coordinator.contract import Request, Success
-from coordinator.core.paths import REPLAY, WORK_MOUNT
+from coordinator.contract import Request, Success, TaskError
+from coordinator.core.paths import FETCH, REPLAY, WORK_MOUNT, image_paths, is_fetched
 from coordinator.core.resources import Ledger, fit, shortage
 from coordinator.core.tasks import StepTask
 from coordinator.errors import CoordinatorError, ExitCode, RunFolderError, UsageError
 from coordinator.pipeline import Pipeline, Step
 from coordinator.record.disk import remove_tree
+from coordinator.record.files import Files
+from coordinator.record.history import History
 from coordinator.record.lock import locked
 from coordinator.record.permissions import make_folder
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import Engine
+from coordinator.runners.fetch import fetch
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.once import Rerun, run_once
 from coordinator.runners.stream import Live
@@ -106,7 +110,28 @@ def replay(engine: Engine, failure: FailedAttempt, live: Live) -> Rerun:
         work_dir = str(WORK_MOUNT / REPLAY / own.name / _FILES)
         request = failure.request.model_copy(update={"work_dir": work_dir})
         task = StepTask(request=request, step=step, image_id=image)
-        return run_once(engine, task, grant, failure.folder.files(failure.batch), owner=own, live=live)
+        files = with_images(failure, own)
+        return run_once(engine, task, grant, files, owner=own, live=live)
+
+
+def with_images(failure: FailedAttempt, own: Path) -> Files:
+    """The run's files, with the task's images by URL. Those of a cluster's run lay on a node: they are fetched anew.
+
+    Raises UsageError for one that cannot be fetched.
+    """
+    files = failure.folder.files(failure.batch)
+    paths = {path for item in failure.request.items for path in image_paths(item) if is_fetched(path)}
+    if not failure.step.reads or all(files.local(path).is_file() for path in paths):
+        return files
+    files = replace(files, fetched=own / FETCH)
+    make_folder(failure.folder.work / FETCH)  # a mount needs a folder to be mounted on
+    with History(failure.folder.journal) as history:
+        images = [image for path in sorted(paths) if (image := history.image(path)) is not None]
+    for image in images:
+        came = fetch(image, files.local(image.path), threading.Event())
+        if isinstance(came, TaskError):
+            raise UsageError(f"an image of the task cannot be fetched: {came.message}")
+    return files
 
 
 def _image(engine: Engine, failure: FailedAttempt) -> str:

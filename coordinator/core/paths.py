@@ -18,6 +18,14 @@ FETCH = "fetch"
 """The name under which images given as URLs are fetched, as if by a step before the first."""
 REPLAY = "replay"
 """Below the work folder, the folders of tasks that are run again by hand, each with a lock of its own."""
+APART = ".apart"
+"""Below the work folder, what instances on a cluster have written and nobody has taken over yet; no step's name."""
+FETCHED = WORK_MOUNT / FETCH
+"""Where steps find the images that the batch names by URL."""
+_FETCHED = f"{FETCHED}/"
+SCHEMES = frozenset({"http", "https", "s3", "gs"})
+"""How URLs of images begin that are fetched."""
+_URLS = tuple(f"{scheme}://" for scheme in SCHEMES)
 _MAX_NAME = 120
 _PLAIN = re.compile(r"(?=.*[^.])[A-Za-z0-9_.~-]{1,120}")
 """Ids that are folder names as they are, which most are."""
@@ -38,7 +46,17 @@ def unmounted(path: str) -> str:
 
 def is_url(image: str) -> bool:
     """Whether an image is to be fetched, and does not lie in the batch."""
-    return image.startswith(("http://", "https://"))
+    return image.startswith(_URLS)
+
+
+def scheme(url: str) -> str:
+    """How a URL begins: ``http``, ``https``, ``s3`` or ``gs``."""
+    return url.partition(":")[0]
+
+
+def is_fetched(path: str) -> bool:
+    """Whether an image that steps find at ``path`` is one that the batch names by URL."""
+    return path.startswith(_FETCHED)
 
 
 def unit_folder(unit_id: str) -> str:

@@ -14,13 +14,30 @@ from coordinator.strictjson import Json
 
 
 @dataclass(frozen=True, kw_only=True)
+class RemoteImage:
+    """An image that the batch names by its URL. ``path`` is where steps find it.
+
+    ``tag`` and ``size`` in bytes are what the batch says of its content, which then need not be asked for.
+    """
+
+    path: str
+    url: str
+    tag: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepTask:
-    """One attempt at one step's task: everything that it takes to run it, wherever that is."""
+    """One attempt at one step's task: everything that it takes to run it, wherever that is.
+
+    ``images`` are those that whoever runs it has to fetch first.
+    """
 
     request: Request
     step: Step
     image_id: str
     attempt: int = 1
+    images: tuple[RemoteImage, ...] = ()
 
     @property
     def id(self) -> str:
@@ -29,11 +46,10 @@ class StepTask:
 
 @dataclass(frozen=True, kw_only=True)
 class FetchTask:
-    """The fetching of one image that the batch names by its URL. ``path`` is where steps will find it."""
+    """The fetching of one image that the batch names by its URL."""
 
     id: str
-    url: str
-    path: str
+    image: RemoteImage
     attempt: int = 1
 
 
@@ -60,7 +76,8 @@ class Times:
     """Seconds that an attempt took, by what they went to; None for what it had no part in.
 
     ``busy`` is what it kept its lane busy for: of answers that come together, each one's share. ``open`` is what the
-    lane's program took to open before that, for the task that it was opened for.
+    lane's program took to open before that, for the task that it was opened for. ``fetch`` is what the
+    task waited for images.
     """
 
     queue: float | None = None
@@ -69,6 +86,7 @@ class Times:
     end: float | None = None
     busy: float | None = None
     open: float | None = None
+    fetch: float | None = None
 
     def as_metrics(self) -> dict[str, float]:
         """The seconds by name, as the journal keeps them."""
@@ -80,12 +98,18 @@ NO_TIMES = Times()
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How an attempt at the task with the id ``task`` ended."""
+    """How an attempt at the task with the id ``task`` ended.
+
+    ``fetched`` tells what was fetched for it: paths, each with what tells its content. ``note`` is something that
+    whoever watches the run should know.
+    """
 
     task: str
     result: Success | TaskError
     evidence: Evidence = NO_EVIDENCE
     times: Times = NO_TIMES
+    fetched: tuple[tuple[str, str], ...] = ()
+    note: str | None = None
 
 
 def key_head(step: Step, image_id: str) -> str:

@@ -22,6 +22,7 @@ from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.retries import DEADLY
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import Facts, SessionState
+from coordinator.record.images import Images
 from coordinator.record.pools import PoolChange
 from coordinator.record.schema import KILLS, PUT_ATTEMPT, PUT_TASK, SCHEMA
 from coordinator.strictjson import Json
@@ -107,9 +108,9 @@ class Journal:
         self._attempts: list[tuple[Any, ...]] = []
         try:
             self._db = sqlite3.connect(path, isolation_level="DEFERRED")
-            self._db.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(SCHEMA)
+            synchronous = "NORMAL" if durable else "OFF"
+            self._db.executescript(f"PRAGMA synchronous = {synchronous}; PRAGMA journal_mode = WAL; {SCHEMA}")
+            self.images = Images(self._db)
             self.facts = Facts.load(dict(self._db.execute("SELECT name, value FROM facts")))
         except sqlite3.Error as error:
             raise RunFolderError(

@@ -1,4 +1,7 @@
-"""Images that the batch names by their URLs, on their way into the run folder: as if by a step before the first."""
+"""Images that the batch names by their URLs, on their way into the run folder: as if by a step before the first.
+
+Where whoever runs a task fetches its images himself, as the nodes of a cluster do, they are only put down here.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from coordinator.batch.recording import Recording
 from coordinator.contract import ErrorKind, Success
 from coordinator.core.paths import FETCH
 from coordinator.core.retries import Tries, retry
-from coordinator.core.tasks import FetchTask, Outcome
+from coordinator.core.tasks import FetchTask, Outcome, RemoteImage
 from coordinator.record.journal import Status
 from coordinator.schedule.bookkeeping import Bookkeeping, Moment
+from coordinator.schedule.chronicle import Chronicle
 from coordinator.schedule.executor import Executor
 from coordinator.schedule.pauses import Pauses
 from coordinator.schedule.plan import Observer
@@ -42,10 +46,17 @@ class Fetches:
     """Fetches images, a few at a time, and tries again what may yet come."""
 
     def __init__(
-        self, executor: Executor[Any], reuse: Reuse, books: Bookkeeping, observer: Observer, pauses: Pauses
+        self,
+        executor: Executor[Any],
+        reuse: Reuse,
+        journal: Chronicle,
+        books: Bookkeeping,
+        observer: Observer,
+        pauses: Pauses,
     ) -> None:
         self._executor = executor
         self._reuse = reuse
+        self._journal = journal
         self._books = books
         self._observer = observer
         self._pauses = pauses
@@ -59,12 +70,16 @@ class Fetches:
 
     @property
     def has_room(self) -> bool:
-        return len(self._fetching) < self._executor.fetches
+        return not self._executor.fetches or len(self._fetching) < self._executor.fetches
 
-    def start(self, recording: Recording, url: str) -> Arrival:
+    def start(self, recording: Recording, image: RemoteImage) -> Arrival:
         """Sends for the recording's image, unless an earlier session has it, or could not get it."""
-        task = FetchTask(id=f"{FETCH}/{recording.id}", url=url, path=recording.item["image"])
-        if self._reuse.is_fetched(task.id, url, task.path):
+        self._journal.images.name(image)
+        if not self._executor.fetches:
+            return Arrival.HERE
+        url = image.url
+        task = FetchTask(id=f"{FETCH}/{recording.id}", image=image)
+        if self._reuse.is_fetched(task.id, url, image.path):
             return Arrival.HERE
         self._observer.expect(FETCH, 1)
         if self._reuse.stays_unfetched(FETCH, task.id, url):
@@ -79,7 +94,9 @@ class Fetches:
         recording, task = fetching.recording, fetching.task
         self._books.attempted(outcome, task.attempt, fetching.submitted)
         if isinstance(outcome.result, Success):
-            self._books.succeeded(task.id, FETCH, recording.id, task.url, [])
+            for path, stamp in outcome.fetched:
+                self._journal.images.fetched(path, stamp, self._journal.session)
+            self._books.succeeded(task.id, FETCH, recording.id, task.image.url, [])
             return recording, Arrival.HERE
         if outcome.result.kind is ErrorKind.CANCELLED:
             return recording, Arrival.CANCELLED
@@ -87,7 +104,7 @@ class Fetches:
             waiting = replace(fetching, tries=again.tries, task=replace(task, attempt=again.tries.attempt))
             self._pauses.after(again.pause, lambda: self._submit(waiting))
             return recording, Arrival.UNDERWAY
-        self._books.refused(task.id, FETCH, recording.id, outcome.result, key=task.url)
+        self._books.refused(task.id, FETCH, recording.id, outcome.result, key=task.image.url)
         return recording, Arrival.LOST
 
     def _submit(self, fetching: _Fetching) -> None:

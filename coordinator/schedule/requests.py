@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from coordinator.contract import MAX_RESPONSE_BYTES, PROTOCOL, RegionMessage, Request
 from coordinator.core.dataflow import Unit
+from coordinator.core.paths import image_paths, is_fetched
+from coordinator.core.tasks import Outcome, RemoteImage, StepTask
 from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
 from coordinator.schedule.chronicle import Chronicle
@@ -72,6 +74,30 @@ class Requests:
             region=self.region(unit),
             work_dir=self._files.task_folder(step.name, unit.id),
         )
+
+    def inputs(self, unit: Unit) -> tuple[list[Json], RegionMessage | None, int]:
+        """What the unit's result depends on: its items, its region, and how many of its items are missing."""
+        return self.items(unit), self.region(unit), self.missing(unit)
+
+    def task(self, unit: Unit, attempt: int, *, with_images: bool) -> StepTask:
+        """One attempt at it; ``with_images`` names those that whoever runs it has to fetch."""
+        step, request = self.step(unit), self.request(unit)
+        images = self._images(request) if with_images and step.reads else ()
+        image_id = self._plan.image_ids[step.name]
+        return StepTask(request=request, step=step, image_id=image_id, attempt=attempt, images=images)
+
+    def _images(self, request: Request) -> tuple[RemoteImage, ...]:
+        paths = {path: None for item in request.items for path in image_paths(item) if is_fetched(path)}
+        found = map(self._journal.images.of, paths)
+        return tuple(image for image in found if image is not None)
+
+    def fetched(self, outcome: Outcome) -> bool:
+        """Puts down what was fetched for a task; whether any of it is other than what was known."""
+        images = self._journal.images
+        changed = [(path, stamp) for path, stamp in outcome.fetched if images.stamp(path) != stamp]
+        for path, stamp in changed:
+            images.fetched(path, stamp, self._journal.session)
+        return bool(changed)
 
     def done(self, unit: Unit) -> None:
         """The unit's task has ended: items that were gathered for it wait no longer."""

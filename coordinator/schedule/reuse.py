@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from coordinator.contract import RegionMessage
 from coordinator.core.dataflow import Unit
-from coordinator.core.paths import image_paths
+from coordinator.core.paths import image_paths, is_fetched
 from coordinator.core.tasks import key_head, task_key
 from coordinator.pipeline import Per, Step
 from coordinator.record.files import Files
@@ -41,7 +41,7 @@ class Reuse:
         self._plan = plan
         self._journal = journal
         self._files = files
-        self._stamp = files.content_stamp if plan.hash_inputs else files.stamp
+        self._file_stamp = files.content_stamp if plan.hash_inputs else files.stamp
         self._heads = [list(_heads(plan, step)) for step in plan.steps]
 
     def keys(
@@ -50,6 +50,13 @@ class Reuse:
         """The key of the unit's result, and those under which an earlier form of the step would have kept it."""
         stamps = [self._stamp(path) for item in items for path in image_paths(item)]
         return [task_key(head, items, region, stamps, missing) for head in self._heads[unit.step]]
+
+    def _stamp(self, path: str) -> str:
+        """What tells one content of an image from another. Of one that is fetched the journal knows, and no file is
+        looked at: nobody has it yet, or it lies on a node."""
+        if is_fetched(path):
+            return f"{path} {self._journal.images.stamp(path) or 'not fetched'}"
+        return self._file_stamp(path)
 
     def find(self, unit: Unit, task_id: str, keys: Sequence[str]) -> Found:
         """What is known of the unit's task; what serves again counts as this session's from now on."""

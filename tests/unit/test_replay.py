@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.commands.replay import find
+from coordinator.commands.replay import FailedAttempt, find, with_images
 from coordinator.contract import ErrorKind
-from coordinator.core.tasks import Evidence
+from coordinator.core.tasks import Evidence, RemoteImage
 from coordinator.errors import RunFolderError, UsageError
 from coordinator.pipeline import Pipeline
 from coordinator.record.disk import write_json
+from coordinator.record.journal import Journal
 from coordinator.record.runfolder import RunFolder
+from tests.imageserver import serving
 from tests.unit.builders import error, item, request, step
 
 ABOUT = {
@@ -94,3 +96,34 @@ def test_a_request_that_was_damaged(folder: RunFolder) -> None:
 def test_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"is no run folder: it has no run\.json"):
         find(tmp_path, "detect/a")
+
+
+class TestImagesByUrl:
+    """Those of a run on a cluster lay on a node that may have gone."""
+
+    def failure(self, folder: RunFolder, url: str) -> FailedAttempt:
+        path = "/work/fetch/a/image.jpg"
+        with Journal(folder.journal) as journal:
+            journal.images.name(RemoteImage(path=path, url=url))
+        found = item("a", image=path)
+        folder.evidence.keep_attempt(request("detect/a", [found]), error(), 1, Evidence())
+        return find(folder.path, "detect/a")
+
+    def test_they_are_fetched_into_the_replay_s_own_folder(self, folder: RunFolder, tmp_path: Path) -> None:
+        with serving() as served:
+            served.bodies["/a.jpg"] = b"an image"
+            files = with_images(self.failure(folder, served.url("a.jpg")), tmp_path / "own")
+        assert files.local("/work/fetch/a/image.jpg").read_bytes() == b"an image"
+        assert files.fetched == tmp_path / "own/fetch"
+        assert not list((folder.work / "fetch").iterdir())
+
+    def test_those_that_the_run_folder_has_are_taken(self, folder: RunFolder, tmp_path: Path) -> None:
+        failure = self.failure(folder, "http://127.0.0.1:1/a.jpg")
+        (folder.work / "fetch/a").mkdir(parents=True)
+        (folder.work / "fetch/a/image.jpg").touch()
+        assert with_images(failure, tmp_path / "own").fetched is None
+
+    def test_one_that_cannot_be_fetched_is_told(self, folder: RunFolder, tmp_path: Path) -> None:
+        failure = self.failure(folder, "http://127.0.0.1:1/a.jpg")
+        with pytest.raises(UsageError, match="an image of the task cannot be fetched: http"):
+            with_images(failure, tmp_path / "own")

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from coordinator.contract import RegionMessage
 from coordinator.core.paths import image_paths
-from coordinator.core.tasks import FetchTask, StepTask, key_head, task_key
+from coordinator.core.tasks import FetchTask, RemoteImage, StepTask, key_head, task_key
 from coordinator.pipeline import Step
 from coordinator.strictjson import Json
 from tests.unit.builders import item, request, resources, square, step, task
@@ -101,7 +101,8 @@ def test_images_are_found_wherever_they_stand() -> None:
 
 
 def test_a_task_survives_json() -> None:
+    image = RemoteImage(url="https://h.example/r.jpg", path="/work/fetch/r/image.jpg")
     sent = task(request("position/0_0", ITEMS, region=REGION, params={"k": [1]}), attempt=2)
-    for one in (sent, FetchTask(id="fetch/r", url="https://h.example/r.jpg", path="/work/fetch/r/image.jpg")):
+    for one in (sent, FetchTask(id="fetch/r", image=image)):
         adapter: TypeAdapter[StepTask | FetchTask] = TypeAdapter(type(one))
         assert adapter.validate_json(adapter.dump_json(one)) == one
