@@ -1,4 +1,4 @@
-"""What is told of the pools: every change and how they stand to the journal, what a run waits for to its watcher."""
+"""What is told of the pools: every change and how they stand to the journal, what matters to the run's watcher."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from coordinator.cluster.hold import Hold
+from coordinator.cluster.outlook import Outlook
 from coordinator.cluster.pool import Pool
-from coordinator.cluster.sizing import Load
-from coordinator.instances import Instances
-from coordinator.record.pools import PoolChange, PoolState
+from coordinator.cluster.room import Standing
+from coordinator.pipeline import Step
+from coordinator.record.pools import HoldState, PoolChange, PoolState
 
 _TOLD = 30.0
 """Seconds between two notes that an instance is waited for."""
+_STANDS = 5.0
+"""Seconds that something holds the run up before that is told, and at least between two notes of it."""
 
 
 class Reporter(Protocol):
     """Hears of the pools: the run's journal, and whoever watches."""
 
     def changed(self, change: PoolChange) -> None: ...
-    def stand(self, pools: Mapping[str, PoolState]) -> None: ...
+    def stand(self, pools: Mapping[str, PoolState], holds: Sequence[HoldState]) -> None: ...
     def note(self, text: str) -> None: ...
 
 
@@ -30,7 +34,9 @@ class Bulletin:
         self._reporter = reporter
         self.note = reporter.note
         self._told: dict[str, float] = {}
-        self._stood: Mapping[str, PoolState] = {}
+        self._hold: Hold | None = None
+        self._holds_since = 0.0
+        self._told_hold: Hold | None = None
 
     def changed(self, pool: Pool, change: str, why: str) -> None:
         """Something has become of an instance of the pool."""
@@ -38,36 +44,34 @@ class Bulletin:
             PoolChange(at=time.time(), step=pool.step.name, size=pool.size, change=change, why=why)
         )
 
-    def stand(self, pools: Sequence[tuple[Pool, Load, Instances]], now: float) -> None:
-        """How the pools stand, if they stand otherwise than they did; ``now`` is the clock's seconds."""
-        stood = {pool.step.name: _state(load, limits) for pool, load, limits in pools}
-        if stood != self._stood:
-            self._stood = stood
-            self._reporter.stand(stood)
-        for pool, load, _ in pools:
-            self._tell_of_waiting(pool, load, now)
+    def stand(self, outlook: Outlook) -> None:
+        """How the pools stand now."""
+        self._reporter.stand(outlook.states(), outlook.holds())
 
-    def _tell_of_waiting(self, pool: Pool, load: Load, now: float) -> None:
+    def tell(self, outlook: Outlook, steps: Sequence[Step], now: float) -> None:
+        """What holds the run up, once it does so for a while, and that a step has no instance yet."""
+        if outlook.hold != self._hold:
+            self._hold, self._holds_since = outlook.hold, now
+        if self._hold not in (None, self._told_hold) and now - self._holds_since >= _STANDS:
+            self._told_hold = self._hold
+            self.note(f"{self._hold} ({_sizes(outlook.states())})")
+        for step, standing in zip(steps, outlook.standings, strict=True):
+            self._tell_of_waiting(step, standing, outlook, now)
+
+    def _tell_of_waiting(self, step: Step, standing: Standing, outlook: Outlook, now: float) -> None:
         """A run that waits for the cluster says for what."""
-        name, asked = pool.step.name, pool.step.resources
+        load, asked = standing.load, step.resources
         is_waiting = load.backlog and not load.ready and load.since_asked > _TOLD
-        if is_waiting and now - self._told.get(name, -_TOLD) >= _TOLD:
-            self._told[name] = now
+        if is_waiting and now - self._told.get(step.name, -_TOLD) >= _TOLD:
+            self._told[step.name] = now
             gpus = f", {asked.gpus:g} GPUs" if asked.gpus else ""
             self.note(
-                f"step {name!r} waits for an instance since {load.since_asked:.0f} s: it asks for {asked.cpus:g} CPUs, "
-                f"{asked.memory / 1024**3:.1f} GiB{gpus} of a node"
+                f"step {step.name!r} waits since {load.since_asked:.0f} s: {outlook.why(standing)}; it takes "
+                f"{asked.cpus:g} CPUs, {asked.memory / 1024**3:.2g} GiB{gpus} of a node "
+                "(`ray status` on a machine of the cluster tells whether one is on its way)"
             )
 
 
-def _state(load: Load, limits: Instances) -> PoolState:
-    assert limits.most is not None  # it is known for every pool
-    return PoolState(
-        least=limits.least,
-        most=limits.most,
-        idle_s=limits.idle_s,
-        ready=load.ready,
-        starting=load.starting,
-        backlog=load.backlog,
-        wait=None if load.wait is None else round(load.wait, 1),
-    )
+def _sizes(pools: Mapping[str, PoolState]) -> str:
+    """How many instances the steps have."""
+    return ", ".join(f"{step}: {pool.ready} of {pool.least} to {pool.most}" for step, pool in pools.items())

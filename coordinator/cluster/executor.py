@@ -21,20 +21,22 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from coordinator.cluster.bulletin import Reporter
+from coordinator.cluster.calls import Calls
+from coordinator.cluster.demand import LINE
 from coordinator.cluster.fleet import Fleet, Terms
-from coordinator.cluster.link import ClusterError, Event, Link
+from coordinator.cluster.link import ClusterError, Event
 from coordinator.cluster.messages import unpack_outcomes
 from coordinator.cluster.pool import Member
+from coordinator.cluster.shelf import Shelf
+from coordinator.cluster.steward import Steward
+from coordinator.cluster.written import Written
 from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.tasks import FetchTask, Outcome, StepTask
 from coordinator.pipeline import Step
-from coordinator.record.disk import remove_tree
 from coordinator.record.files import Files
-from coordinator.runners.fetch import fetch
 from coordinator.runners.verdict import CANCELLED
-from coordinator.schedule.threads import Inbox, Threads
+from coordinator.schedule.threads import Inbox
 
-_FETCHES, _AHEAD = 4, 1024
 _TICK = 1.0
 """Seconds between two looks at the pools' sizes."""
 _PATIENCE = 30.0
@@ -45,14 +47,27 @@ class RayExecutor:
     """Runs tasks on the nodes of a cluster."""
 
     def __init__(
-        self, link: Link, terms: Terms, files: Files, reporter: Reporter, backlog: Callable[[str], int]
+        self,
+        link: Calls,
+        terms: Terms,
+        files: Files,
+        reporter: Reporter,
+        backlog: Callable[[str], int],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        arrived: Inbox[Outcome | Event] | None = None,
     ) -> None:
-        """``backlog`` counts the tasks of a step that wait or run."""
+        """``backlog`` counts the tasks of a step that wait or run. With another ``clock``, whoever has it gives an
+        inbox ``arrived``, too, whose waiting makes it go on."""
         self._link = link
         self._files = files
-        self._arrived: Inbox[Outcome | Event] = Inbox()
-        self._fleet = Fleet(link, terms, backlog, reporter, lambda event: self._arrived.put([event]))
-        self._fetches = Threads(self._arrived.put, size=_FETCHES)
+        self._shelf = Shelf(files)
+        self._written = Written(files)
+        self._clock = clock
+        self._arrived: Inbox[Outcome | Event] = arrived or Inbox()
+        self._fleet = Fleet(link, terms, reporter, lambda event: self._arrived.put([event]), clock)
+        self._steward = Steward(self._fleet, terms, backlog, reporter)
+        self._reporter = reporter
         self._woken, self._cancelled = threading.Event(), threading.Event()
         self._give_up: float | None = None
         self._looked = -_TICK
@@ -60,11 +75,17 @@ class RayExecutor:
 
     @property
     def fetches(self) -> int:
-        return _FETCHES
+        """None: nodes fetch what their tasks need."""
+        return 0
 
     def ahead(self, step: Step) -> int:
         self._fleet.pool(step)  # so that its least is asked for at once
-        return _AHEAD
+        return LINE
+
+    @property
+    def longest(self) -> int:
+        """Every step has instances of its own."""
+        return LINE
 
     def ready(self, step: Step) -> int:
         """The step's instances that can take tasks."""
@@ -76,19 +97,26 @@ class RayExecutor:
     def submit(self, task: StepTask, seat: Member) -> None:
         if self._cancelled.is_set():
             self._arrived.put([Outcome(task=task.id, result=CANCELLED)])
-        else:
-            self._fleet.pool(task.step).submit(task, seat)
+            return
+        try:
+            self._fleet.pool(task.step).submit(self._shelf.put(task), seat)
+        except OSError as error:  # a full disk must fail a task, not end the run
+            message = f"its items cannot be written for the nodes: {error}"
+            result = TaskError(kind=ErrorKind.INTERNAL, message=message)
+            self._arrived.put([Outcome(task=task.id, result=result)])
 
     def fetch(self, task: FetchTask) -> None:
-        self._fetches.submit(task.id, lambda: self._fetch(task))
+        raise AssertionError(f"{task.id}: nodes fetch")
 
     def wait(self, timeout: float | None) -> list[Outcome]:
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else self._clock() + timeout
         while True:
             outcomes, has_news = self._turn(deadline)
-            is_over = deadline is not None and time.monotonic() >= deadline
+            is_over = deadline is not None and self._clock() >= deadline
             if outcomes or has_news or is_over or self._woken.is_set():
                 self._woken.clear()
+                for outcome in outcomes:
+                    self._shelf.remove(outcome.task)
                 return outcomes
 
     def wake(self) -> None:
@@ -102,32 +130,33 @@ class RayExecutor:
     def close(self) -> None:
         """Raises ClusterError if it cannot be made sure that nothing is left."""
         self._is_closing = True
-        self._fetches.close()
         deadline = None
         while any(pool.members for pool in self._fleet.all()):
             if deadline is None and (self._cancelled.is_set() or not self._is_at_work()):
-                deadline = time.monotonic() + _PATIENCE
-            if deadline is not None and time.monotonic() > deadline:
+                deadline = self._clock() + _PATIENCE
+            if deadline is not None and self._clock() > deadline:
                 break
             self._fleet.dismiss()
             with suppress(ClusterError):  # of instances that do not begin, which nobody waits for any more
-                self._turn(time.monotonic() + _TICK)
+                self._turn(self._clock() + _TICK)
         for pool in self._fleet.all():
             for number in tuple(pool.members):
                 self._fleet.lose(number, "it did not end")
-        self._fleet.rest()
+        self._steward.rest(self._clock())
         self._sweep()
+        self._written.close()
+        self._shelf.close()
 
     # -- turns --------------------------------------------------------------------------------------------
 
     def _turn(self, deadline: float | None) -> tuple[list[Outcome], bool]:
         """Does what is due, and handles what has come by a tick or the deadline; whether there may be new seats."""
         outcomes = self._let_go() if self._cancelled.is_set() else []
-        now = time.monotonic()
+        now = self._clock()
         is_ending = self._is_closing or self._cancelled.is_set()
         if not is_ending and now - self._looked >= _TICK:
             self._looked = now
-            self._fleet.resize(now)
+            self._steward.resize(now)
         self._fleet.send()
         left = _TICK if deadline is None else min(_TICK, max(0.0, deadline - now))
         arrived = self._arrived.wait(0.0 if outcomes else left)
@@ -161,27 +190,35 @@ class RayExecutor:
         if pool is None:  # it was given up, and its tasks with it
             return []
         outcomes = unpack_outcomes(packed)
+        label = pool.members[number].label
+        for one in outcomes:
+            if isinstance(one.result, Success):
+                self._written.take_over(pool.step, label, one.task)
+            else:
+                self._written.forget(pool.step, one.task)
         pool.answered(number, outcomes)
+        for note in {one.note: None for one in outcomes if one.note}:
+            self._reporter.note(f"step {pool.step.name!r} on {pool.members[number].node}: {note}")
         gone = [found for one in outcomes if (found := _loss(one)) is not None]
         return [*outcomes, *(self._lose(number, gone[0]) if gone else ())]
 
     def _lose(self, number: int, why: str) -> list[Outcome]:
-        """What an instance had is lost with it, and what its tasks have written goes: nobody is left to see to it."""
+        """What an instance had is lost with it, and what its tasks have written goes."""
         pool = self._fleet.holder(number)
         if pool is None:
             return []
         error = TaskError(kind=ErrorKind.NODE, message=f"the instance that it ran on was lost: {why}")
         result = CANCELLED if self._cancelled.is_set() else error
+        label = pool.members[number].label
         lost = self._fleet.lose(number, why)
-        if pool.step.writes:
-            for task in lost:
-                unit = task.removeprefix(f"{pool.step.name}/")
-                remove_tree(self._files.local(self._files.task_folder(pool.step.name, unit)))
+        self._written.drop(pool.step, label)
+        for task in lost:
+            self._written.forget(pool.step, task)
         return [Outcome(task=task, result=result) for task in lost]
 
     def _let_go(self) -> list[Outcome]:
         """The run is cancelled: all that was not sent ends, and what runs is told to, and given up if it does not."""
-        now = time.monotonic()
+        now = self._clock()
         if self._give_up is None:
             self._give_up = now + _PATIENCE
             self._fleet.cancel()
@@ -203,10 +240,6 @@ class RayExecutor:
             return
         labels, self._fleet.labels = self._fleet.labels, []
         self._link.remove_left(labels, None)
-
-    def _fetch(self, task: FetchTask) -> Outcome:
-        result = fetch(task.url, self._files.local(task.path), self._cancelled)
-        return Outcome(task=task.id, result=result or Success(task=task.id, items=[]))
 
 
 def _loss(outcome: Outcome) -> str | None:

@@ -1,4 +1,4 @@
-"""All instances of a run: asked for as the backlog grows, taken back as it shrinks, given up when they are lost.
+"""All instances of a run: asked for, taken back, given up when they are lost. How many there are, a steward decides.
 
 The scheduler's thread owns it. Every change goes into the journal with its reason.
 """
@@ -6,24 +6,24 @@ The scheduler's thread owns it. Every change goes into the journal with its reas
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coordinator.cluster.bulletin import Bulletin, Reporter
+from coordinator.cluster.calls import Calls
 from coordinator.cluster.instance import InstanceSpec
-from coordinator.cluster.link import ClusterError, Event, Link
+from coordinator.cluster.link import ClusterError, Event
 from coordinator.cluster.messages import pack_tasks
+from coordinator.cluster.nodes import Room
 from coordinator.cluster.pool import Pool
-from coordinator.cluster.sizing import Load, gives_way, wanted
 from coordinator.instances import Instances
 from coordinator.pipeline import Step
 from coordinator.strictjson import Json
 
 _STARTS = 3
 """So many instances of a step may fail to begin, one after the other."""
-_STUCK = 3.0
-"""Seconds for which an instance may wait for room on a node before another step's gives way."""
+_PAUSE = 60.0
+"""Seconds until the next is tried after that, if the step has others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,28 +40,32 @@ class Terms:
     room: Callable[[Step], int]
     target_wait: float
 
+    def limits(self, step: Step) -> Instances:
+        """The step's limits, with what the cluster has room for where no most was set."""
+        asked = step.instances
+        return asked.model_copy(update={"most": asked.most or max(1, asked.least, self.room(step))})
+
 
 class Fleet:
     """The pools of a run."""
 
     def __init__(
         self,
-        link: Link,
+        link: Calls,
         terms: Terms,
-        backlog: Callable[[str], int],
         reporter: Reporter,
         tell: Callable[[Event], None],
+        clock: Callable[[], float],
     ) -> None:
-        """``backlog`` counts a step's tasks that wait or run; ``tell`` hears of every event, from any thread."""
+        """``tell`` hears of every event, from any thread."""
         self._link = link
         self._terms = terms
-        self._backlog = backlog
         self._bulletin = Bulletin(reporter)
-        self._tell = tell
+        self._tell, self._clock = tell, clock
         self._pools: dict[str, Pool] = {}
         self._numbers = itertools.count(1)
         self._avoid: frozenset[str] = frozenset()
-        self._over_since: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
         self.labels: list[str] = []
         """Of all instances that did not end by themselves: they may have left something."""
 
@@ -80,19 +84,14 @@ class Fleet:
 
     # -- how many -----------------------------------------------------------------------------------------
 
-    def resize(self, now: float) -> None:
-        """Looks at all pools, and asks for instances or takes some back. ``now`` is the clock's seconds."""
-        loads = {name: self._load(pool, now) for name, pool in self._pools.items()}
-        for name, pool in self._pools.items():
-            self._fit(pool, loads[name], now)
-        limits = {name: pool.step.instances for name, pool in self._pools.items()}
-        is_one_leaving = any(one.is_leaving for pool in self._pools.values() for one in pool.members.values())
-        yielding = None if is_one_leaving else gives_way(loads, limits, _STUCK)
-        if yielding is not None:
-            self._retire(self._pools[yielding], "another step waits for its first")
-        self._bulletin.stand(
-            [(pool, loads[name], self._limits(pool.step)) for name, pool in self._pools.items()], now
-        )
+    def pauses(self, pool: Pool, now: float) -> bool:
+        """Whether no more instances of the step are tried for a while, because the last ones did not begin."""
+        return now < self._pauses.get(pool.step.name, now)
+
+    def look_for_room(self, tell: Callable[[Sequence[Room]], None]) -> None:
+        """Tells, from another thread, what the nodes have free, if the cluster tells that."""
+        avoid = self._avoid
+        self._link.look_for_room(lambda rooms: tell([room for room in rooms if room.whole.id not in avoid]))
 
     def send(self) -> None:
         """Sends what waits in the instances' outboxes, and closes those that leave and have nothing more."""
@@ -103,30 +102,8 @@ class Fleet:
                 member.is_ready = False
                 self._link.call(member.number, "close", self._tell)
 
-    def _load(self, pool: Pool, now: float) -> Load:
-        least = pool.in_flight + pool.was_refused  # what the run says of itself may be behind
-        pool.was_refused = False
-        return pool.load(max(least, self._backlog(pool.step.name)), now)
-
-    def _limits(self, step: Step) -> Instances:
-        """The step's limits, with what the cluster has room for where none was set."""
-        asked = step.instances
-        most = asked.most or max(1, self._terms.room(step))
-        return asked.model_copy(update={"least": min(asked.least, most), "most": most})
-
-    def _fit(self, pool: Pool, load: Load, now: float) -> None:
-        step = pool.step
-        due = wanted(load, self._limits(step), self._terms.target_wait)
-        for _ in range(due - load.size):
-            waits = "unknown" if load.wait is None else f"{load.wait:.1f} s"
-            self._ask(pool, f"{load.backlog} tasks, wait {waits}" if load.backlog else "the least", now)
-        if load.size <= due:
-            self._over_since.pop(step.name, None)
-        elif now - self._over_since.setdefault(step.name, now) >= step.instances.idle_s:
-            self._over_since[step.name] = now
-            self._retire(pool, f"{due} are enough for {load.backlog} tasks")
-
-    def _ask(self, pool: Pool, why: str, now: float) -> None:
+    def ask(self, pool: Pool, why: str, now: float) -> None:
+        """Asks the cluster for one more instance; ``now`` is the clock's seconds."""
         number = next(self._numbers)
         spec = self._terms.make_spec(pool.step, number)
         self.labels.append(spec.label)
@@ -134,7 +111,8 @@ class Fleet:
         self._link.start(number, spec, self._avoid, self._tell)
         self._bulletin.changed(pool, "asked", why)
 
-    def _retire(self, pool: Pool, why: str) -> None:
+    def retire(self, pool: Pool, why: str) -> None:
+        """The instance that has least to do ends when it has done that."""
         if pool.retire():
             self._bulletin.changed(pool, "leaves", why)
 
@@ -149,13 +127,14 @@ class Fleet:
         if pool is None:
             return
         where = f"{facts['host']} ({node[:8]})"
-        difference = self._terms.judge(facts)
+        difference = facts["lack"] or self._terms.judge(facts)
         if difference is not None:
             self._avoid |= {node}
             self._remove(pool, number, "refused", f"node {where} {difference}")
             if not any(one.members for one in self._pools.values()):
                 raise ClusterError(f"no node can be used: {where} {difference}")
             self._bulletin.note(f"node {where} is not used: it {difference}")
+            self._failed(pool, f"node {where} {difference}")
             return
         pool.failures = 0
         pool.begin(number, where)
@@ -166,14 +145,25 @@ class Fleet:
         pool = self.holder(number)
         if pool is None:
             return
-        pool.failures += 1
         self._remove(pool, number, "did not begin", why)
         self._bulletin.note(f"an instance of step {pool.step.name!r} did not begin: {why}")
-        if pool.failures >= _STARTS:
+        self._failed(pool, why)
+
+    def _failed(self, pool: Pool, why: str) -> None:
+        """An instance did not begin, or not on a node that can be used: neither is tried without end."""
+        pool.failures += 1
+        if pool.failures < _STARTS:
+            return
+        name, there = pool.step.name, pool.load(0, 0.0).ready
+        if not there:
             raise ClusterError(
-                f"step {pool.step.name!r}: {_STARTS} instances in a row did not begin, the last one because of {why}\n"
+                f"step {name!r}: {_STARTS} instances in a row did not begin, the last one because of {why}\n"
                 "  what had ended before is kept; when this is mended, the same command continues"
             )
+        self._pauses[name] = self._clock() + _PAUSE
+        self._bulletin.note(
+            f"step {name!r} goes on with {there} instances; another one is tried in {_PAUSE:g} s"
+        )
 
     def lose(self, number: int, why: str) -> list[str]:
         """An instance has gone, or must go: the ids of the tasks that are lost with it."""
@@ -198,26 +188,23 @@ class Fleet:
     def cancel(self) -> None:
         """All that runs ends soon; instances that are not there yet are not waited for."""
         for pool in self._pools.values():
-            for number, member in tuple(pool.members.items()):
-                if member.node is None:
-                    self._remove(pool, number, "withdrawn", "the run ends")
-                else:
-                    self._link.call(number, "cancel", self._tell)
+            self.withdraw(pool, "the run ends")
+            for number in pool.members:
+                self._link.call(number, "cancel", self._tell)
 
     def dismiss(self) -> None:
         """All instances end once they have nothing to do; those that are not there yet are not waited for."""
         for pool in self._pools.values():
-            for number, member in tuple(pool.members.items()):
-                if member.node is None:
-                    self._remove(pool, number, "withdrawn", "the run ends")
+            self.withdraw(pool, "the run ends")
+            for member in pool.members.values():
                 member.is_leaving = True
         self.send()
 
-    def rest(self) -> None:
-        """The run has ended: nothing waits, and what is left of the pools is what is told of them."""
-        now = time.monotonic()
-        pools = self._pools.values()
-        self._bulletin.stand([(pool, pool.load(0, now), self._limits(pool.step)) for pool in pools], now)
+    def withdraw(self, pool: Pool, why: str, *, most: int | None = None) -> None:
+        """Instances that are not there yet are not waited for; of several, the last ones that were asked for."""
+        coming = sorted(number for number, member in pool.members.items() if member.node is None)
+        for number in coming[::-1][:most]:
+            self._remove(pool, number, "withdrawn", why)
 
     def _remove(self, pool: Pool, number: int, change: str, why: str) -> list[str]:
         lost = pool.remove(number)

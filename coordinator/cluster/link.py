@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +16,14 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from coordinator.cluster.instance import THREADS, Instance, InstanceSpec, granted_gpus
+from coordinator.cluster.devices import granted_here
+from coordinator.cluster.instance import THREADS, Instance, InstanceSpec
 from coordinator.cluster.node import Wanted, look, remove_left
+from coordinator.cluster.nodepaths import HeadFolder
+from coordinator.cluster.nodes import Node, Room, nodes_of, rooms_of
+from coordinator.cluster.reasons import reason
 from coordinator.errors import CoordinatorError
 from coordinator.pipeline import Resources
 from coordinator.strictjson import Json
@@ -27,27 +33,14 @@ _LOOK = 2.0
 """Seconds between two looks whether the nodes that have not answered are still there."""
 _SURVEY = 120.0
 """Seconds that a node gets to say what it is like, its process being started by then or not."""
-
+_REACH = 10.0
+"""Seconds in which a cluster's head must take a connection."""
 _LEAVE = 30.0
 """Seconds for leaving the cluster, which ends by itself what a driver that has gone has left."""
-
-_ADVICE = " Some common causes"
-"""So a page of Ray's advice begins, behind what has happened."""
 
 
 class ClusterError(CoordinatorError):
     """The cluster cannot be reached, or cannot be used as it is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """A machine of the cluster, by its id there, with what it has. ``memory`` is bytes."""
-
-    id: str
-    name: str
-    cpus: float
-    memory: float
-    gpus: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +60,12 @@ class Actor:
         ray = _load_ray()
         context = ray.get_runtime_context()
         self._node = context.get_node_id()
-        self._instance = Instance(spec, granted_gpus(context.get_accelerator_ids().get("GPU", [])))
+        self._devices = granted_here(context.get_accelerator_ids().get("GPU", []), spec.step)
+        self._instance = Instance(spec, self._devices.names)
 
     def begin(self) -> tuple[str, Json]:
         """Its node, and what that is like."""
-        return self._node, self._instance.look()
+        return self._node, {**self._instance.look(), "lack": self._devices.lack}
 
     def run(self, packed: bytes) -> bytes:
         return self._instance.run(packed)
@@ -93,33 +87,40 @@ class Link:
         self._actors: dict[int, Any] = {}
         self._sweeps: list[Any] = []
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        _look_for(address)
         try:
             self._ray.init(
                 address=address, log_to_driver=False, logging_level="error", configure_logging=False
             )
         except Exception as error:
-            raise ClusterError(
-                f"no Ray cluster answers at {address!r}: {error}\n"
-                "  start one with `ray start --head` on one machine and `ray start --address=HEAD:6379` on the others"
-            ) from error
+            raise _nobody(address, error) from error
         _keep_silent(self._ray)
         self._thread = threading.Thread(target=self._serve, name="ray", daemon=True)
         self._thread.start()
 
     def nodes(self) -> list[Node]:
         """The machines that are there now and have CPUs to give."""
-        found: list[Node] = self._ask(self._nodes)
+        found: list[Node] = self._ask(lambda: nodes_of(self._ray))
         return found
+
+    def look_for_room(self, tell: Callable[[list[Room]], None]) -> None:
+        """Tells what the nodes have free, if the cluster tells that."""
+
+        def call() -> None:
+            with suppress(Exception):
+                tell(rooms_of(self._ray))
+
+        self._calls.put(call)
 
     def survey(self, wanted: Wanted) -> dict[Node, Json | str]:
         """What each node says of itself, or why it says nothing."""
-        told: dict[Node, Json | str] = self._ask(lambda: self._on_nodes(self._nodes(), look, wanted))
+        told: dict[Node, Json | str] = self._ask(lambda: self._on_nodes(nodes_of(self._ray), look, wanted))
         return told
 
-    def remove_left(self, labels: list[str], folder: str | None) -> dict[Node, int | str]:
+    def remove_left(self, labels: list[str], folder: HeadFolder | None) -> dict[Node, int | str]:
         """Removes on all nodes what instances with those labels, or dead sessions of a run's folder, have left."""
         removed: dict[Node, int | str] = self._ask(
-            lambda: self._on_nodes(self._nodes(), remove_left, labels, folder)
+            lambda: self._on_nodes(nodes_of(self._ray), remove_left, labels, folder)
         )
         return removed
 
@@ -128,7 +129,7 @@ class Link:
 
         def call() -> None:
             with suppress(Exception):
-                self._sweeps += self._asked(self._nodes(), remove_left, labels, None).values()
+                self._sweeps += self._asked(nodes_of(self._ray), remove_left, labels, None).values()
 
         self._calls.put(call)
 
@@ -182,12 +183,12 @@ class Link:
             if error is None:
                 tell(Event(instance=number, call=name, answer=future.result()))
             else:
-                tell(Event(instance=number, call=name, failed=_reason(error)))
+                tell(Event(instance=number, call=name, failed=reason(error)))
 
         try:
             call().future().add_done_callback(ended)
         except Exception as error:  # of Ray, at once: the cluster has gone, or the instance has
-            tell(Event(instance=number, call=name, failed=_reason(error)))
+            tell(Event(instance=number, call=name, failed=reason(error)))
 
     def _ask(self, question: Callable[[], Any]) -> Any:
         answer: Future[Any] = Future()
@@ -196,26 +197,13 @@ class Link:
             try:
                 answer.set_result(question())
             except Exception as error:
-                answer.set_exception(ClusterError(f"the cluster does not answer: {_reason(error)}"))
+                answer.set_exception(ClusterError(f"the cluster does not answer: {reason(error)}"))
 
         self._calls.put(call)
         try:
             return answer.result(_SURVEY + _LEAVE)
         except TimeoutError:
             raise ClusterError("the cluster does not answer") from None
-
-    def _nodes(self) -> list[Node]:
-        return [
-            Node(
-                id=node["NodeID"],
-                name=f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})",
-                cpus=node["Resources"]["CPU"],
-                memory=node["Resources"].get("memory", 0.0),
-                gpus=node["Resources"].get("GPU", 0.0),
-            )
-            for node in self._ray.nodes()
-            if node["Alive"] and node["Resources"].get("CPU")
-        ]
 
     def _on_nodes(self, nodes: list[Node], function: Callable[..., Any], *arguments: Any) -> dict[Node, Any]:
         """Runs a function on every node at once; what a node fails of is a text."""
@@ -224,7 +212,9 @@ class Link:
         done: list[Any] = []
         while len(done) < len(asked) and time.monotonic() < deadline:
             done, _ = self._ray.wait(list(asked.values()), num_returns=len(asked), timeout=_LOOK)
-            there = {node.id for node in self._nodes()}  # one that has just died is no node that differs
+            there = {
+                node.id for node in nodes_of(self._ray)
+            }  # one that has just died is no node that differs
             asked = {node: reference for node, reference in asked.items() if node.id in there}
         return {node: self._answer(reference, done) for node, reference in asked.items()}
 
@@ -244,7 +234,7 @@ class Link:
         try:
             return self._ray.get(reference)
         except Exception as error:
-            return _reason(error)
+            return reason(error)
 
 
 def _options(wanted: Resources, avoid: frozenset[str]) -> dict[str, Any]:
@@ -263,18 +253,29 @@ def _options(wanted: Resources, avoid: frozenset[str]) -> dict[str, Any]:
     return options
 
 
-def _reason(error: BaseException) -> str:
-    """The cause of a failure in one line; Ray wraps it in a traceback of a page."""
-    cause = getattr(error, "cause", None)
-    told = cause if isinstance(cause, BaseException) else error
-    lines = [line.strip() for line in str(told).partition(_ADVICE)[0].splitlines() if line.strip()]
-    return f"{type(told).__name__}: {lines[-1] if lines else ''}"[:300]
+def _look_for(address: str) -> None:
+    """Raises ClusterError soon if nobody listens there: Ray itself asks for a quarter of an hour."""
+    place = urlsplit(address if "://" in address else f"ray://{address}")
+    try:
+        if place.hostname and place.port:
+            socket.create_connection((place.hostname, place.port), _REACH).close()
+    except (OSError, ValueError) as error:
+        raise _nobody(address, error) from error
+
+
+def _nobody(address: str, error: Exception) -> ClusterError:
+    return ClusterError(
+        f"no Ray cluster answers at {address!r}: {error}\n"
+        "  start one with `ray start --head` on one machine and `ray start --address=HEAD:6379` on the others\n"
+        "  with RAY_AUTH_MODE=token, this command needs their token, too (RAY_AUTH_TOKEN)"
+    )
 
 
 def _keep_silent(ray: Any) -> None:
-    """Ray writes to stdout of every process that dies, whatever it is told; here that is said by who lost it."""
+    """Ray writes pages to stdout for every process that dies, whatever it is told; here who lost it says so."""
     with suppress(AttributeError):  # no part of what Ray promises
         ray._private.worker.global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # later versions ask it alone
 
 
 def _ray() -> Any:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from coordinator.contract import PROTOCOL, ErrorKind, RegionMessage, Request, Success, TaskError
-from coordinator.core.tasks import Evidence, Outcome, StepTask, Times
+from coordinator.core.tasks import Evidence, Outcome, RemoteImage, StepTask, Times
 from coordinator.pipeline import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShelvedTask(StepTask):
+    """A task whose items lie in the file of that name; its request has none of them."""
+
+    shelved: str
 
 
 def pack_tasks(tasks: Sequence[StepTask]) -> bytes:
@@ -37,11 +44,13 @@ def unpack_outcomes(packed: bytes) -> list[Outcome]:
 def _task_row(task: StepTask) -> tuple[Any, ...]:
     request = task.request
     region = request.region.model_dump() if request.region else None
-    return request.task, request.items, region, request.work_dir, task.attempt
+    images = [astuple(image) for image in task.images]
+    shelved = task.shelved if isinstance(task, ShelvedTask) else None
+    return request.task, request.items, region, request.work_dir, task.attempt, images, shelved
 
 
 def _task(row: tuple[Any, ...], step: Step, image_id: str) -> StepTask:
-    name, items, region, work_dir, attempt = row
+    name, items, region, work_dir, attempt, images, shelved = row
     # Its parts were checked where they came from.
     request = Request.model_construct(
         protocol=PROTOCOL,
@@ -52,7 +61,9 @@ def _task(row: tuple[Any, ...], step: Step, image_id: str) -> StepTask:
         region=RegionMessage.model_validate(region) if region else None,
         work_dir=work_dir,
     )
-    return StepTask(request=request, step=step, image_id=image_id, attempt=attempt)
+    found = tuple(RemoteImage(**dict(zip(_IMAGE, image, strict=True))) for image in images)
+    task = StepTask(request=request, step=step, image_id=image_id, attempt=attempt, images=found)
+    return task if shelved is None else ShelvedTask(**vars(task), shelved=shelved)
 
 
 def _outcome_row(outcome: Outcome) -> tuple[Any, ...]:
@@ -60,11 +71,18 @@ def _outcome_row(outcome: Outcome) -> tuple[Any, ...]:
     told = (
         (result.items, result.metrics) if isinstance(result, Success) else (result.kind.value, result.message)
     )
-    return outcome.task, isinstance(result, Success), told, astuple(outcome.evidence), astuple(outcome.times)
+    evidence, times = astuple(outcome.evidence), astuple(outcome.times)
+    return outcome.task, isinstance(result, Success), told, evidence, times, outcome.fetched, outcome.note
 
 
 def _outcome(
-    task: str, succeeded: bool, told: tuple[Any, Any], evidence: tuple[Any, ...], times: tuple[Any, ...]
+    task: str,
+    succeeded: bool,
+    told: tuple[Any, Any],
+    evidence: tuple[Any, ...],
+    times: tuple[Any, ...],
+    fetched: tuple[tuple[str, str], ...],
+    note: str | None,
 ) -> Outcome:
     result: Success | TaskError
     if succeeded:
@@ -76,7 +94,10 @@ def _outcome(
         result=result,
         evidence=Evidence(**dict(zip(_EVIDENCE, evidence, strict=True))),
         times=Times(**dict(zip(_TIMES, times, strict=True))),
+        fetched=fetched,
+        note=note,
     )
 
 
 _EVIDENCE, _TIMES = tuple(Evidence.__dataclass_fields__), tuple(Times.__dataclass_fields__)
+_IMAGE = tuple(RemoteImage.__dataclass_fields__)

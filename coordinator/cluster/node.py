@@ -6,18 +6,23 @@ Plain JSON travels, so that a node of another version can still say what it is.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import socket
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coordinator import __version__
+from coordinator.cluster.nodecache import NodeCache
+from coordinator.cluster.nodepaths import SAME_PATHS, HeadFolder, NodePaths
 from coordinator.errors import EngineError
-from coordinator.runners.engine import Engine
+from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.program import program_content
+from coordinator.runners.sidecar import find_image, lanes
+from coordinator.runners.sources import advice, missing_packages
 from coordinator.runners.sweep import sweep
 from coordinator.strictjson import Json
 
@@ -26,30 +31,44 @@ from coordinator.strictjson import Json
 class Wanted:
     """What is asked of every node: image references, programs of local processes, and files that must look alike.
 
-    Files are paths below the batch and the run folder's place, each with its size and time of change.
+    Files are paths below the batch and the run folder's place, each with its size and time of change. All paths are the
+    head's; ``paths`` tell where a node has them. ``schemes`` are those of the URLs by which the batch names images,
+    which a node keeps in its ``cache``.
     """
 
     images: tuple[str, ...] = ()
     programs: tuple[tuple[str, ...], ...] = ()
     seen: tuple[str, ...] = ()
     pull: bool = False
+    schemes: tuple[str, ...] = ()
+    cache: NodeCache | None = None
+    paths: NodePaths = SAME_PATHS
 
 
 def look(wanted: Wanted) -> Json:
     """What this machine is like. Never raises: what cannot be told is a text that says why."""
+    told = {path: wanted.paths.at_node(path) for path in wanted.seen}
+    wanted = replace(wanted, paths=wanted.paths.on_this_node())
     return {
         "host": socket.gethostname(),
         "coordinator": _source(),
         "machine": platform.machine(),
-        "programs": {" ".join(command): program_content(command) for command in wanted.programs},
+        "niceness": os.nice(0),
+        "programs": {
+            " ".join(command): program_content(wanted.paths.command_at_node(command))
+            for command in wanted.programs
+        },
         "seen": stamps(wanted),
+        "places": told,
+        "packages": missing_packages(wanted.schemes),
+        "cache": wanted.cache.fault() if wanted.cache and wanted.schemes else None,
         **_engine(wanted),
     }
 
 
 def stamps(wanted: Wanted) -> Json:
-    """What tells the files that are looked at from others, by their paths."""
-    return {path: _stamp(path) for path in wanted.seen}
+    """What tells the files that are looked at from others, by their paths at the head."""
+    return {path: _stamp(wanted.paths.at_node(path)) for path in wanted.seen}
 
 
 def differences(facts: Json, reference: Json) -> Iterator[str]:
@@ -60,11 +79,16 @@ def differences(facts: Json, reference: Json) -> Iterator[str]:
         yield f"is a {facts['machine']}, the others are {reference['machine']}"
     for path, stamp in reference["seen"].items():
         if facts["seen"].get(path) != stamp:
-            found = facts["seen"].get(path)
-            yield f"does not see {path!r} as this machine does ({found}, here {stamp})"
+            found, place = facts["seen"].get(path), facts.get("places", {}).get(path, path)
+            where = "" if place == path else f"at {place!r} "
+            yield f"does not see {path!r} {where}as this machine does ({found}, here {stamp})"
     for command, content in reference["programs"].items():
         if facts["programs"].get(command) != content:
             yield f"has other files for the program {command!r}"
+    if facts["packages"]:
+        yield f"cannot fetch the batch's images: they need {advice(facts['packages'])}"
+    if facts["cache"] is not None:
+        yield f"cannot keep images: {facts['cache']}; name a folder of the nodes with --node-cache"
     if facts["engine"] is not None:
         yield f"has no container engine: {facts['engine']}"
         return
@@ -76,7 +100,7 @@ def differences(facts: Json, reference: Json) -> Iterator[str]:
             yield f"has another image {name!r}: {found['id'][:19]}, the others have {image['id'][:19]}"
 
 
-def remove_left(labels: Sequence[str], folder: str | None) -> int:
+def remove_left(labels: Sequence[str], folder: HeadFolder | None) -> int:
     """Removes the containers that carry any of the instances' ``labels`` here, and those of a dead run's folder.
 
     The caller holds the folder's lock. Returns how many there were; without an engine there are none.
@@ -86,7 +110,7 @@ def remove_left(labels: Sequence[str], folder: str | None) -> int:
     except EngineError:
         return 0
     with closing(engine):
-        removed = sweep(engine, Path(folder)) if folder is not None else 0
+        removed = sweep(engine, folder.on_this_node()) if folder is not None else 0
         for container in [found for label in labels for found in engine.containers(label)]:
             with suppress(EngineError):
                 engine.remove(container)
@@ -97,6 +121,8 @@ def remove_left(labels: Sequence[str], folder: str | None) -> int:
 def _engine(wanted: Wanted) -> Json:
     if not wanted.images:
         return {"engine": None, "images": {}}
+    if (folder := lanes()) is not None:
+        return {"engine": None, "images": {ref: _beside(folder, ref) for ref in wanted.images}}
     try:
         engine = Engine()
     except EngineError as error:
@@ -116,6 +142,18 @@ def _image(engine: Engine, image_ref: str, *, pull: bool) -> Json | str:
         facts = engine.image(image_ref)
     except EngineError as error:
         return str(error)
+    return _told(facts)
+
+
+def _beside(folder: Path, image_ref: str) -> Json | str:
+    """The same of a sidecar's image, where those take the engine's place."""
+    try:
+        return _told(find_image(folder, image_ref))
+    except EngineError as error:
+        return str(error)
+
+
+def _told(facts: ImageFacts) -> Json:
     return {"id": facts.id, "labels": facts.labels, "command": list(facts.command)}
 
 

@@ -20,7 +20,6 @@ from coordinator.pipeline import Step
 
 _MESSAGE_SECONDS = 0.5
 """So much work a message should be: enough that sending it is nothing beside it, little enough to do it twice."""
-_MOST = 256
 _MESSAGES = 3
 _WEIGHT = 0.2
 """Of the newest tasks in the running mean of a step's seconds per task."""
@@ -58,6 +57,10 @@ class Pool:
         self.members: dict[int, Member] = {}
         self.alone: deque[StepTask] = deque()
         self.seconds: float | None = None
+        self.peak = 0
+        """The most instances that were ready at a time."""
+        self.ended, self.busy = 0, 0.0
+        """Tasks that were answered, and the seconds that they kept instances at work."""
         self.failures = 0
         """Instances that did not begin, since the last that did."""
         self.was_refused = False
@@ -98,6 +101,8 @@ class Pool:
         member.messages = deque(message for message in member.messages if message[0] not in ended)
         member.is_apart = member.is_apart and bool(member.messages)
         busy = [outcome.times.busy for outcome in outcomes if outcome.times.busy is not None]
+        self.ended += len(outcomes)
+        self.busy += sum(busy)
         # An instance's first message tells how long its program takes to start, not how long tasks take.
         if busy and (member.has_answered or not self.step.rung.keeps):
             mean = sum(busy) / len(busy)
@@ -123,6 +128,12 @@ class Pool:
         """Instances that are there or asked for, without those that leave."""
         return sum(not member.is_leaving for member in self.members.values())
 
+    def least_backlog(self) -> int:
+        """Tasks that are known of here: what the run says of itself may be behind. Forgets that a seat was refused."""
+        found = self.in_flight + self.was_refused
+        self.was_refused = False
+        return found
+
     def load(self, backlog: int, now: float) -> Load:
         """What is known of the step, with ``backlog`` tasks that wait or run."""
         starting = [one for one in self.members.values() if not one.is_ready and not one.is_leaving]
@@ -144,6 +155,7 @@ class Pool:
         """An instance is there."""
         member = self.members[number]
         member.node, member.is_ready = node, True
+        self.peak = max(self.peak, len(self._ready()))
 
     def retire(self) -> bool:
         """The instance that has least to do takes nothing more; one that is still starting is let come first."""
@@ -193,6 +205,7 @@ class Pool:
 
     def _depth(self) -> int:
         """How many tasks a message has."""
+        most = self.step.instances.message
         if not self.seconds:
-            return 1 if self.seconds is None else _MOST
-        return min(_MOST, max(1, int(_MESSAGE_SECONDS / self.seconds)))
+            return 1 if self.seconds is None else most
+        return min(most, max(1, int(_MESSAGE_SECONDS / self.seconds)))

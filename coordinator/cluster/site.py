@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,14 +12,17 @@ from coordinator.cluster.demand import Demand
 from coordinator.cluster.executor import RayExecutor
 from coordinator.cluster.fleet import Terms
 from coordinator.cluster.instance import InstanceSpec
-from coordinator.cluster.link import ClusterError, Link, Node
+from coordinator.cluster.link import ClusterError, Link
 from coordinator.cluster.node import Wanted, differences, look, stamps
+from coordinator.cluster.nodecache import parse_node_cache
+from coordinator.cluster.nodepaths import SAME_PATHS, HeadFolder, parse_node_paths
+from coordinator.cluster.nodes import Node
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import EngineError
 from coordinator.pipeline import Pipeline, Rung, Step
 from coordinator.record.files import Files
 from coordinator.record.journal import Journal
-from coordinator.record.pools import PoolChange, PoolState
+from coordinator.record.pools import HoldState, PoolChange, PoolState
 from coordinator.runners.engine import ImageFacts
 from coordinator.runners.reach import unreadable
 from coordinator.runners.sight import Seen
@@ -37,8 +40,11 @@ class Report:
     def changed(self, change: PoolChange) -> None:
         self.journal.pool_changed(change)
 
-    def stand(self, pools: Mapping[str, PoolState]) -> None:
-        self.journal.note(pools={name: pool.as_json() for name, pool in pools.items()})
+    def stand(self, pools: Mapping[str, PoolState], holds: Sequence[HoldState]) -> None:
+        self.journal.note(
+            pools={name: pool.as_json() for name, pool in pools.items()},
+            holds=tuple(one.as_json() for one in holds),
+        )
         self.journal.commit()
 
 
@@ -82,11 +88,14 @@ class ClusterSite:
         """What to say of the batch's ``images`` that containers may not read; the nodes were asked for the folders."""
         return unreadable(files.batch, tuple(images))
 
+    def refused(self, steps: Sequence[Step], image_ids: Mapping[str, str], owner: Path) -> list[str]:
+        """Nothing: nodes that are still to come would have to be asked, too."""
+        return []
+
     def sweep(self, folder: Path) -> int:
         """Removes the containers that dead sessions of a run left, on all nodes; the caller holds the folder's lock."""
-        return sum(
-            found for found in self.link.remove_left([], str(folder)).values() if isinstance(found, int)
-        )
+        removed = self.link.remove_left([], HeadFolder(folder, self.wanted.paths))
+        return sum(found for found in removed.values() if isinstance(found, int))
 
     @contextmanager
     def executor(
@@ -98,12 +107,15 @@ class ClusterSite:
         jobs: int,
         note: Callable[[str], None],
         observer: Observer,
+        steps: Sequence[Step],
+        expected: Mapping[str, int],
     ) -> Iterator[tuple[RayExecutor, Observer]]:
         """An executor for one run, which leaves nothing behind, and the observer that it has to be told by.
 
         ``owner`` is the folder whose lock is held; ``jobs`` is of no concern here, instances are.
         """
-        demand = Demand(observer)
+        demand = Demand(observer, steps, expected)
+        wanted = replace(self.wanted, seen=(*self.wanted.seen, str(files.work)))  # which is there by now
 
         def make_spec(step: Step, number: int) -> InstanceSpec:
             return InstanceSpec(
@@ -112,11 +124,19 @@ class ClusterSite:
                 files=files,
                 owner=owner,
                 label=f"{journal.facts.run_id}-{number}",
-                wanted=self.wanted,
+                run=str(journal.facts.run_id),
+                cache=wanted.cache,
+                wanted=wanted,
             )
 
-        terms = Terms(make_spec=make_spec, judge=self._judge, room=self._room, target_wait=self.target_wait)
+        def judge(facts: Json) -> str | None:
+            now = {**self.reference, "seen": stamps(_as_here(wanted))}
+            return "; it ".join(differences(facts, now)) or None
+
+        terms = Terms(make_spec=make_spec, judge=judge, room=self._room, target_wait=self.target_wait)
         made = RayExecutor(self.link, terms, files, Report(journal, note), demand.backlog)
+        for step in steps:
+            made.ahead(step)  # the least of all of them is asked for at once
         with closing(made):
             yield made, demand
 
@@ -136,17 +156,29 @@ class ClusterSite:
         """How many instances of the step the nodes have room for that were there at the start."""
         return sum(_fitting(node, step) for node in self.nodes)
 
-    def _judge(self, facts: Json) -> str | None:
-        now = {**self.reference, "seen": stamps(self.wanted)}
-        return "; it ".join(differences(facts, now)) or None
-
 
 @contextmanager
 def joined(
-    address: str, pipeline: Pipeline, files: Files, owner: Path, *, pull: bool, target_wait: float
+    address: str,
+    pipeline: Pipeline,
+    files: Files,
+    owner: Path,
+    *,
+    pull: bool,
+    target_wait: float,
+    node_paths: Sequence[str] = (),
+    node_cache: str | None = None,
+    schemes: Sequence[str] = (),
 ) -> Iterator[ClusterSite]:
-    """A cluster for one run. Raises ClusterError that names every node which cannot take part, and why."""
-    wanted = _wanted(pipeline, files, owner, pull=pull)
+    """A cluster for one run. Raises ClusterError that names every node which cannot take part, and why.
+
+    ``schemes`` are those of the URLs by which the batch names images, as far as it was looked at. ``node_paths`` and
+    ``node_cache`` are as they are typed; what cannot be read of them raises UsageError.
+    """
+    wanted = replace(
+        _wanted(pipeline, files, owner, pull=pull), schemes=tuple(schemes), cache=parse_node_cache(node_cache)
+    )
+    wanted = replace(wanted, paths=parse_node_paths(node_paths, _movable(wanted, files, owner)))
     with closing(Link(address)) as link:
         told = link.survey(wanted)
         reference = _reference(wanted, [facts for facts in told.values() if isinstance(facts, dict)])
@@ -175,7 +207,19 @@ def _wanted(pipeline: Pipeline, files: Files, owner: Path, *, pull: bool) -> Wan
     )
 
 
+def _movable(wanted: Wanted, files: Files, owner: Path) -> list[str]:
+    """The paths of a run that may be others on the nodes."""
+    programs = [word for command in wanted.programs for word in command if word.startswith("/")]
+    return [str(files.batch), str(owner), *programs]
+
+
+def _as_here(wanted: Wanted) -> Wanted:
+    """The same at the paths that this machine has."""
+    return replace(wanted, paths=SAME_PATHS)
+
+
 def _reference(wanted: Wanted, nodes: list[Json]) -> Json:
+    wanted = _as_here(wanted)
     here = look(replace(wanted, images=())) if nodes else look(wanted)
     return {**here, **{name: nodes[0][name] for name in ("images", "machine")}} if nodes else here
 

@@ -1,17 +1,21 @@
 """How many instances a step should have. Pure: a rule over what is known at a moment.
 
 A pool grows to as many instances as bring the wait of the last task in line below a target, at once; it shrinks by one
-when it has been larger than that for a while, because an instance costs seconds to start. What no node has room for
-waits; then pools that have more than they need give way.
+when it has been larger than that for a while, because an instance costs seconds to start.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from coordinator.cluster.pace import Pace
 from coordinator.instances import Instances
+
+_FULL = 0.85
+"""The share of their time that instances may work, so that the line does not grow by chance alone."""
+_SHORT = 1.0
+"""Seconds of a task up to which a pace is that of now, not of the tasks before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +56,8 @@ def wanted(load: Load, limits: Instances, target_wait: float) -> int:
     return min(limits.most, max(1, limits.least, needed))
 
 
-def gives_way(loads: Mapping[str, Load], limits: Mapping[str, Instances], patience: float) -> str | None:
-    """The step that should close an instance, because another one waits for its first and no node has room for it.
-
-    One that is idle first, then the step with the most instances; nobody goes below its least.
-    """
-    is_stuck = any(
-        load.backlog and not load.ready and load.starting and load.since_asked > patience
-        for load in loads.values()
-    )
-    if not is_stuck:
-        return None
-    spare = {name: load for name, load in loads.items() if load.ready > limits[name].least}
-    idle = [name for name, load in spare.items() if load.idle and not load.backlog]
-    if idle:
-        return idle[0]
-    several = {name: load.ready for name, load in spare.items() if load.ready > 1}
-    return max(several, key=lambda name: several[name], default=None)
+def has_spare(load: Load, pace: Pace | None) -> bool:
+    """Whether one instance fewer would do the same work: one has nothing to do, or the others have time for it."""
+    if load.idle or pace is None or load.seconds is None or load.seconds > _SHORT:
+        return load.idle > 0
+    return pace.busy * load.ready <= _FULL * (load.ready - 1)

@@ -1,4 +1,8 @@
-"""Which ready unit starts next: the step nearest the end first, first fit, nobody passed over for ever."""
+"""Which ready unit starts next: the step nearest the end first, first fit, nobody passed over for ever.
+
+Where all steps share one machine, what does not fit holds the others back in the end: only so it comes to its turn.
+Where every step has places of its own, nobody takes another's; there a step waits only for the lines behind it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,11 @@ _PATIENCE = 32
 class ReadyQueue(Generic[T]):
     """Units that are ready, one line per step."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, *, longest: int | None = None) -> None:
+        """``longest`` is how long a line may get before earlier steps wait for it, where every step has places of its
+        own; None: they share the same ones.
+        """
+        self._longest = longest
         self._lines: list[deque[T]] = [deque() for _ in range(steps)]
         self._passed = [0] * steps
 
@@ -36,10 +44,16 @@ class ReadyQueue(Generic[T]):
             if grant is not None:
                 self._passed[step] = 0
                 return self._lines[step].popleft(), grant
-            if self._passed[step] >= _PATIENCE:
+            if self._holds_back(step):
                 return None
-            self._passed[step] += 1
         return None
+
+    def _holds_back(self, step: int) -> bool:
+        """Whether the others wait for a step that does not fit now."""
+        if self._longest is not None:
+            return len(self._lines[step]) >= self._longest
+        self._passed[step] += 1
+        return self._passed[step] > _PATIENCE
 
     def _order(self) -> Sequence[int]:
         """Steps with ready units: who was passed over too often first, then the later steps first."""

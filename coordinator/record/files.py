@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
-from coordinator.core.paths import MOUNT, WORK_MOUNT, task_mount
+from coordinator.core.paths import APART, FETCHED, MOUNT, WORK_MOUNT, task_mount
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,27 @@ class Files:
     """The batch and the work folder behind ``/batch`` and ``/work``.
 
     ``own`` is where this run's tasks have their folders: all of ``/work``, or a room in a folder that several share.
+    ``fetched`` is where images named by URL lie that are not in the work folder, but steps find there all the same.
     """
 
     batch: Path
     work: Path
     own: PurePosixPath = WORK_MOUNT
+    apart: tuple[str, Path] | None = None
+    """A folder below ``/work``, and where that really lies until somebody takes over what is in it."""
+
+    def of_instance(self, step: str, label: str) -> Files:
+        """The same where the tasks of a step write: an instance that was given up disturbs nobody who came after it."""
+        return replace(self, apart=(f"{self.own}/{step}", self.work / APART / label))
+
+    fetched: Path | None = None
+
+    @cached_property
+    def mounts(self) -> dict[str, Path]:
+        """The folders that steps find, by where they find them, those within others first."""
+        apart = {} if self.apart is None else dict([self.apart])
+        fetched = {} if self.fetched is None else {_FETCHED: self.fetched}
+        return {**apart, **fetched, _MOUNT: self.batch, _WORK_MOUNT: self.work}
 
     def task_folder(self, step: str, unit: str) -> str:
         """A task's own folder as its step sees it."""
@@ -61,13 +77,13 @@ class Files:
         # On text, because it is asked several times a task and path objects take ten times as long.
         if ".." in mounted and ".." in mounted.split("/"):
             raise ValueError(f"{mounted!r} climbs out of its folder")
-        for mount, folder in ((_MOUNT, self.batch), (_WORK_MOUNT, self.work)):
+        for mount, folder in self.mounts.items():
             if mounted.startswith(mount) and mounted[len(mount) : len(mount) + 1] in ("", "/"):
                 return f"{folder}/{mounted[len(mount) :].lstrip('/')}"
         raise ValueError(f"{mounted!r} lies neither below {MOUNT} nor below {WORK_MOUNT}")
 
 
-_MOUNT, _WORK_MOUNT = str(MOUNT), str(WORK_MOUNT)
+_MOUNT, _WORK_MOUNT, _FETCHED = str(MOUNT), str(WORK_MOUNT), str(FETCHED)
 
 
 @lru_cache(maxsize=65_536)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from coordinator.core.paths import MOUNT, WORK_MOUNT
+from coordinator.core.paths import FETCHED, MOUNT, WORK_MOUNT
 from coordinator.core.resources import Grant
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
@@ -27,7 +27,7 @@ from coordinator.runners.workfolder import step_user
 
 ROLE = "coordinator.role"
 """A label that tells a task's container from one that is kept."""
-TASK, LANE, NETWORK, SIGHT = "task", "lane", "network", "sight"
+TASK, LANE, NETWORK, SIGHT, TRIAL = "task", "lane", "network", "sight", "trial"
 _HOLDERS = 3
 """So often a holder of the network namespace is started in a run."""
 
@@ -52,6 +52,10 @@ def container_spec(
     mounts = [Mount(source=files.batch, target=str(MOUNT), read_only=True)]
     if writable != str(WORK_MOUNT):
         mounts.append(Mount(source=files.work, target=str(WORK_MOUNT), read_only=True))
+    if files.apart is not None and files.apart[0] != writable:  # so that its mount point is there
+        mounts.append(Mount(source=files.apart[1], target=files.apart[0], read_only=True))
+    if files.fetched is not None:
+        mounts.append(Mount(source=files.fetched, target=str(FETCHED), read_only=True))
     if writable is not None:
         mounts.append(Mount(source=files.local(writable), target=writable, read_only=False))
     return ContainerSpec(

@@ -51,6 +51,10 @@ class LocalExecutor:
     def ahead(self, step: Step) -> int:
         return _KEPT_AHEAD if step.keeps else 2 * self._jobs
 
+    @property
+    def longest(self) -> None:
+        """Steps share what there is."""
+
     def seat(self, step: Step) -> Seat | None:
         seat = self._seating.take(step)
         self._close_lanes()
@@ -123,5 +127,9 @@ class LocalExecutor:
         self._ended.wake()
 
     def _fetch(self, task: FetchTask) -> Outcome:
-        result = fetch(task.url, self._files.local(task.path), self._cancelled)
-        return Outcome(task=task.id, result=result or Success(task=task.id, items=[]))
+        image = task.image
+        came = fetch(image, self._files.local(image.path), self._cancelled)
+        if isinstance(came, TaskError):
+            return Outcome(task=task.id, result=came)
+        success = Success(task=task.id, items=[])
+        return Outcome(task=task.id, result=success, fetched=((image.path, came.stamp),))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coordinator.core.resources import Inventory, Ledger
+from coordinator.pipeline import Step
 from coordinator.record.files import Files
 from coordinator.record.journal import Journal
 from coordinator.runners.engine import Engine, ImageFacts
 from coordinator.runners.inventory import host_inventory
-from coordinator.runners.isolation import SIGHT, container_labels
+from coordinator.runners.isolation import SIGHT, TRIAL, container_labels
 from coordinator.runners.local import LocalExecutor
 from coordinator.runners.reach import unreadable
 from coordinator.runners.rungs import Rungs
 from coordinator.runners.sight import Seen, check_sight
 from coordinator.runners.sweep import sweep
+from coordinator.runners.trial import kinds, refused
 from coordinator.schedule.plan import Observer
 from coordinator.strictjson import Json
 
@@ -69,6 +71,13 @@ class LocalSite:
         check_sight(self.engine, image_id, [Seen(files.batch, inner), Seen.by_oldest(place)], labels)
         return unreadable(files.batch, found)
 
+    def refused(self, steps: Sequence[Step], image_ids: Mapping[str, str], owner: Path) -> list[str]:
+        """What to say of steps of which the engine starts no container, whenever it is asked to."""
+        if self.engine is None:
+            return []
+        tried = list(kinds(steps, image_ids, self.inventory.gpus))
+        return refused(self.engine, tried, container_labels("preflight", owner, TRIAL))
+
     def sweep(self, folder: Path) -> int:
         """Removes the containers that dead sessions of a run left; the caller holds the folder's lock."""
         return sweep(self.engine, folder) if self.engine else 0
@@ -83,11 +92,14 @@ class LocalSite:
         jobs: int,
         note: Callable[[str], None],
         observer: Observer,
+        steps: Sequence[Step],
+        expected: Mapping[str, int],
     ) -> Iterator[tuple[LocalExecutor, Observer]]:
         """An executor for one run, which leaves nothing behind; and the observer, who has nothing to tell it.
 
         ``owner`` is the folder whose lock is held; containers are named after the journal's run id. ``jobs`` is the
-        maximum number of tasks at a time; ``note`` hears when the engine is waited for.
+        maximum number of tasks at a time; ``note`` hears when the engine is waited for. ``steps``
+        and what is ``expected`` of them are of no concern here.
         """
         starts = max(_MIN_STARTS, int(self.inventory.cpus))
         if self.engine is not None:

@@ -35,6 +35,10 @@ def prepare(task: StepTask, files: Files) -> None:
     try:
         folder.mkdir()
     except FileNotFoundError:
+        if (
+            files.apart is not None
+        ):  # it was taken away: this instance is given up, and nobody waits for the task
+            raise
         make_folder(folder)
     except FileExistsError:
         remove_tree(folder)

@@ -9,8 +9,21 @@ from __future__ import annotations
 from typing import Protocol
 
 from coordinator.contract import TaskError
+from coordinator.core.tasks import RemoteImage
 from coordinator.record.journal import Attempt, TaskRow
 from coordinator.strictjson import Json
+
+
+class NamedImages(Protocol):
+    """The images that a batch names by URL; :class:`coordinator.record.images.Images` has what each promises."""
+
+    def name(self, image: RemoteImage) -> None: ...
+
+    def of(self, path: str) -> RemoteImage | None: ...
+
+    def stamp(self, path: str) -> str | None: ...
+
+    def fetched(self, path: str, stamp: str, session: int) -> None: ...
 
 
 class Chronicle(Protocol):
@@ -24,6 +37,11 @@ class Chronicle(Protocol):
     @property
     def is_first(self) -> bool:
         """Whether no session came before this one."""
+        ...
+
+    @property
+    def images(self) -> NamedImages:
+        """The images that the batch names by URL."""
         ...
 
     def commit(self) -> None:

@@ -30,11 +30,16 @@ class Executor(Protocol[S]):
 
     @property
     def fetches(self) -> int:
-        """Maximum number of images that are fetched at a time."""
+        """Maximum number of images that are fetched at a time; 0 if whoever runs a task fetches its images himself."""
         ...
 
     def ahead(self, step: Step) -> int:
         """So many of the step's tasks should be ready and waiting, so that nobody waits for a task."""
+        ...
+
+    @property
+    def longest(self) -> int | None:
+        """So many of a step's tasks may wait before earlier steps wait for it; None if steps share their seats."""
         ...
 
     def seat(self, step: Step) -> S | None:
@@ -46,7 +51,7 @@ class Executor(Protocol[S]):
         ...
 
     def fetch(self, task: FetchTask) -> None:
-        """Starts to fetch an image and returns at once; its outcome comes like a task's."""
+        """Starts to fetch an image and returns at once; its outcome comes like a task's. Not called if 0 are."""
         ...
 
     def wait(self, timeout: float | None) -> list[Outcome]:

@@ -69,9 +69,10 @@ class Feed:
             reason = f"the id {recording.id!r} is used twice; give every recording its own"
             self._refuse(recording.id, reason)
             return self._arrived(recording, Arrival.LOST)
-        if recording.url is None:
+        remote = recording.remote
+        if remote is None:
             return self._arrived(recording, Arrival.HERE)
-        return self._arrived(recording, self._fetches.start(recording, recording.url))
+        return self._arrived(recording, self._fetches.start(recording, remote))
 
     def _arrived(self, recording: Recording, arrival: Arrival) -> Advance:
         if arrival is Arrival.UNDERWAY:

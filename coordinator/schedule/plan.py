@@ -8,7 +8,7 @@ from typing import Protocol
 
 from coordinator.batch.regions import Regions, point_of
 from coordinator.contract import TaskError
-from coordinator.pipeline import Step
+from coordinator.pipeline import Per, Step
 from coordinator.record.journal import Status
 from coordinator.strictjson import Json
 
@@ -37,6 +37,20 @@ class Plan:
     def retries(self, step: str) -> bool:
         """Whether the failures of a step are tried again."""
         return self.only in (None, step)
+
+
+def known_tasks(steps: Sequence[Step], recordings: int | None, regions: int) -> dict[str, int]:
+    """The number of tasks of those steps of which it is known in advance, as far as it can be.
+
+    ``recordings`` is None where nobody has counted them. Behind a step per batch, regions are made anew.
+    """
+    known = {step.name: 1 for step in steps if step.per is Per.BATCH}
+    if steps[0].per is Per.ITEM and recordings is not None:
+        known[steps[0].name] = recordings
+    divided = next((step for step in steps if step.per is not Per.ITEM), None)
+    if divided is not None and divided.per is Per.REGION:
+        known[divided.name] = regions
+    return known
 
 
 class Observer(Protocol):

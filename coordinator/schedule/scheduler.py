@@ -30,7 +30,7 @@ from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.admission import ReadyQueue
 from coordinator.core.dataflow import Advance, Dataflow, Unit
 from coordinator.core.retries import Tries, retry
-from coordinator.core.tasks import Outcome, StepTask
+from coordinator.core.tasks import Outcome
 from coordinator.record.evidence import FailureFolder
 from coordinator.record.files import Files
 from coordinator.record.journal import Status
@@ -89,12 +89,12 @@ class Scheduler:
         self._executor = executor
         self._observer = observer
         self._flow = Dataflow(plan.steps, plan.census, plan.around)
-        self._queue: ReadyQueue[_Queued] = ReadyQueue(len(plan.steps))
+        self._queue: ReadyQueue[_Queued] = ReadyQueue(len(plan.steps), longest=executor.longest)
         self._pauses = Pauses(clock)
         self._books = Bookkeeping(journal, failures, observer, clock)
         self._requests = Requests(plan, journal, files)
         self._reuse = Reuse(plan, journal, files)
-        self._fetches = Fetches(executor, self._reuse, self._books, observer, self._pauses)
+        self._fetches = Fetches(executor, self._reuse, journal, self._books, observer, self._pauses)
         self._running: dict[str, _Running] = {}
         self._open: set[str] = set()
         self._draining = False
@@ -167,8 +167,7 @@ class Scheduler:
             return self._refuse_unit_twin(unit)
         if (reason := self._requests.excess(unit)) is not None:
             return self._refuse(unit, reason)
-        items, region = self._requests.items(unit), self._requests.region(unit)
-        keys = self._reuse.keys(unit, items, region, self._requests.missing(unit))
+        keys = self._reuse.keys(unit, *self._requests.inputs(unit))
         found = self._reuse.find(unit, task_id, keys)
         if found.again:
             return self._refuse_unit_twin(unit)
@@ -216,15 +215,11 @@ class Scheduler:
         return self._executor.seat(self._plan.steps[step])
 
     def _submit(self, ready: _Queued, seat: Any) -> None:
-        step = self._plan.steps[ready.unit.step]
-        request = self._requests.request(ready.unit)
+        task = self._requests.task(ready.unit, ready.attempt, with_images=not self._executor.fetches)
         if ready.is_stale:
             self._journal.forget(ready.task)
         self._running[ready.task] = _Running(ready, self._books.now())
-        image_id = self._plan.image_ids[step.name]
-        self._executor.submit(
-            StepTask(request=request, step=step, image_id=image_id, attempt=ready.attempt), seat
-        )
+        self._executor.submit(task, seat)
 
     # -- ended attempts ---------------------------------------------------------------------------------
 
@@ -239,8 +234,9 @@ class Scheduler:
         if isinstance(result, Success) or result.kind is not ErrorKind.LOST:
             gathered = ready.unit.gathered if ready.unit.item is None else None
             self._books.attempted(outcome, ready.attempt, running.submitted, gathered)
+        changed = self._requests.fetched(outcome)
         if isinstance(result, Success):
-            self._succeed(ready, result)
+            self._succeed(ready, result, is_new=changed)
         elif result.kind is ErrorKind.CANCELLED:
             self._draining = True
         elif again := retry(result, ready.tries, self._plan.steps[ready.unit.step].retries):
@@ -249,11 +245,13 @@ class Scheduler:
         else:
             self._fail(ready, result, outcome)
 
-    def _succeed(self, ready: _Queued, result: Success) -> None:
+    def _succeed(self, ready: _Queued, result: Success, *, is_new: bool) -> None:
+        """``is_new`` if images were fetched for it whose content was not known: the key tells what it has worked on."""
         unit, step = ready.unit, self._plan.steps[ready.unit.step]
+        key = self._reuse.keys(unit, *self._requests.inputs(unit))[0] if is_new else ready.key
         items = _with_losses(result.items, self._requests.missing(unit))
         self._open.discard(ready.task)
-        self._books.succeeded(ready.task, step.name, unit.id, ready.key, items)
+        self._books.succeeded(ready.task, step.name, unit.id, key, items)
         self._requests.done(unit)
         self._advance(self._flow.finish(unit, items))
 

@@ -156,6 +156,10 @@ class JobExecutor:
     def ahead(self, step: Step) -> int:
         return self._seats
 
+    @property
+    def longest(self) -> None:
+        """Steps share what there is."""
+
     def seat(self, step: Step) -> int | None:
         if self._taken >= self._seats:
             return None
@@ -171,7 +175,9 @@ class JobExecutor:
 
     def fetch(self, task: FetchTask) -> None:
         """Refuses: a client's images come with its request, and the service asks nobody for any."""
-        refused = TaskError(kind=ErrorKind.BAD_INPUT, message=f"{task.url}: images are uploaded, not fetched")
+        refused = TaskError(
+            kind=ErrorKind.BAD_INPUT, message=f"{task.image.url}: images are uploaded, not fetched"
+        )
         self._taken += 1
         self._out += 1
         self._ended.put([Outcome(task=task.id, result=refused)])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
 from coordinator.core.resources import Inventory
+from coordinator.pipeline import Step
 from coordinator.record.files import Files
 from coordinator.record.journal import Journal
 from coordinator.runners.engine import ImageFacts
@@ -35,6 +36,10 @@ class Site(Protocol):
         """What to say of images that steps may not read. Raises CoordinatorError if none can be read."""
         ...
 
+    def refused(self, steps: Sequence[Step], image_ids: Mapping[str, str], owner: Path) -> list[str]:
+        """What to say of steps of which no container can be started, if that is known before the run."""
+        ...
+
     def sweep(self, folder: Path) -> int:
         """Removes the containers that dead sessions of a run left; the caller holds the folder's lock."""
         ...
@@ -48,8 +53,13 @@ class Site(Protocol):
         jobs: int,
         note: Callable[[str], None],
         observer: Observer,
+        steps: Sequence[Step],
+        expected: Mapping[str, int],
     ) -> AbstractContextManager[tuple[Executor[Any], Observer]]:
-        """An executor for one run, which leaves nothing behind, and the observer that the run has to tell."""
+        """An executor for one run, which leaves nothing behind, and the observer that the run has to tell.
+
+        ``steps`` are those of the run, ``expected`` the number of tasks of those of which it is known in advance.
+        """
         ...
 
     def check(self) -> None:

@@ -22,6 +22,8 @@ import pytest
 import yaml
 
 from coordinator.cluster.link import ClusterError
+from coordinator.plan.planning import Asked, make
+from coordinator.plan.table import lines
 from coordinator.session.options import RunOptions
 from coordinator.session.run import Summary, run
 from tests.acceptance.conftest import ROOT
@@ -237,3 +239,14 @@ def children(process: int, name: str) -> list[int]:
                 found.append(child)
             found += children(child, name)
     return found
+
+
+def test_what_the_run_took_can_be_planned(cluster: Cluster) -> None:
+    """Its journal tells what an instance's start took, and what tasks did; docs/plan.md tells how true the plan is."""
+    cluster.photographs(*(f"r{number}" for number in range(20)))
+    cluster.run("step=0:1")
+    plan = make(Asked(runs=[cluster.out]))
+    assert plan.chosen.played.tasks == {"step": 20}
+    (start,) = plan.runs[0].cluster.starts["step"] if plan.runs[0].cluster else ()
+    assert plan.chosen.played.makespan > start > 0
+    assert any("the plan is" in line for line in lines(plan))

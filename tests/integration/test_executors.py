@@ -9,7 +9,7 @@ import dataclasses
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,11 @@ from coordinator.cluster.link import Link
 from coordinator.cluster.node import Wanted
 from coordinator.contract import ErrorKind, Request, Success, TaskError
 from coordinator.core.resources import Grant, Inventory, Ledger
-from coordinator.core.tasks import FetchTask, Outcome, StepTask
+from coordinator.core.tasks import FetchTask, Outcome, RemoteImage, StepTask
 from coordinator.instances import Instances
 from coordinator.pipeline import Resources, Rung, Step
 from coordinator.record.files import Files
-from coordinator.record.pools import PoolChange, PoolState
+from coordinator.record.pools import HoldState, PoolChange, PoolState
 from coordinator.runners import kept
 from coordinator.runners.lane import Lane
 from coordinator.runners.lanerunner import LaneRunner
@@ -134,7 +134,7 @@ class Silent:
     def changed(self, change: PoolChange) -> None:
         assert change.size >= 0
 
-    def stand(self, pools: Mapping[str, PoolState]) -> None:
+    def stand(self, pools: Mapping[str, PoolState], holds: Sequence[HoldState]) -> None:
         assert pools
 
     def note(self, text: str) -> None:
@@ -230,7 +230,7 @@ def test_seats_are_limited_and_come_back_with_the_outcomes(tasks: Tasks, gate: P
 
 def test_the_executor_says_how_many_tasks_it_wants_in_advance(tasks: Tasks) -> None:
     assert tasks.executor.ahead(tasks.step) >= WORKERS
-    assert tasks.executor.fetches >= 1
+    assert (tasks.executor.fetches == 0) is isinstance(tasks.executor, RayExecutor)
 
 
 def test_what_kills_its_program_is_an_outcome_and_others_go_on(tasks: Tasks) -> None:
@@ -298,7 +298,10 @@ def test_a_seat_that_nobody_took_keeps_it_from_nothing(tasks: Tasks) -> None:
 
 
 def test_what_cannot_be_fetched_is_an_outcome(tasks: Tasks) -> None:
-    task = FetchTask(id="fetch/a", url="http://127.0.0.1:1/a.jpg", path="/work/fetch/a/image.jpg")
+    if not tasks.executor.fetches:
+        pytest.skip("whoever runs a task fetches its images")
+    image = RemoteImage(url="http://127.0.0.1:1/a.jpg", path="/work/fetch/a/image.jpg")
+    task = FetchTask(id="fetch/a", image=image)
     tasks.executor.fetch(task)
     (outcome,) = tasks.executor.wait(timeout=120)
     assert (outcome.task, isinstance(outcome.result, TaskError)) == ("fetch/a", True)

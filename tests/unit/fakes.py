@@ -86,6 +86,10 @@ class FakeExecutor:
     def ahead(self, step: Step) -> int:
         return 1024 if step.keeps else 2 * self.jobs
 
+    @property
+    def longest(self) -> None:
+        """Steps share what there is."""
+
     def seat(self, step: Step) -> Seat | None:
         return self.seating.take(step) or (self.seating.take(step) if self._end_lanes() else None)
 

@@ -47,6 +47,20 @@ def test_the_grant_comes_with_the_unit() -> None:
     assert filled("a").pop(lambda step: f"grant {step}") == ("a", "grant 0")
 
 
+def test_where_steps_have_places_of_their_own_only_a_long_line_holds_earlier_ones_back() -> None:
+    queue: ReadyQueue[str] = ReadyQueue(2, longest=3)
+    for unit in "x" * 100:
+        queue.push(0, unit)
+    queue.push(1, "A")
+    assert drained(queue, unfit=1) == "x" * 100
+    queue.push(0, "x")
+    for unit in "BC":
+        queue.push(1, unit)
+    assert drained(queue, unfit=1) == ""
+    assert queue.pop(lambda step: step) == ("A", 1)
+    assert drained(queue, unfit=1) == "x"
+
+
 def test_a_unit_passed_over_too_often_holds_back_the_others_until_it_fits() -> None:
     queue = filled("A", "x" * 1000)
     started = drained(queue, unfit=0)

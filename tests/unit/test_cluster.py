@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coordinator.cluster import link
-from coordinator.cluster.demand import Demand
+from coordinator.cluster.demand import LINE, Demand
 from coordinator.cluster.link import ClusterError, Link
 from coordinator.cluster.messages import pack_outcomes, pack_tasks, unpack_outcomes, unpack_tasks
 from coordinator.cluster.node import Wanted, differences, look
+from coordinator.cluster.pace import Pace
 from coordinator.cluster.pool import Pool
-from coordinator.cluster.sizing import Load, gives_way, wanted
+from coordinator.cluster.sizing import Load, has_spare, wanted
 from coordinator.contract import ErrorKind, RegionMessage, Request, Success, TaskError
 from coordinator.core.retries import Retry, Tries, retry
 from coordinator.core.tasks import Evidence, Outcome, StepTask, Times
 from coordinator.errors import UsageError
-from coordinator.instances import Instances, parse_instances
-from coordinator.pipeline import Pipeline, Rung, Step
+from coordinator.instances import Instances, parse_instances, read_instances
+from coordinator.pipeline import Per, Pipeline, Rung, Step
 from coordinator.record.journal import Status
 from tests.unit.fakes import Watcher
 
@@ -64,23 +64,28 @@ def test_a_pool_is_as_large_as_brings_the_wait_below_the_target(
     assert wanted(given, limits, target_wait=10.0) == instances
 
 
+@pytest.mark.parametrize(
+    ("given", "pace", "spare"),
+    [
+        (load(5, ready=4, idle=1), None, True),
+        (load(5, ready=4), None, False),
+        (load(5, seconds=0.1, ready=4), Pace(rate=1.0, busy=0.63), True),
+        (load(5, seconds=0.1, ready=3), Pace(rate=1.0, busy=0.84), False),
+        (load(5, seconds=0.1, ready=1), Pace(rate=1.0, busy=0.1), False),
+        (load(5, seconds=60.0, ready=4), Pace(rate=0.0, busy=0.0), False),  # none has ended yet
+    ],
+)
+def test_an_instance_is_to_spare_if_the_others_have_time_for_its_work(
+    given: Load, pace: Pace | None, spare: bool
+) -> None:
+    assert has_spare(given, pace) is spare
+
+
 def test_the_wait_is_told_as_far_as_it_is_known() -> None:
     assert load(10, seconds=2.0, ready=4).wait == 5.0
     assert load(0, ready=0).wait == 0.0
     assert load(10, seconds=None).wait is None
     assert load(10, ready=0).wait is None
-
-
-def test_who_gives_way_to_a_step_that_waits_for_its_first_instance() -> None:
-    stuck = load(5, ready=0, starting=1, since_asked=9.0)
-    limits = {"a": LIMITS, "b": LIMITS, "c": LIMITS}
-    busy, several, idle = load(5), load(5, ready=3), load(0, idle=1)
-    assert gives_way({"a": busy, "b": several, "c": stuck}, limits, 3.0) == "b"
-    assert gives_way({"a": idle, "b": several, "c": stuck}, limits, 3.0) == "a"
-    assert gives_way({"a": busy, "b": busy, "c": stuck}, limits, 3.0) is None
-    assert gives_way({"a": idle, "c": dataclasses.replace(stuck, since_asked=1.0)}, limits, 3.0) is None
-    pinned = {**limits, "a": Instances(least=1, most=1)}
-    assert gives_way({"a": idle, "c": stuck}, pinned, 3.0) is None
 
 
 def test_tasks_and_outcomes_arrive_as_they_were() -> None:
@@ -141,6 +146,18 @@ def test_what_an_instance_needs_to_start_is_no_measure_of_its_tasks() -> None:
     list(pool.messages())
     pool.answered(1, [ended(task("a"), busy=60.0)])
     assert pool.seconds is None
+
+
+def test_a_message_has_no_more_tasks_than_its_step_allows() -> None:
+    pool = Pool(STEP.model_copy(update={"instances": Instances(message=2)}))
+    pool.seconds = 0.0001
+    pool.ask(1, "label", now=0.0)
+    pool.begin(1, "node")
+    number = 0
+    while (member := pool.seat()) is not None:
+        number += 1
+        pool.submit(task(f"r{number}"), member)
+    assert [len(tasks) for _, tasks in pool.messages()] == [2, 2, 2]
 
 
 def test_a_task_that_was_tried_before_travels_alone() -> None:
@@ -208,11 +225,27 @@ def test_a_machine_may_be_lost_so_often_and_no_attempt_is_spent() -> None:
 
 def test_demand_counts_and_passes_on() -> None:
     watcher = Watcher()
-    demand = Demand(watcher)
+    demand = Demand(watcher, (STEP,), {})
     demand.expect("step", 3)
     demand.ended("step", Status.SUCCEEDED)
-    assert (demand.backlog("step"), demand.backlog("other")) == (2, 0)
+    assert demand.backlog("step") == 2
     assert (watcher.expected["step"], watcher.done["step"]) == (3, 1)
+
+
+def test_what_is_to_come_counts_for_a_step_whose_line_is_full() -> None:
+    names = {"first": Per.ITEM, "second": Per.ITEM, "region": Per.REGION}
+    steps = tuple(STEP.model_copy(update={"name": name, "per": per}) for name, per in names.items())
+    demand = Demand(Watcher(), steps, {"first": 1_000_000})
+    demand.expect("first", 10)
+    assert demand.backlog("first") == 10
+    demand.expect("first", LINE)
+    assert demand.backlog("first") == 1_000_000
+    demand.expect("second", 7)
+    assert demand.backlog("second") == 7
+    demand.expect("second", LINE)
+    assert demand.backlog("second") == 1_000_000 + LINE + 7
+    demand.expect("region", LINE)
+    assert demand.backlog("region") == LINE
 
 
 def test_instances_are_read_from_the_command_line() -> None:
@@ -220,8 +253,31 @@ def test_instances_are_read_from_the_command_line() -> None:
     assert parse_instances("a=1:2:7.5") == ("a", Instances(least=1, most=2, idle_s=7.5))
     pipeline = Pipeline(name="p", steps=(STEP,))
     assert pipeline.with_instances({"step": LIMITS}).steps[0].instances == LIMITS
+    own = STEP.model_copy(update={"instances": Instances(least=1, most=2, idle_s=5)})
+    there = Pipeline(name="p", steps=(own,))
+    assert there.with_instances(read_instances(["step=0:8"])).steps[0].instances == Instances(
+        least=0, most=8, idle_s=5
+    )
     with pytest.raises(UsageError, match="no such step"):
         pipeline.with_instances({"other": LIMITS})
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["a=3:2"], "--instances a=3:2: least is 3, which is more than most, 2"),
+        (["a=0:0"], "--instances a=0:0: most should be greater than or equal to 1"),
+        (["a=0:1:0"], "--instances a=0:1:0: idle_s should be greater than 0"),
+        (
+            ["a=0:1", "b=0:1", "a=0:2"],
+            "--instances a=0:2: step 'a' has been given already; once for each step",
+        ),
+    ],
+)
+def test_what_is_wrong_with_instances_is_said(texts: list[str], told: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        read_instances(texts)
+    assert str(raised.value) == told
 
 
 @pytest.mark.parametrize("text", ["a", "a=1", "a=3:2", "a=0:0", "a=-1:2", "=1:2", "a=1:2:x"])

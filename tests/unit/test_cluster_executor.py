@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -15,12 +16,13 @@ from coordinator.cluster.instance import InstanceSpec
 from coordinator.cluster.link import ClusterError, Event, Link
 from coordinator.cluster.messages import pack_outcomes, unpack_tasks
 from coordinator.cluster.node import Wanted
+from coordinator.cluster.shelf import MANY
 from coordinator.contract import ErrorKind, Request, Success, TaskError
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.instances import Instances
 from coordinator.pipeline import Rung, Step
 from coordinator.record.files import Files
-from coordinator.record.pools import PoolChange, PoolState
+from coordinator.record.pools import HoldState, PoolChange, PoolState
 
 STEP = Step(
     name="step",
@@ -29,7 +31,7 @@ STEP = Step(
     command=("python3",),
     instances=Instances(least=1, most=2),
 )
-FACTS = {"host": "there"}
+FACTS = {"host": "there", "lack": None}
 
 
 @dataclass
@@ -75,7 +77,7 @@ class Heard:
     def changed(self, change: PoolChange) -> None:
         self.changes.append(change.change)
 
-    def stand(self, pools: Mapping[str, PoolState]) -> None:
+    def stand(self, pools: Mapping[str, PoolState], holds: Sequence[HoldState]) -> None:
         self.stood = pools
 
     def note(self, text: str) -> None:
@@ -112,22 +114,22 @@ def made(
     return executor
 
 
-def task(name: str, attempt: int = 1) -> StepTask:
+def task(name: str, attempt: int = 1, items: int = 1) -> StepTask:
     request = Request(
         task=f"step/{name}",
         step="step",
         params={},
-        items=[{"id": name}],
+        items=[{"id": f"{name} {number}"} for number in range(items)],
         region=None,
         work_dir=f"/work/step/{name}",
     )
     return StepTask(request=request, step=STEP, image_id="", attempt=attempt)
 
 
-def run_one(executor: RayExecutor, name: str) -> Outcome:
+def run_one(executor: RayExecutor, name: str, items: int = 1) -> Outcome:
     while (seat := executor.seat(STEP)) is None:
         executor.wait(timeout=1)
-    executor.submit(task(name), seat)
+    executor.submit(task(name, items=items), seat)
     while not (outcomes := executor.wait(timeout=1)):
         continue
     (outcome,) = outcomes
@@ -144,10 +146,50 @@ def test_a_task_goes_there_and_its_outcome_comes_back(tmp_path: Path) -> None:
     assert link.swept == []  # it has ended as it was asked to
 
 
+def test_what_a_task_has_written_is_taken_over_when_its_outcome_has_come(tmp_path: Path) -> None:
+    executor = made(FakeLink(begun, answered), Heard(), tmp_path)
+    apart, kept = tmp_path / "work/.apart/run-1/a", tmp_path / "work/step/a"
+    for folder, text in ((apart, "now"), (kept, "in an earlier session")):
+        folder.mkdir(parents=True)
+        (folder / "note").write_text(text)
+    run_one(executor, "a")
+    assert (kept / "note").read_text() == "now"
+    (tmp_path / "work/step/b").mkdir()  # by a session in which it wrote something
+    run_one(executor, "b")
+    executor.close()
+    assert sorted(path.name for path in (tmp_path / "work").rglob("*")) == ["a", "note", "step"]
+
+
+def test_many_items_lie_in_a_file_until_their_task_has_ended(tmp_path: Path) -> None:
+    there: list[int] = []
+
+    def looked_for(number: int, packed: bytes) -> Event:
+        there.append(sum(path.is_file() for path in (tmp_path / "work").rglob("*")))
+        return answered(number, packed)
+
+    (tmp_path / "work").mkdir()
+    executor = made(FakeLink(begun, looked_for), Heard(), tmp_path)
+    assert isinstance(run_one(executor, "a", items=MANY).result, Success)
+    assert there == [1]
+    assert not [path for path in (tmp_path / "work").rglob("*") if path.is_file()]
+    executor.close()
+
+
+def test_items_that_cannot_be_written_fail_their_task_alone(tmp_path: Path) -> None:
+    executor = made(FakeLink(begun, answered), Heard(), tmp_path)  # there is no folder to write to
+    result = run_one(executor, "a", items=MANY).result
+    assert isinstance(result, TaskError)
+    assert result.kind is ErrorKind.INTERNAL
+    assert "its items cannot be written for the nodes" in result.message
+    assert isinstance(run_one(executor, "b").result, Success)
+    executor.close()
+
+
 def test_a_message_that_fails_is_a_lost_instance_which_is_killed_and_swept(tmp_path: Path) -> None:
     link, heard = FakeLink(begun), Heard()
     executor = made(link, heard, tmp_path)
-    (tmp_path / "work/step/a").mkdir(parents=True)
+    (tmp_path / "work/.apart/run-1/a").mkdir(parents=True)
+    (tmp_path / "work/step/a").mkdir(parents=True)  # of an earlier session
     outcome = run_one(executor, "a")
     assert isinstance(outcome.result, TaskError)
     assert (outcome.result.kind, outcome.result.message) == (
@@ -155,6 +197,7 @@ def test_a_message_that_fails_is_a_lost_instance_which_is_killed_and_swept(tmp_p
         "the instance that it ran on was lost: no",
     )
     assert (link.killed, link.swept) == ([1], ["run-1"])
+    assert not (tmp_path / "work/.apart/run-1").exists()
     assert not (tmp_path / "work/step/a").exists()
     assert heard.changes[:3] == ["asked", "began", "lost"]
     executor.cancel()
@@ -204,4 +247,29 @@ def test_if_the_only_node_differs_the_run_ends_with_the_reason(tmp_path: Path) -
     executor = made(FakeLink(begun), Heard(), tmp_path, lambda facts: "has another image")
     with pytest.raises(ClusterError, match=r"no node can be used: .* has another image"):
         executor.wait(timeout=2)
+    executor.close()
+
+
+@pytest.mark.parametrize("differs", [False, True])
+def test_a_step_that_has_instances_goes_on_with_them_if_no_other_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, differs: bool
+) -> None:
+    monkeypatch.setattr("coordinator.cluster.executor._TICK", 0.01)
+    asked: list[int] = []
+
+    def begin(number: int) -> Event:
+        asked.append(number)
+        no_engine = Event(instance=number, call="begin", failed="no engine answers")
+        return begun(number, f"node {number}") if number == 1 or differs else no_engine
+
+    judged = itertools.chain([None], itertools.repeat("has another image"))
+    heard = Heard()
+    executor = made(FakeLink(begin, answered), heard, tmp_path, lambda facts: next(judged), least=2)
+    while len(asked) < 4:
+        executor.wait(timeout=0.05)
+    for name in "abc":
+        assert isinstance(run_one(executor, name).result, Success)
+        executor.wait(timeout=0.05)
+    assert len(asked) == 4
+    assert any("goes on with 1 instances; another one is tried in 60 s" in note for note in heard.notes)
     executor.close()

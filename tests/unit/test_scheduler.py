@@ -318,7 +318,7 @@ class TestRunningAgain:
 
     def test_images_fetched_before_are_not_fetched_again(self, tmp_path: Path) -> None:
         def fetch(task: FetchTask) -> None:
-            path = tmp_path / "run" / task.path.lstrip("/")
+            path = tmp_path / "run" / task.image.path.lstrip("/")
             path.parent.mkdir(parents=True)
             path.touch()
 

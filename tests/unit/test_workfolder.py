@@ -144,3 +144,16 @@ def test_folders_in_each_other_beyond_all_measure_are_refused_and_go(one: StepTa
 def test_dots_in_names_are_no_crime(one: StepTask, run: Files) -> None:
     fine = success(items=[item("a", image="/batch/..a/b..jpg"), item("b", image=None), item("c", image={})])
     assert hand_over(one, run, fine) is fine
+
+
+def test_an_instance_whose_folder_was_taken_away_makes_none_anew(run: Files) -> None:
+    apart = run.of_instance("detect", "run-1")
+    assert apart.apart is not None
+    one = task(request("detect/r1", [item("r1")]))
+    apart.apart[1].mkdir(parents=True)
+    prepare(one, apart)
+    assert (apart.apart[1] / "r1").is_dir()
+    remove_tree(apart.apart[1])
+    with pytest.raises(FileNotFoundError):
+        prepare(one, apart)
+    assert list(run.work.rglob("r1")) == []
