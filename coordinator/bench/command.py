@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.bench import report
+from coordinator.bench.cluster import BUSY_TASKS, compare_cluster
 from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios, summarise, turns
 from coordinator.bench.isolationflags import measure_flags
 from coordinator.bench.machine import BenchError, EngineClock, Pace, Say, describe, wait_until_quiet
@@ -57,6 +58,8 @@ class BenchOptions:
     out: Path
     pipeline: str
     mode: str = "rates"
+    cluster: str | None = None
+    """The address of a Ray cluster, for that mode."""
     rungs: tuple[str, ...] = RUNGS
     baselines: tuple[str, ...] = BASELINES
     workloads: tuple[str, ...] = WORKLOADS
@@ -164,14 +167,20 @@ def bench(options: BenchOptions, say: Say) -> BenchResult:
         machine = describe(engine.describe(), inventory.cpus, inventory.memory)
     if float(str(machine["load"])) > inventory.cpus / 2:
         say(f"this machine is busy (load {machine['load']}): the figures will be too low")
-    with tempfile.TemporaryDirectory(prefix="coordinator-bench-") as name:
+    if options.cluster:
+        options.out.mkdir(parents=True, exist_ok=True)
+    # Nodes see what is in the folder of results rather than this machine's temporary files.
+    place = options.out if options.cluster else None
+    with tempfile.TemporaryDirectory(prefix="coordinator-bench-", dir=place) as name:
         pace = Pace(repeats=options.repeats, patience=options.patience, say=say)
-        jobs = options.jobs or max(1, int(inventory.cpus))
+        jobs = options.jobs or (1 if options.cluster else max(1, int(inventory.cpus)))
         work = _Bench(options=options, folder=Path(name), jobs=jobs, machine=machine, pace=pace)
         if options.mode == "flags":
             return _flags(work)
         if options.mode == "service":
             return _service(work)
+        if options.cluster:
+            return _cluster(work, options.cluster, program)
         return _scale(work) if options.mode == "scale" else _rates(work, program)
 
 
@@ -257,6 +266,22 @@ def _scale(work: _Bench) -> BenchResult:
     )
     files = work.write("scale", scale=scale, starts=starts)
     return BenchResult(lines=tuple(report.scale_lines(scale, starts)), files=files, identical=True)
+
+
+def _cluster(work: _Bench, address: str, program: str) -> BenchResult:
+    options, folder = work.options, work.folder.resolve()
+    programs = folder / "program"
+    programs.mkdir()
+    tasks = tasks_of(PROCESS, options.tasks)
+    workload = trivial(
+        folder / "trivial",
+        options.batch,
+        max(tasks, BUSY_TASKS),
+        local_command(TRIVIAL_IMAGE, program, programs),
+    )
+    found = compare_cluster(workload, folder, address, tasks=tasks, jobs=work.jobs, pace=work.pace)
+    files = work.write("cluster", cluster=found)
+    return BenchResult(lines=tuple(report.cluster_lines(found)), files=files, identical=found.identical)
 
 
 def _service(work: _Bench) -> BenchResult:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from coordinator.errors import CoordinatorError
 
 _PROC = Path("/proc")
@@ -34,6 +36,7 @@ class BenchError(CoordinatorError):
     """Something that was to be measured did not work."""
 
 
+Course = tuple[tuple[float, float], ...]
 Say = Callable[[str], None]
 """Where a line goes that tells how far the measuring is."""
 
@@ -52,13 +55,22 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a command took. ``cpu`` is its own, ``children_cpu`` that of the processes it waited for."""
+    """What a command took. ``cpu`` is its own, ``children_cpu`` that of the processes it waited for.
+
+    ``course`` is how its own came together: (seconds since the epoch, CPU seconds by then), in order.
+    """
 
     started: float
     seconds: float
     cpu: float
     children_cpu: float
     peak_memory: int
+    course: Course = ()
+
+    def cpu_between(self, start: float, end: float) -> float:
+        """Its own CPU seconds from one time of day to another, without what it took to start and to end."""
+        times, spent = zip(*self.course, strict=True)
+        return float(np.interp(end, times, spent) - np.interp(start, times, spent))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +92,7 @@ def measure(command: Sequence[str], *, stdin: Path | None = None, stdout: Path |
     ):
         started, clock = time.time(), time.perf_counter()
         process = subprocess.Popen(command, stdin=source, stdout=target, stderr=errors)
-        peak = _watch(process.pid)
+        peak, course = _watch(process.pid)
         seconds = time.perf_counter() - clock
         # The process has ended but is not reaped: its own times are still to be read apart from its children's.
         times = _times(process.pid)
@@ -95,21 +107,25 @@ def measure(command: Sequence[str], *, stdin: Path | None = None, stdout: Path |
         cpu=max(0.0, usage.ru_utime + usage.ru_stime - children),
         children_cpu=children,
         peak_memory=peak,
+        course=course,
     )
 
 
-def _watch(pid: int) -> int:
-    """Waits until the process has ended; its greatest resident memory in bytes.
+def _watch(pid: int) -> tuple[int, Course]:
+    """Waits until the process has ended; its greatest resident memory in bytes, and the course of its CPU time.
 
     ``ru_maxrss`` would not do: it starts from the memory of the process that forked.
     """
     peak, end = 0, os.pidfd_open(pid)
+    course = [(time.time(), 0.0)]
     try:
         while not select.select([end], [], [], _LOOK)[0]:
             peak = max(peak, _high_water(pid))
+            if times := _times(pid):
+                course.append((time.time(), times.own))
     finally:
         os.close(end)
-    return peak
+    return peak, tuple(course)
 
 
 def _high_water(pid: int) -> int:

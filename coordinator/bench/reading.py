@@ -63,6 +63,27 @@ def ended_times(folder: Path) -> list[float]:
         return [row[0] for row in journal.execute("SELECT ended FROM attempts ORDER BY ended")]
 
 
+def first_began(folder: Path) -> float | None:
+    """When the first instance on a cluster was ready, in seconds since the epoch; None if the run had none."""
+    with _open(folder) as journal:
+        (at,) = journal.execute("SELECT MIN(at) FROM pools WHERE change = 'began'").fetchone()
+    return None if at is None else float(at)
+
+
+def busy_share(folder: Path) -> float:
+    """The share of its instances' time in which their steps computed, from when each was ready to the last task's end.
+
+    Raises BenchError if the run had no instances.
+    """
+    with _open(folder) as journal:
+        busy = sum(metrics["compute_s"] for _, metrics in _attempts(journal))
+        (end,) = journal.execute("SELECT MAX(ended) FROM attempts").fetchone()
+        began = [at for (at,) in journal.execute("SELECT at FROM pools WHERE change = 'began'")]
+    if not began:
+        raise BenchError(f"run {str(folder)!r} had no instances")
+    return float(busy / sum(end - at for at in began))
+
+
 def split(attempts: Iterable[tuple[float, Mapping[str, float]]]) -> Split:
     """The mean over attempts of (seconds from submitted to ended, metrics), in seconds.
 

@@ -7,6 +7,16 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from coordinator.bench.cluster import (
+    BUSY_AIM,
+    BUSY_INSTANCES,
+    CLUSTER,
+    CPU_AIM,
+    MEMORY_AIM,
+    RATE_AIM,
+    SINGLE,
+    ClusterFigures,
+)
 from coordinator.bench.figures import Comparison, Figures, Ratio, Split, Spread
 from coordinator.bench.isolationflags import FlagFigures
 from coordinator.bench.scale import ScaleFigures, StartFigures
@@ -76,6 +86,52 @@ def scale_lines(scale: ScaleFigures, starts: StartFigures) -> list[str]:
     return aligned(rows)
 
 
+def cluster_lines(figures: ClusterFigures) -> list[str]:
+    """Ways, then what is asked of them."""
+    rows = [["way", "tasks", "tasks/s", "", "head's CPU a task", "", "memory", "first task"]]
+    for name, way in figures.ways.items():
+        memory, first = f"{way.memory.median / 1e6:.0f} MB", f"{way.first_task.median:.2f} s"
+        rows.append(
+            [
+                name,
+                str(way.tasks),
+                *_scaled(way.rate, 1, "{:.0f}"),
+                *_scaled(way.cpu, 1e6, "{:.0f} us"),
+                memory,
+                first,
+            ]
+        )
+    cluster, single = figures.ways[CLUSTER], figures.ways[SINGLE]
+    aims = [
+        ["tasks/s, cluster / local", *_scaled(cluster.rate_ratio, 1, "{:.2f}"), f"aim {RATE_AIM:g}"],
+        [
+            "head's CPU a task, cluster / local",
+            *_scaled(cluster.cpu_ratio, 1, "{:.2f}"),
+            f"aim at most {CPU_AIM:g}",
+        ],
+        [
+            "head's memory, cluster / local",
+            *_scaled(cluster.memory_ratio, 1, "{:.2f}"),
+            f"aim at most {MEMORY_AIM:g}",
+        ],
+        ["tasks/s, messages of 1 / local", *_scaled(single.rate_ratio, 1, "{:.2f}"), ""],
+        ["head's CPU a task, messages of 1 / local", *_scaled(single.cpu_ratio, 1, "{:.2f}"), ""],
+        [
+            f"{BUSY_INSTANCES} instances of a step of 1 s: busy",
+            f"{figures.busy:.1%}",
+            "",
+            f"aim {BUSY_AIM:.0%}",
+        ],
+    ]
+    niced = [
+        f"node {name}: its workers run at niceness {nice}; RAY_worker_niceness=0 before `ray start` changes that"
+        for name, nice in figures.niceness.items()
+        if nice > 0
+    ]
+    verdict = "equal" if figures.identical else "NOT EQUAL"
+    return [*aligned(rows), "", *aligned(aims), *niced, f"results: {verdict}"]
+
+
 def as_json(
     machine: Mapping[str, object],
     setting: Mapping[str, object],
@@ -84,6 +140,7 @@ def as_json(
     flags: Sequence[FlagFigures] = (),
     scale: ScaleFigures | None = None,
     starts: StartFigures | None = None,
+    cluster: ClusterFigures | None = None,
 ) -> dict[str, object]:
     """Everything, in seconds and bytes."""
     return {
@@ -93,6 +150,7 @@ def as_json(
         "flags": [asdict(row) for row in flags],
         "scale": asdict(scale) if scale else None,
         "starts": asdict(starts) if starts else None,
+        "cluster": asdict(cluster) if cluster else None,
     }
 
 

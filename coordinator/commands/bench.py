@@ -49,7 +49,9 @@ def _add_amounts(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="trivial tasks of the fresh rung (default: 40)",
     )
-    parser.add_argument("--jobs", type=positive, metavar="N", help="tasks at a time (default: one per CPU)")
+    parser.add_argument(
+        "--jobs", type=positive, metavar="N", help="tasks at a time (default: one per CPU; with --cluster: 1)"
+    )
     parser.add_argument(
         "--limit", type=positive, metavar="N", help="only the first N recordings of the batch"
     )
@@ -71,6 +73,10 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
     ):
         modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=measured)
 
+    modes.add_argument(
+        "--cluster", metavar="ADDRESS", help="a Ray cluster against local processes instead (auto, HOST:PORT)"
+    )
+
 
 def main(options: argparse.Namespace) -> ExitCode:
     measured = bench(_wanted(options), say=lambda line: print(line, file=sys.stderr, flush=True))
@@ -86,6 +92,7 @@ def _wanted(options: argparse.Namespace) -> BenchOptions:
         out=options.out,
         pipeline=options.pipeline,
         mode=options.mode,
+        cluster=options.cluster,
         rungs=chosen(RUNGS, options.rungs),
         baselines=chosen(BASELINES, options.baselines),
         workloads=chosen(WORKLOADS, options.workloads),

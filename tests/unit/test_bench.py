@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -31,13 +33,14 @@ from coordinator.bench.figures import (
     turns,
 )
 from coordinator.bench.isolationflags import FLAGS
-from coordinator.bench.machine import BenchError, measure
+from coordinator.bench.machine import BenchError, Usage, measure
 from coordinator.bench.plot import svg
-from coordinator.bench.reading import digest, digest_of_responses, split
+from coordinator.bench.reading import busy_share, digest, digest_of_responses, first_began, split
 from coordinator.bench.scale import windows
 from coordinator.bench.variants import AIMS, BASELINES, RUNGS, shell_command, tasks_of
 from coordinator.bench.workloads import requests, step_of, trivial
 from coordinator.errors import UsageError
+from coordinator.record.schema import PUT_ATTEMPT, SCHEMA
 from coordinator.runners.spec import ContainerSpec
 
 SPLIT = Split(queue=0.001, start=0.2, compute=0.0, transfer=0.05)
@@ -257,6 +260,50 @@ def test_a_command_is_measured_and_its_failure_told() -> None:
     assert usage.peak_memory > 1_000_000
     with pytest.raises(BenchError, match="exit code 3: no luck"):
         measure([sys.executable, "-c", "import sys; sys.stderr.write('no luck'); sys.exit(3)"])
+
+
+def test_cpu_is_told_between_two_times() -> None:
+    usage = Usage(
+        started=100.0,
+        seconds=4.0,
+        cpu=3.0,
+        children_cpu=0.0,
+        peak_memory=1,
+        course=((100.0, 0.0), (101.0, 1.0), (102.0, 1.0), (104.0, 3.0)),
+    )
+    assert usage.cpu_between(100.5, 103.0) == pytest.approx(1.5)
+    assert usage.cpu_between(101.0, 102.0) == 0.0
+
+
+def test_a_commands_cpu_has_a_course() -> None:
+    busy = "import time\nwhile time.process_time() < 0.3: pass\ntime.sleep(0.5)"
+    usage = measure([sys.executable, "-c", busy])
+    times, spent = zip(*usage.course, strict=True)
+    assert list(times) == sorted(times)
+    assert list(spent) == sorted(spent)
+    assert spent[0] == 0.0
+    assert 0.2 < spent[-1] <= usage.cpu + 0.1
+
+
+def test_the_busy_share_counts_every_instance_from_when_it_was_ready(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as journal:
+        journal.executescript(SCHEMA)
+        for at, change in ((10.0, "asked"), (12.0, "began"), (16.0, "began"), (21.0, "closed")):
+            journal.execute("INSERT INTO pools VALUES (1, ?, 'echo', 1, ?, '')", (at, change))
+        for task, ended in (("a", 17.0), ("b", 20.0)):
+            row = (task, 1, 1, None, 12.0, ended, None, None, '{"compute_s": 3.0, "busy_s": 9.0}')
+            journal.execute(PUT_ATTEMPT, row)
+        journal.commit()
+    assert first_began(tmp_path) == 12.0
+    assert busy_share(tmp_path) == pytest.approx((3.0 + 3.0) / (8.0 + 4.0))
+
+
+def test_a_run_without_instances_has_no_busy_share(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as journal:
+        journal.executescript(SCHEMA)
+    assert first_began(tmp_path) is None
+    with pytest.raises(BenchError, match="had no instances"):
+        busy_share(tmp_path)
 
 
 # -- what is shown -----------------------------------------------------------------------------------------
