@@ -7,12 +7,14 @@ import json
 import math
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from coordinator.commands.arguments import positive
 from coordinator.errors import ExitCode, RunFolderError
+from coordinator.instances import Instances, as_option
 from coordinator.pipeline import Rung
 from coordinator.plan.choice import Wish
 from coordinator.plan.picture import svg
@@ -51,6 +53,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     wish.add_argument("--budget", type=_money, metavar="MONEY", help="the quickest for MONEY")
     parser.add_argument("--jobs", type=_jobs, metavar="N", help="as for run, on the first run's own machine")
     parser.add_argument(
+        "--instances",
+        action="append",
+        default=[],
+        metavar="STEP=LEAST:MOST",
+        help="as for run --cluster, on the cluster of the first run (once for each step)",
+    )
+    parser.add_argument(
         "--rung", choices=[rung.value for rung in Rung], help="how tasks run (default: as in the first run)"
     )
     parser.add_argument(
@@ -76,6 +85,7 @@ def main(options: argparse.Namespace) -> ExitCode:
             rung=Rung(options.rung) if options.rung else None,
             fail_every=options.fail_every,
             seed=options.seed,
+            instances=options.instances,
         )
     )
     if options.out is not None:
@@ -103,14 +113,25 @@ def _unwritable(folder: Path, error: OSError) -> RunFolderError:
 def _write(plan: Planned, folder: Path) -> None:
     """The plan, its picture, and the thresholds. Raises RunFolderError if they cannot be written."""
     title = f"{plan.work.recordings:,} recordings: time against cost"
-    instances = {"instances": {name: vars(one) for name, one in plan.thresholds.items()}}
+    told = document(plan)
     try:
-        write_json(folder / _PLAN, document(plan))
+        write_json(folder / _PLAN, told)
         picture = svg(plan.points, plan.chosen, title, plan.machines.currency)
         (folder / _FRONT).write_text(picture, encoding="utf-8")
-        (folder / _INSTANCES).write_text(yaml.safe_dump(instances, sort_keys=False), encoding="utf-8")
+        (folder / _INSTANCES).write_text(_instances(plan.thresholds), encoding="utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from error
+
+
+def _instances(thresholds: Mapping[str, Instances]) -> str:
+    """The thresholds as a pipeline file has them, and as a command line has."""
+    options = " ".join(f"--instances {as_option(name, one)}" for name, one in thresholds.items())
+    steps = {"steps": [{"name": name, "instances": one.model_dump()} for name, one in thresholds.items()]}
+    return (
+        f"# As options: run BATCH_DIR --cluster ADDRESS {options}\n"
+        "# Or in the pipeline file, beside what its steps have there:\n"
+        f"{yaml.safe_dump(steps, sort_keys=False)}"
+    )
 
 
 def _recordings(text: str) -> int:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from coordinator.instances import Instances
 from coordinator.plan.front import Point
 from coordinator.plan.measured import StepCosts
 from coordinator.plan.play import Played
@@ -34,15 +35,6 @@ class Wish:
         if self.budget is not None:
             return point.hours
         return point.cost * point.hours
-
-
-@dataclass(frozen=True, kw_only=True)
-class Instances:
-    """Thresholds of a step's pool, as a pipeline file has them under ``instances``."""
-
-    least: int
-    most: int
-    idle_s: float
 
 
 def choose(points: Sequence[Point], wish: Wish, play: Callable[[Point], Point]) -> tuple[Point, bool]:

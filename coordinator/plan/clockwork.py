@@ -6,8 +6,6 @@ one. Nothing waits: the clock jumps to whatever happens next. The head's own tim
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +16,7 @@ from coordinator.core.seating import Seat
 from coordinator.core.tasks import FetchTask, Outcome, StepTask
 from coordinator.errors import MachinesError
 from coordinator.pipeline import Step
+from coordinator.plan.agenda import Agenda
 from coordinator.plan.dealer import Dealer
 from coordinator.plan.machine import Held, Machine
 from coordinator.plan.machines import MachineType
@@ -116,7 +115,7 @@ class Clockwork:
         weather: Weather,
     ) -> None:
         """``ahead`` is how many tasks of a step should be ready, ``head_s`` the head's seconds for each task."""
-        self.now = 0.0
+        self._agenda = Agenda()
         self._dealer = dealer
         self._watch = watch
         self._ahead = ahead
@@ -129,8 +128,6 @@ class Clockwork:
         }
         self.head_busy = 0.0
         self._tries: Counter[str] = Counter()
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
         self._wanted: set[str] = set()
         self._ended: list[Outcome] = []
         self._away = dict.fromkeys(machines)
@@ -138,6 +135,10 @@ class Clockwork:
         for machine in machines:
             if machine.number < machine.kind.least:
                 self._ask(machine)
+
+    @property
+    def now(self) -> float:
+        return self._agenda.now
 
     # -- the seam -----------------------------------------------------------------------------------------
 
@@ -148,6 +149,10 @@ class Clockwork:
     def ahead(self, step: Step) -> int:
         return self._ahead
 
+    @property
+    def longest(self) -> None:
+        """Steps share what there is."""
+
     def seat(self, step: Step) -> Place | None:
         place = self._rooms[step.name].seat()
         if place is None:
@@ -155,29 +160,23 @@ class Clockwork:
         return place
 
     def submit(self, task: StepTask, place: Place) -> None:
-        self.now += self._head_s
+        self._agenda.now += self._head_s
         self.head_busy += self._head_s
         machine, step = place.machine, task.step
         opening = self._dealer.opening(step) if machine.is_new(place.seat) else 0.0
         held = machine.sit(task.id, place.seat, self.now, self._dealer.seconds(task), opening)
-        self._watch.submitted(task, machine, held, self.now)
+        self._watch.submitted(task, machine.lane(held.seat), self.now)
         life = machine.life
-        self._at(held.end, lambda: self._end(task, machine, life))
+        self._agenda.at(held.end, lambda: self._end(task, machine, life))
 
     def fetch(self, task: FetchTask) -> None:
         raise NotImplementedError("a town's recordings are there")
 
     def wait(self, timeout: float | None) -> list[Outcome]:
         """The outcomes of what happens next; none if that is a machine's coming."""
-        until = None if timeout is None else self.now + timeout
-        if not self._events and until is None:
+        if timeout is None and self._agenda.is_empty:
             raise StandsStill(f"after {self.now:.0f} s of the play tasks wait, and no machine will come")
-        if until is not None and (not self._events or self._events[0][0] > until):
-            self.now = until
-            return []
-        self.now = max(self.now, self._events[0][0])
-        while self._events and self._events[0][0] <= self.now:
-            heapq.heappop(self._events)[2]()
+        self._agenda.go_on(None if timeout is None else self.now + timeout)
         ended, self._ended = self._ended, []
         return ended
 
@@ -192,16 +191,13 @@ class Clockwork:
 
     # -- what happens -------------------------------------------------------------------------------------
 
-    def _at(self, time: float, happen: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (time, next(self._numbers), happen))
-
     def _end(self, task: StepTask, machine: Machine, life: int) -> None:
         """The task is done, unless its machine has gone meanwhile."""
         if machine.life != life:
             return
         held = machine.rise(task.id, self.now)
         self._tries.pop(task.id, None)
-        self._watch.ended(task, machine, held, self.now)
+        self._watch.ended(task, machine.lane(held.seat), machine.kind.name, held.end - held.begin, self.now)
         self._offer(machine)
         # With all of its fields, or else it costs as much as the rest of the event.
         success = Success.model_construct(task=task.id, items=self._dealer.items(task), metrics={})
@@ -213,7 +209,7 @@ class Clockwork:
             room.add(machine)
         if machine.is_idle and machine.number >= machine.kind.least:
             life, since = machine.life, machine.idle_since
-            self._at(self.now + machine.kind.idle_s, lambda: self._give_back(machine, life, since))
+            self._agenda.at(self.now + machine.kind.idle_s, lambda: self._give_back(machine, life, since))
 
     def _want(self, step: Step) -> None:
         """Asks for machines: at first for all that there may be, later one at a time, for those that have gone.
@@ -233,7 +229,7 @@ class Clockwork:
         self._away.pop(machine, None)
         self._booting += 1
         machine.ask(self.now)
-        self._at(self.now + machine.kind.boot_s, lambda: self._come(machine))
+        self._agenda.at(self.now + machine.kind.boot_s, lambda: self._come(machine))
 
     def _come(self, machine: Machine) -> None:
         self._booting -= 1
@@ -241,7 +237,7 @@ class Clockwork:
         self._offer(machine)
         if (rate := self._weather.rate(machine.kind)) > 0:
             life = machine.life
-            self._at(self.now + self._chance.expovariate(rate), lambda: self._lose(machine, life))
+            self._agenda.at(self.now + self._chance.expovariate(rate), lambda: self._lose(machine, life))
 
     def _give_back(self, machine: Machine, life: int, since: float) -> None:
         if machine.life == life and machine.is_idle and machine.idle_since == since:
@@ -252,10 +248,13 @@ class Clockwork:
         """It has gone, its tasks with it; after a while that is noticed, and another one asked for."""
         if machine.life != life:
             return
+        self._watch.gone(
+            [(machine.lane(held.seat), held.seat.step, held.begin) for held in machine.held.values()],
+            self.now,
+        )
         left = self._leave(machine)
         self._count_tries(left)
-        self._watch.gone(machine, left.values(), self.now)
-        self._at(self.now + self._weather.lost_s, lambda: self._notice(machine, list(left)))
+        self._agenda.at(self.now + self._weather.lost_s, lambda: self._notice(machine, list(left)))
 
     def _count_tries(self, left: Mapping[str, Held]) -> None:
         """A task that was at work has been tried once more; one behind others in its lane has not."""

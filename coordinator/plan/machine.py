@@ -85,6 +85,10 @@ class Machine:
     def is_idle(self) -> bool:
         return not self.held
 
+    def lane(self, seat: Seat) -> tuple[int, int, int]:
+        """What tells a seat's lane from those of other machines, and of other lives."""
+        return id(self), self.life, seat.lane
+
     # -- its tasks ----------------------------------------------------------------------------------------
 
     def idle_seat(self, step: Step) -> Seat | None:

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from yaml.constructor import ConstructorError
 
@@ -30,6 +38,14 @@ _MOST_MONEY = 1e6
 
 class _Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_yes(cls, value: object, told: ValidationInfo) -> object:
+        """YAML reads yes, no, on and off as truth, which would pass for 1 and 0."""
+        if isinstance(value, bool) and told.field_name != "spot":
+            raise ValueError("true or false (as YAML reads yes, no, on and off), and no number or name")
+        return value
 
 
 class MachineType(_Spec):

@@ -16,12 +16,15 @@ from pydantic import ValidationError
 from coordinator.core.resources import Gpu, Inventory, at_a_time
 from coordinator.errors import RunFolderError
 from coordinator.pipeline import Per, Pipeline, Rung, Step
+from coordinator.plan.cluster import Cluster, read_cluster
+from coordinator.record.facts import SessionState
 from coordinator.record.history import Done, History
 from coordinator.record.journal import GATHERED
 from coordinator.record.runfolder import RunFolder
 from coordinator.strictjson import Json
 
 _SAME_LOAD = 0.05
+_MOST_JOBS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,11 +71,12 @@ class StepCosts:
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """One run. ``jobs`` is how many tasks it ran at a time at most, ``makespan`` the seconds from its first task to
-    its last; ``around`` what its command took before and behind that. With more ``sessions`` than one, both have the
-    time in them in which nobody ran it.
+    its last, or on a ``cluster`` from the first instance that was asked for; ``around`` what its command took before
+    and behind that. With more ``sessions`` than one, both have the time in them in which nobody ran it.
 
-    ``failed`` is how many tasks did not come to anything. ``steps`` has the costs of its steps in the pipeline's order;
-    a step without a task that succeeded has no samples.
+    ``failed`` is how many tasks did not come to anything, ``failed_attempts`` how many attempts did not, those of tasks
+    that succeeded later with them. One that is not complete was interrupted, or is still at work. ``steps`` has the
+    costs of its steps in the pipeline's order; a step without a task that succeeded has no samples.
     """
 
     folder: Path
@@ -85,37 +89,48 @@ class Measured:
     failed: int
     steps: tuple[StepCosts, ...]
     sessions: int = 1
+    failed_attempts: int = 0
+    is_complete: bool = True
+    cluster: Cluster | None = None
 
     def load(self, step: Step) -> float:
         """How many tasks of a step there were at a time for each of the machine's CPUs, when all were at work."""
-        return min(1.0, self.jobs * step.resources.cpus / self.inventory.cpus)
+        at_a_time = self.jobs if self.cluster is None else self.cluster.peaks.get(step.name, 1)
+        return min(1.0, at_a_time * step.resources.cpus / self.inventory.cpus)
 
 
 def read_measured(folder: Path) -> Measured:
     """What a run's journal tells. Raises RunFolderError if it is none, or has nothing that can be planned with."""
     found = RunFolder(folder)
     about = found.read_about()
-    pipeline, inventory = _pipeline(folder, about), _inventory(folder, about)
+    pipeline = _pipeline(folder, about)
     with History(found.journal) as history:
-        done, recordings = list(history.done()), history.recordings()
-        failed = sum(1 for _ in history.failures())
+        done, recordings = list(history.done()), history.taken_in()
+        failed, tries = sum(1 for _ in history.failures()), history.failed_attempts()
+        changes = list(history.pool_changes()) if about.get("cluster") else []
     if not done:
         raise RunFolderError(
             f"run {str(folder)!r}: no task of it has succeeded, so that nothing is known of their cost"
         )
-    makespan = max(one.ended for one in done) - done[0].submitted
+    cluster = read_cluster(folder, about, pipeline.steps, changes)
+    inventory = cluster.inventory if cluster else _inventory(folder, about)
+    makespan = max(one.ended for one in done) - min(
+        [done[0].submitted, *(change.at for _, change in changes)]
+    )
     return Measured(
         folder=folder,
         pipeline=pipeline,
         inventory=inventory,
-        jobs=about.get("job", {}).get("jobs")
-        or at_a_time((step.resources for step in pipeline.steps), inventory),
+        jobs=_jobs(folder, about) or at_a_time((step.resources for step in pipeline.steps), inventory),
         recordings=recordings,
         makespan=makespan,
-        around=max(0.0, float(about.get("seconds", makespan)) - makespan),
+        around=max(0.0, _seconds(folder, about, makespan) - makespan),
         failed=failed,
+        failed_attempts=tries,
+        is_complete=history.facts.session_state is SessionState.COMPLETE,
         steps=tuple(_steps(folder, pipeline, done)),
         sessions=history.session,
+        cluster=cluster,
     )
 
 
@@ -201,7 +216,7 @@ def _sample(folder: Path, done: Done, step: Step) -> Sample:
 def _pipeline(folder: Path, about: Json) -> Pipeline:
     try:
         return Pipeline.model_validate(about["pipeline"])
-    except (KeyError, ValidationError) as error:
+    except (KeyError, TypeError, ValidationError) as error:
         raise RunFolderError(f"{folder / 'run.json'} tells no pipeline that this version knows") from error
 
 
@@ -210,6 +225,28 @@ def _inventory(folder: Path, about: Json) -> Inventory:
         host = about["host"]
         # How much memory a GPU has, run.json does not tell; what ran there did fit.
         gpus = tuple(Gpu(uuid=str(uuid), memory=sys.maxsize) for uuid in host["gpus"])
-        return Inventory(cpus=float(host["cpus"]), memory=int(host["memory"]), gpus=gpus)
+        cpus = float(host["cpus"])
+        if not 0 < cpus < math.inf:
+            raise ValueError(cpus)
+        return Inventory(cpus=cpus, memory=int(host["memory"]), gpus=gpus)
     except (KeyError, TypeError, ValueError) as error:
         raise RunFolderError(f"{folder / 'run.json'} does not tell on what machine it ran") from error
+
+
+def _jobs(folder: Path, about: Json) -> int | None:
+    """The maximum number of tasks at a time that was asked for, None if it was what fits."""
+    try:
+        jobs = about.get("job", {}).get("jobs")
+        if jobs is None or 1 <= int(jobs) <= _MOST_JOBS:
+            return None if jobs is None else int(jobs)
+    except (AttributeError, TypeError, ValueError):
+        jobs = about.get("job")
+    raise RunFolderError(f"{folder / 'run.json'} does not tell how many tasks ran at a time: {jobs!r}")
+
+
+def _seconds(folder: Path, about: Json, otherwise: float) -> float:
+    """The seconds of the whole run; ``otherwise`` if nothing is said of them."""
+    told = about.get("seconds", otherwise)
+    if not isinstance(told, int | float) or not 0 <= told < math.inf:
+        raise RunFolderError(f"{folder / 'run.json'} does not tell how long it took: {told!r} s")
+    return float(told)

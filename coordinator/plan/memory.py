@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from coordinator.contract import TaskError
+from coordinator.core.tasks import RemoteImage
 from coordinator.record.files import Files
 from coordinator.record.journal import Attempt, Status, TaskRow
+from coordinator.record.pools import HoldState, PoolChange, PoolState
 from coordinator.strictjson import Json
 
 
@@ -23,6 +26,22 @@ class PlayedFiles(Files):
         return image
 
 
+class NoImages:
+    """A played batch names no image by URL."""
+
+    def name(self, image: RemoteImage) -> None:
+        raise AssertionError(f"{image.url} is to be fetched, and nothing is in a play")
+
+    def of(self, path: str) -> RemoteImage | None:
+        return None
+
+    def stamp(self, path: str) -> str | None:
+        return None
+
+    def fetched(self, path: str, stamp: str, session: int) -> None:
+        raise AssertionError(f"{path} was fetched, and nothing is in a play")
+
+
 @dataclass
 class Memory:
     """A :class:`coordinator.schedule.chronicle.Chronicle` of a run that is only played.
@@ -34,6 +53,7 @@ class Memory:
     is_first: bool = True
     ended: Counter[tuple[str, Status]] = field(default_factory=Counter)
     """Tasks by step and final state."""
+    images: NoImages = field(default_factory=NoImages)
 
     _waiting: defaultdict[tuple[int, str], list[Json]] = field(default_factory=lambda: defaultdict(list))
 
@@ -87,3 +107,13 @@ class Unwatched:
     def ended(self, step: str, status: Status, *, reused: bool = False) -> None: ...
 
     def failed(self, task: str, error: TaskError) -> None: ...
+
+
+class Unheard:
+    """A :class:`coordinator.cluster.bulletin.Reporter` whom nobody listens to."""
+
+    def changed(self, change: PoolChange) -> None: ...
+
+    def stand(self, pools: Mapping[str, PoolState], holds: Sequence[HoldState]) -> None: ...
+
+    def note(self, text: str) -> None: ...

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from coordinator.pipeline import Per, Step
 from coordinator.plan.clockwork import Clockwork, Weather
+from coordinator.plan.cluster import Cluster
 from coordinator.plan.dealer import Dealer
 from coordinator.plan.machine import Machine
 from coordinator.plan.machines import Head, MachineType
 from coordinator.plan.measured import StepCosts
 from coordinator.plan.memory import Memory, PlayedFiles, Unwatched
+from coordinator.plan.pools import PlayedPools
 from coordinator.plan.town import Town
 from coordinator.plan.watch import Used, Watch
 from coordinator.record.evidence import FailureFolder
 from coordinator.schedule.chronicle import Chronicle
-from coordinator.schedule.plan import Plan
+from coordinator.schedule.executor import Executor
+from coordinator.schedule.plan import Observer, Plan, known_tasks
 from coordinator.schedule.scheduler import Scheduler
 
 _KEPT_AHEAD = 1024
@@ -27,11 +32,15 @@ _KEPT_AHEAD = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """So many machines of each type. ``jobs`` is the maximum of tasks at a time on each; None: as many as fit."""
+    """So many machines of each type. ``jobs`` is the maximum of tasks at a time on each; None: as many as fit.
+
+    With a ``cluster``, they are its nodes, and steps have their pools on them.
+    """
 
     counts: Mapping[MachineType, int]
     head: Head
     jobs: int | None = None
+    cluster: Cluster | None = None
 
     def machines(self) -> list[Machine]:
         jobs = self.jobs or sys.maxsize
@@ -87,28 +96,18 @@ def play(
 
     Without a ``journal``, what happens is kept in memory as far as it is asked for.
     """
-    steps = tuple(one.step for one in costs)
-    machines = fleet.machines()
+    # Nothing that is played is written, nor is anything looked for in folders.
+    steps = tuple(one.step.model_copy(update={"writes": False}) for one in costs)
     watch = Watch(town, steps)
-    clockwork = Clockwork(
-        machines,
-        steps,
-        Dealer(costs, town, seed=weather.seed),
-        watch,
-        ahead=_ahead(steps, fleet),
-        head_s=fleet.head.task_s,
-        weather=weather,
-    )
-    _drive(steps, town, clockwork, journal or Memory())
+    dealer = Dealer(costs, town, seed=weather.seed)
+    driven = _on_cluster if fleet.cluster else _on_machines
+    paid, head_busy = driven(steps, town, fleet, weather, dealer, watch, journal or Memory())
     now = watch.last
-    paid = {kind.name: 0.0 for kind in fleet.counts}
-    for machine in machines:
-        paid[machine.kind.name] += machine.paid_until(clockwork.now) / 3600
     return Played(
         fleet=fleet,
         recordings=town.recordings,
         makespan=now,
-        head_busy=clockwork.head_busy,
+        head_busy=head_busy,
         tasks=dict(watch.tasks),
         paid=paid,
         cost=fleet.head.price * now / 3600 + sum(kind.price * paid[kind.name] for kind in fleet.counts),
@@ -122,7 +121,61 @@ def play(
     )
 
 
-def _drive(steps: Sequence[Step], town: Town, clockwork: Clockwork, journal: Chronicle) -> None:
+def _on_machines(
+    steps: Sequence[Step],
+    town: Town,
+    fleet: Fleet,
+    weather: Weather,
+    dealer: Dealer,
+    watch: Watch,
+    journal: Chronicle,
+) -> tuple[Mapping[str, float], float]:
+    """Plays machines with as many tasks as fit; the hours paid by type, and the seconds that the head worked."""
+    machines = fleet.machines()
+    clockwork = Clockwork(
+        machines, steps, dealer, watch, ahead=_ahead(steps, fleet), head_s=fleet.head.task_s, weather=weather
+    )
+    _drive(steps, town, clockwork, Unwatched(), journal, lambda: clockwork.now)
+    paid = {kind.name: 0.0 for kind in fleet.counts}
+    for machine in machines:
+        paid[machine.kind.name] += machine.paid_until(clockwork.now) / 3600
+    return paid, clockwork.head_busy
+
+
+def _on_cluster(
+    steps: Sequence[Step],
+    town: Town,
+    fleet: Fleet,
+    weather: Weather,
+    dealer: Dealer,
+    watch: Watch,
+    journal: Chronicle,
+) -> tuple[Mapping[str, float], float]:
+    """The same on a cluster's nodes, which are there from the first to the last."""
+    assert fleet.cluster is not None
+    pools = PlayedPools(
+        steps,
+        fleet.cluster,
+        dealer,
+        watch,
+        expected=known_tasks(steps, town.recordings, len(town.names)),
+        head_s=fleet.head.task_s,
+        seed=weather.seed,
+    )
+    with closing(pools.executor):
+        _drive(steps, town, pools.executor, pools.observer, journal, lambda: pools.agenda.now)
+    paid = {kind.name: count * watch.last / 3600 for kind, count in fleet.counts.items()}
+    return paid, pools.calls.head_busy
+
+
+def _drive(
+    steps: Sequence[Step],
+    town: Town,
+    executor: Executor[Any],
+    observer: Observer,
+    journal: Chronicle,
+    clock: Callable[[], float],
+) -> None:
     divided = any(step.per is not Per.ITEM for step in steps)
     scheduler = Scheduler(
         Plan(
@@ -134,9 +187,9 @@ def _drive(steps: Sequence[Step], town: Town, clockwork: Clockwork, journal: Chr
         files=PlayedFiles(),
         failures=FailureFolder(Path()),
         journal=journal,
-        executor=clockwork,
-        observer=Unwatched(),
-        clock=lambda: clockwork.now,
+        executor=executor,
+        observer=observer,
+        clock=clock,
     )
     scheduler.run(town.drive())
 

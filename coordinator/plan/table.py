@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from coordinator.plan.choice import Instances, Wish
+from coordinator.instances import Instances
+from coordinator.plan.choice import Wish
 from coordinator.plan.front import Point
 from coordinator.plan.load import bottleneck, loads
 from coordinator.plan.machines import Machines
@@ -83,9 +84,11 @@ def _chosen(plan: Planned) -> Iterator[str]:
     yield f"chosen      {fleet_name(point.fleet)}, {played.recordings:,} recordings played in full"
     yield f"makespan    {duration(played.makespan)}"
     for run in plan.runs:
-        if (run.recordings, run.jobs) != (played.recordings, played.fleet.jobs):
+        if not _is_same(run, plan):
             continue
-        if run.sessions > 1:
+        if not run.is_complete:
+            yield f"measured    {run.folder} is not compared: it did not come to its end"
+        elif run.sessions > 1:
             yield f"measured    {run.folder} is not compared: it ran in {run.sessions} sessions, with pauses"
         else:
             off = played.makespan / run.makespan - 1
@@ -98,6 +101,19 @@ def _chosen(plan: Planned) -> Iterator[str]:
     yield f"bottleneck  {bottleneck(loads(played))}"
     for name, one in plan.thresholds.items():
         yield f"instances   {name}: least {one.least}, most {one.most}, idle_s {one.idle_s:g}"
+
+
+def _is_same(run: Measured, plan: Planned) -> bool:
+    """Whether what was played is what the run did: as many recordings, on the same, with as many at a time."""
+    played = plan.chosen.played
+    cluster = played.fleet.cluster
+    if run.recordings != played.recordings or (run.cluster is None) != (cluster is None):
+        return False
+    if cluster is None or run.cluster is None:
+        return run.jobs == played.fleet.jobs
+    pools = {step.name: step.instances for step in plan.work.steps}
+    measured = {step.name: step.instances for step in run.pipeline.steps}
+    return cluster.terms == run.cluster.terms and pools == measured
 
 
 def _resume(calm: Played, stormy: Played) -> Iterator[str]:
@@ -142,7 +158,7 @@ def document(plan: Planned) -> Json:
         "front": [_point(point) for point in plan.points],
         "chosen": {**_point(plan.chosen), "granted": plan.is_granted},
         "calm": None if plan.calm is None else _played(plan.calm),
-        "instances": {name: vars(one) for name, one in plan.thresholds.items()},
+        "instances": {name: one.model_dump() for name, one in plan.thresholds.items()},
         "notes": list(plan.notes),
     }
 

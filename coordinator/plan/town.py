@@ -14,10 +14,13 @@ import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from coordinator.batch.recording import Place, Recording
 from coordinator.batch.regions import Point
 from coordinator.plan.measured import Sample
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +91,7 @@ def build(recordings: int, regions: Sequence[Sample], overlap: float, seed: int)
     )
 
 
-def shuffled(samples: Sequence[Sample], chance: random.Random) -> Iterator[Sample]:
+def shuffled(samples: Sequence[T], chance: random.Random) -> Iterator[T]:
     """The samples again and again, each time in another order: however many are taken, they are as those measured."""
     deck = list(samples)
     while True:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Per, Step
 from coordinator.plan.dealer import OF, unit_of
-from coordinator.plan.machine import Held, Machine
 from coordinator.plan.town import Town
 
-_Lane = tuple[int, int, int]
-"""A lane: its machine's number in the play, which of that one's lives, and its number there."""
+Lane = Hashable
+"""Whatever tells a lane from every other one of the play."""
 
 
 @dataclass
@@ -61,13 +60,12 @@ class Watch:
         """When the last task ended."""
         self._town = town
         self._first = steps[0]
-        self._lanes: Counter[_Lane] = Counter()
+        self._lanes: Counter[Lane] = Counter()
         self._taken: dict[str, float] = {}
         self._done: dict[str, float] = {}
 
-    def submitted(self, task: StepTask, machine: Machine, held: Held, now: float) -> None:
+    def submitted(self, task: StepTask, lane: Lane, now: float) -> None:
         """A task has its seat. A region's last recording is the last of them that the first step has taken up."""
-        lane = (id(machine), machine.life, held.seat.lane)
         self._lanes[lane] += 1
         if self._lanes[lane] == 1:
             self.levels[task.step.name].change(1, now)
@@ -75,25 +73,24 @@ class Watch:
             for region in self._regions(task):
                 self._taken[region] = now
 
-    def ended(self, task: StepTask, machine: Machine, held: Held, now: float) -> None:
-        """A task is done."""
-        self._leave((id(machine), machine.life, held.seat.lane), held, now)
+    def ended(self, task: StepTask, lane: Lane, kind: str, seconds: float, now: float) -> None:
+        """A task is done, which kept its lane on a machine of that ``kind`` busy for so many ``seconds``."""
+        self._leave(lane, task.step, now)
         self.tasks[task.step.name] += 1
         self.last = now
-        seconds = held.end - held.begin
-        self.by_step[task.step.name].add(held.seat.step, seconds)
-        self.by_kind[machine.kind.name].add(held.seat.step, seconds)
+        self.by_step[task.step.name].add(task.step, seconds)
+        self.by_kind[kind].add(task.step, seconds)
         region = unit_of(task) if task.step.per is Per.REGION else task.request.items[0].get(OF)
         if region is not None:
             self._done[region] = now
 
-    def gone(self, machine: Machine, left: Iterable[Held], now: float) -> None:
-        """A machine has gone, and these tasks with it."""
+    def gone(self, left: Iterable[tuple[Lane, Step, float]], now: float) -> None:
+        """A machine has gone, and with it these tasks: each one's lane and step, and when it had begun."""
         self.machines_lost += 1
-        for held in left:
-            self._leave((id(machine), machine.life - 1, held.seat.lane), held, now)
+        for lane, step, begin in left:
+            self._leave(lane, step, now)
             self.tasks_lost += 1
-            self.lost.add(held.seat.step, max(0.0, now - held.begin))
+            self.lost.add(step, max(0.0, now - begin))
 
     def latencies(self) -> list[float]:
         """For each region, the seconds from its last recording's being taken up to its last object, in order."""
@@ -104,11 +101,11 @@ class Watch:
         self.levels[step].change(0, until)
         return self.levels[step].seconds
 
-    def _leave(self, lane: _Lane, held: Held, now: float) -> None:
+    def _leave(self, lane: Lane, step: Step, now: float) -> None:
         self._lanes[lane] -= 1
         if not self._lanes[lane]:
             del self._lanes[lane]
-            self.levels[held.seat.step.name].change(-1, now)
+            self.levels[step.name].change(-1, now)
 
     def _regions(self, task: StepTask) -> Iterable[str]:
         if task.step.per is Per.REGION:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -18,8 +18,13 @@ from coordinator.plan.town import Town, build
 
 _PLAYS, _PURE = 12, 12
 """So many fleets near the front are played, and so many that are of one type."""
-_PROGRAM = {"image_ref": "image", "command": "command"}
-"""What tells a step's program, by its field."""
+_PROGRAM = {
+    "image_ref": "image",
+    "command": "command",
+    "params": "set of parameters",
+    "resources": "set of resources",
+}
+"""What a step's costs are of, by its field."""
 _OTHER_LOAD, _FEW = 0.2, 20
 _MAX_BATCH = 100_000
 """Recordings, about: their items are as large as a request and a response may be."""
@@ -80,11 +85,11 @@ def work_of(
     overlap = 1.0
     used: set[Path] = set()
     for run in runs:
-        if run.failed:
-            notes.append(f"{run.folder}: {run.failed} tasks failed there; in the plan none does")
+        notes += _flaws(run)
     for step in runs[0].pipeline.steps:
-        found, of = choose(runs, step.on(rung=rung, prestart=None, chunk=None), load(step))
-        costs.append(found)
+        planned = step.on(rung=rung, prestart=None, chunk=None)
+        found, of = choose(runs, planned, load(step))
+        costs.append(replace(found, step=planned))
         used.update(run.folder for run in of)
         notes += _doubts(found, of, load(step), recordings)
         if step.per is Per.REGION and not regions:
@@ -98,6 +103,22 @@ def work_of(
         if run.folder not in used
     ]
     return Work(recordings=recordings, costs=costs, regions=regions, overlap=overlap), notes
+
+
+def _flaws(run: Measured) -> Iterator[str]:
+    """Why a run as a whole may tell less than it seems to."""
+    if run.failed_attempts:
+        yield (
+            f"{run.folder}: {run.failed_attempts} attempts came to nothing there, and {run.failed} tasks failed for "
+            "good; in the plan none does, and none takes time for it"
+        )
+    elif run.failed:
+        yield f"{run.folder}: {run.failed} tasks failed there; in the plan none does"
+    if not run.is_complete:
+        yield (
+            f"{run.folder} did not come to its end: of the {run.recordings} recordings that it took in not all were "
+            "worked on, so that regions may overlap, and tasks per recording be, more than planned; complete it first"
+        )
 
 
 def _others(step: Step, of: Sequence[Measured]) -> Iterator[str]:
@@ -117,14 +138,15 @@ def _doubts(costs: StepCosts, of: Sequence[Measured], load: float, recordings: i
     if abs(had - load) > _OTHER_LOAD:
         yield (
             f"{name} was measured with {had:.0%} of the CPUs at work and is planned with {load:.0%}: "
-            "name a run with as many --jobs, too"
+            "name a run with as many tasks at a time, too"
         )
     if len(costs.samples) < _FEW:
         yield f"{name}: only {len(costs.samples)} tasks were measured"
     if costs.step.per is Per.BATCH:
         size = costs.samples[0].size
         yield (
-            f"{name} is one task with the whole batch: measured with {size:,} items, taken to be in proportion to them"
+            f"{name} is one task with the whole batch: measured with {size:,} items on {of[0].inventory.cpus:g} CPUs, "
+            "taken to be in proportion to the items, whatever CPUs it has"
         )
         if recordings > _MAX_BATCH:
             yield f"{name}: so many recordings are more than a step per batch can be given (docs/design.md)"

@@ -14,11 +14,16 @@ from types import TracebackType
 from typing import Any
 
 from coordinator.contract import ErrorKind, TaskError
+from coordinator.core.tasks import RemoteImage
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import Facts, SessionState
+from coordinator.record.images import Images
 from coordinator.record.journal import FailedTask, Status
+from coordinator.record.pools import PoolChange
 from coordinator.strictjson import Json
 
+BUSY = "busy_s"
+"""The metric of an attempt that says for how many seconds its step was at work on it."""
 _STEP_OF_ATTEMPT = "substr(task, 1, instr(task, '/') - 1)"
 
 
@@ -56,6 +61,24 @@ class Done:
     ended: float
     metrics: Mapping[str, float]
     items: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """One attempt at a task. Times are seconds since the epoch; ``error`` is its kind, None if it ended well."""
+
+    task: str
+    step: str
+    submitted: float
+    ended: float
+    error: str | None
+    metrics: Mapping[str, float]
+
+    @property
+    def began(self) -> float:
+        """When its step began to work on it, as far as that is known: before, it waited for its container."""
+        busy = self.metrics.get(BUSY)
+        return self.submitted if busy is None else max(self.submitted, self.ended - busy)
 
 
 class History:
@@ -106,14 +129,35 @@ class History:
             for step, count, failed, first, last, mean in self._rows(query, self.session)
         }
 
+    def taken_in(self) -> int:
+        """The number of recordings whose tasks :meth:`done` and :meth:`failures` tell of."""
+        ((count,),) = self._rows("SELECT COUNT(*) FROM recordings WHERE session >= ?", self._since())
+        return int(count)
+
+    def failed_attempts(self) -> int:
+        """The number of attempts that came to nothing, in whatever session, whatever became of their tasks."""
+        ((count,),) = self._rows("SELECT COUNT(*) FROM attempts WHERE error_kind IS NOT NULL")
+        return int(count)
+
+    def image(self, path: str) -> RemoteImage | None:
+        """The image that steps find at ``path``, if the batch names it by URL."""
+        rows = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'images'")  # older journals have none
+        return Images(self._db, is_there=True).of(path) if list(rows) else None
+
     def done(self) -> Iterator[Done]:
-        """The last attempt of each task that succeeded, in whatever session, in the order of their submission."""
+        """The last attempt of each task that succeeded, in the order of their submission.
+
+        It may have been in an earlier session; the tasks are the last one's, as for :meth:`failures`.
+        """
         query = (
             "SELECT step, unit, submitted, ended, metrics, json_array_length(items), MAX(attempts.session) "
             "FROM attempts JOIN tasks ON tasks.id = attempts.task "
-            "WHERE attempts.error_kind IS NULL AND status = ? GROUP BY attempts.task ORDER BY submitted"
+            "WHERE attempts.error_kind IS NULL AND status = ? AND tasks.session >= ? "
+            "GROUP BY attempts.task ORDER BY submitted"
         )
-        for step, unit, submitted, ended, metrics, items, _ in self._rows(query, Status.SUCCEEDED):
+        for step, unit, submitted, ended, metrics, items, _ in self._rows(
+            query, Status.SUCCEEDED, self._since()
+        ):
             yield Done(
                 step=step,
                 unit=unit,
@@ -122,6 +166,33 @@ class History:
                 metrics=json.loads(metrics),
                 items=items,
             )
+
+    def pool_changes(self) -> Iterator[tuple[int, PoolChange]]:
+        """What became of a cluster's pools, in its order, each with the session in which it did."""
+        query = "SELECT session, at, step, size, change, why FROM pools ORDER BY rowid"
+        for session, at, step, size, change, why in self._rows(query):
+            yield session, PoolChange(at=at, step=step, size=size, change=change, why=why)
+
+    def tried(self) -> Iterator[Tried]:
+        """The attempts of the last session that made any, in the order of their submission."""
+        query = (
+            f"SELECT task, {_STEP_OF_ATTEMPT}, submitted, ended, error_kind, metrics FROM attempts "
+            "WHERE session = (SELECT MAX(session) FROM attempts) ORDER BY submitted, task"
+        )
+        for task, step, submitted, ended, error, metrics in self._rows(query):
+            yield Tried(
+                task=task,
+                step=step,
+                submitted=submitted,
+                ended=ended,
+                error=error,
+                metrics=json.loads(metrics),
+            )
+
+    def states(self, step: str) -> dict[str, Status]:
+        """The final state of each unit that a step's tasks ended with, in whatever session."""
+        rows = self._rows("SELECT unit, status FROM tasks WHERE step = ? ORDER BY id", step)
+        return {unit: Status(status) for unit, status in rows}
 
     def failures(self) -> Iterator[FailedTask]:
         """The failed tasks, by id: the last session's, and those that it did not come to if it did not complete."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
+from coordinator.instances import parse_instances
 from tests.acceptance.conftest import coordinator
 
 DEMO = Path(__file__).resolve().parents[2] / "images" / "demo"
@@ -49,9 +51,14 @@ def test_a_municipality_on_machines_that_are_not_there(measured: Path) -> None:
     assert plan["chosen"]["hours"] <= 2
     assert len(plan["front"]) > 1
     assert ElementTree.parse(out / "front.svg").getroot().tag.endswith("svg")
-    thresholds = yaml.safe_load((out / "instances.yaml").read_text())["instances"]
+    thresholds = {
+        one["name"]: one["instances"] for one in yaml.safe_load((out / "instances.yaml").read_text())["steps"]
+    }
     assert thresholds == plan["instances"]
-    assert set(thresholds["detect"]) == {"least", "most", "idle_s"}
+    assert set(thresholds["detect"]) >= {"least", "most", "idle_s"}
+    options = re.findall(r"--instances (\S+)", (out / "instances.yaml").read_text())
+    read = {name: one.model_dump() for name, one in map(parse_instances, options)}
+    assert read == thresholds
     again = coordinator(*asked, "--deadline", "2h")
     assert again.out == done.out
 

@@ -13,7 +13,9 @@ from coordinator.plan.machines import Head, MachineType
 from coordinator.plan.measured import Sample, StepCosts
 from coordinator.plan.play import Fleet, Played, play
 from coordinator.plan.work import Work
+from coordinator.record.facts import SessionState
 from coordinator.record.journal import GATHERED, Attempt, Journal
+from coordinator.record.pools import PoolChange
 from coordinator.record.runfolder import RunFolder
 from tests.unit.builders import item, step
 
@@ -67,21 +69,25 @@ def measured_run(
     attempts: Sequence[Attempt],
     jobs: int | None = 1,
     about: Mapping[str, Any] | None = None,
+    changes: Sequence[PoolChange] = (),
 ) -> Path:
     """A run folder as a run leaves it, in which these attempts succeeded; tasks gave one item each.
 
-    ``about`` stands in its run.json in place of what else would.
+    ``about`` stands in its run.json in place of what else would; ``changes`` are those of a cluster's pools.
     """
     run = RunFolder(folder)
     run.create()
     with Journal(run.journal) as journal:
         journal.begin_session()
+        for change in changes:
+            journal.pool_changed(change)
         for attempt in attempts:
             name, _, unit = attempt.task.partition("/")
             if name == pipeline.steps[0].name:
                 journal.admit(unit)
             journal.attempted(attempt)
             journal.succeeded(attempt.task, name, unit, "key", [item(unit)])
+        journal.note(session_state=SessionState.COMPLETE)
     told = {
         "pipeline": pipeline.model_dump(mode="json"),
         "host": {"cpus": 2.0, "memory": 1 << 34, "gpus": []},

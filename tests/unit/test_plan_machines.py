@@ -41,6 +41,8 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         ("head: {cost: 1}\n" + machine(), "head: there is no key 'cost'"),
         (machine() + machine(), "the key 'machines' stands there twice"),
         (machine().replace("cpus: 4", "cpus: 4, cpus: 8"), "the key 'cpus' stands there twice"),
+        (machine(price="no"), "machines.0.price: Value error, true or false"),
+        (machine(cpus="true"), "machines.0.cpus: Value error, true or false"),
         (machine(cpus=0), "machines.0.cpus: Input should be greater than 0"),
         (machine(price=".inf"), "machines.0.price: Input should be a finite number"),
         (machine(memory="8 apples"), "machines.0.memory: Value error, '8 apples' is not a size"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from coordinator.plan.measured import choose, read_measured
 from coordinator.plan.planning import Asked, make
 from coordinator.plan.table import lines
 from coordinator.plan.work import work_of
+from coordinator.record.facts import SessionState
 from coordinator.record.journal import Journal
 from coordinator.record.runfolder import RunFolder
 from tests.unit.builders import error, step
@@ -59,14 +61,40 @@ def test_a_run_that_was_resumed_has_its_pauses_in_it_and_is_not_compared(tmp_pat
     folder = run(tmp_path)
     asked = Asked(runs=[folder])
     assert any("the plan is" in line for line in lines(make(asked)))
-    with Journal(RunFolder(folder).journal) as journal:
-        journal.begin_session()
-        for number in range(4):
-            journal.admit(f"r{number}")
-        journal.attempted(attempt("detect/r3", 9100.0, 9104.0, busy_s=1.0, compute_s=0.75))
+    again(folder, "r0", "r1", "r2", "r3")
     found = list(lines(make(asked)))
     assert any("not compared: it ran in 2 sessions" in line for line in found)
     assert not any("the plan is" in line for line in found)
+
+
+def again(folder: Path, *recordings: str, state: SessionState = SessionState.COMPLETE) -> None:
+    """Another session, with these recordings, whose results are found there."""
+    with Journal(RunFolder(folder).journal) as journal:
+        journal.begin_session()
+        for recording in recordings:
+            journal.admit(recording)
+            journal.keep(f"detect/{recording}")
+        journal.keep("position/g0")
+        journal.note(session_state=state)
+
+
+def test_recordings_and_tasks_are_of_one_session(tmp_path: Path) -> None:
+    """After a run over four, the same over two of them: of the others nothing is taken, be it in the journal."""
+    folder = run(tmp_path)
+    again(folder, "r0", "r1")
+    found = read_measured(folder)
+    assert found.recordings == 2
+    assert len(found.steps[0].samples) == 2
+
+
+def test_a_run_that_was_interrupted_is_told_and_not_compared(tmp_path: Path) -> None:
+    """What it took in counts with what it had found before."""
+    folder = run(tmp_path)
+    again(folder, "r0", state=SessionState.INTERRUPTED)
+    assert read_measured(folder).recordings == 4
+    found = list(lines(make(Asked(runs=[folder]))))
+    assert any("not compared: it did not come to its end" in line for line in found)
+    assert any("complete it first" in line for line in found)
 
 
 def test_costs_are_those_of_a_machine_as_busy(tmp_path: Path) -> None:
@@ -89,6 +117,9 @@ def test_runs_that_were_as_busy_count_together(tmp_path: Path) -> None:
 def test_what_is_to_be_known_of_the_costs_is_told(tmp_path: Path) -> None:
     folder = run(tmp_path)
     with Journal(RunFolder(folder).journal) as journal:
+        for number in (1, 2):
+            tried = replace(attempt("detect/r9", 105.0, 106.0), number=number, error=error())
+            journal.attempted(tried)
         journal.failed("detect/r9", "detect", "r9", error())
     found, notes = work_of([read_measured(folder)], 100, rung=None, load=lambda step: 1.0)
     assert found.overlap == 1.0
@@ -96,7 +127,7 @@ def test_what_is_to_be_known_of_the_costs_is_told(tmp_path: Path) -> None:
     assert any(
         "detect was measured with 50% of the CPUs at work and is planned with 100%" in n for n in notes
     )
-    assert any("1 tasks failed there" in note for note in notes)
+    assert any("2 attempts came to nothing there, and 1 tasks failed for good" in note for note in notes)
     assert any("position: only 1 tasks were measured" in note for note in notes)
 
 
@@ -119,6 +150,8 @@ def test_a_run_of_which_nothing_is_used_is_told(tmp_path: Path) -> None:
         ({"image_ref": "signs:2"}, "has another image for it"),
         ({"command": ("python", "-m", "other")}, "has another command for it"),
         ({"image_ref": "signs:2", "command": ("x",)}, "has another image and another command for it"),
+        ({"params": {"model": "other"}}, "has another set of parameters for it"),
+        ({"resources": {"memory": 2 << 30}}, "has another set of resources for it"),
     ],
 )
 def test_costs_of_another_program_of_that_name_are_told(
@@ -158,10 +191,18 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("about", "told"),
-        [({"pipeline": {"name": "x"}}, "tells no pipeline"), ({"host": {}}, "on what machine it ran")],
+        [
+            ({"pipeline": {"name": "x"}}, "tells no pipeline"),
+            ({"host": {}}, "on what machine it ran"),
+            ({"host": {"cpus": 0, "memory": 1, "gpus": []}}, "on what machine it ran"),
+            ({"job": []}, "how many tasks ran at a time"),
+            ({"job": {"jobs": -3}}, "how many tasks ran at a time: -3"),
+            ({"job": {"jobs": 10**9}}, "how many tasks ran at a time"),
+            ({"seconds": None}, "how long it took: None"),
+        ],
     )
     def test_a_run_json_that_lacks_something(
         self, tmp_path: Path, about: dict[str, object], told: str
     ) -> None:
         with pytest.raises(RunFolderError, match=told):
-            read_measured(measured_run(tmp_path, PIPELINE, [], about=about))
+            read_measured(measured_run(tmp_path, PIPELINE, [attempt("detect/r0", 0.0, 1.0)], about=about))
