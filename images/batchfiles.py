@@ -45,7 +45,10 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True)
 class TrueObject:
-    """An object that really stands there: metres in the batch's CRS, ``size`` its larger side in metres."""
+    """An object that really stands there: metres in the batch's CRS, ``size`` its larger side in metres.
+
+    ``facing`` is where its face looks to, in degrees clockwise from grid north.
+    """
 
     id: str
     x: float
@@ -53,6 +56,7 @@ class TrueObject:
     z: float
     category: str | None
     size: float | None
+    facing: float | None = None
 
 
 def write_recordings(folder: Path, recordings: Iterable[Recording]) -> None:
@@ -93,6 +97,7 @@ def write_truth(folder: Path, objects: Iterable[TrueObject], crs: str) -> None:
             "crs": crs,
             "category": true.category,
             "size": true.size,
+            **({} if true.facing is None else {"facing": round(true.facing, 2)}),
         }
         point = {"type": "Point", "coordinates": [round(longitude, 8), round(latitude, 8)]}
         features.append({"type": "Feature", "geometry": point, "properties": properties})

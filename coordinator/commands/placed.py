@@ -23,13 +23,15 @@ _EARTH = 6_371_008.8
 class Placed:
     """An object or a true sign: metres in the projected CRS; ``category`` is None where it is not known.
 
-    ``degrees`` are its longitude and latitude, where they are known.
+    ``degrees`` are its longitude and latitude, ``facing`` is where its face looks to, in degrees clockwise from grid
+    north, where they are known.
     """
 
     id: str
     position: Position
     category: str | None
     degrees: tuple[float, float] | None = field(default=None, compare=False)
+    facing: float | None = None
 
 
 def read_placed(path: Path, projection: Projection | None = None) -> tuple[list[Placed], Projection | None]:
@@ -102,7 +104,8 @@ def _placed(
             )
     category = properties.get("category")
     name = str(properties.get("id") or feature.get("id") or place)
-    return Placed(id=name, position=(x, y, z), category=category, degrees=degrees)
+    facing = number(properties.get("facing"))
+    return Placed(id=name, position=(x, y, z), category=category, degrees=degrees, facing=facing)
 
 
 def _coordinates(path: Path, feature: Json, place: int) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from coordinator.commands.arguments import metres
 from coordinator.commands.placed import Placed, Position, far_apart, read_placed
 from coordinator.errors import ExitCode
 from coordinator.record.results import OBJECTS_GEOJSON
@@ -21,19 +22,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR")
     parser.add_argument("truth", type=Path, metavar="TRUTH.geojson")
     parser.add_argument(
-        "--radius", type=_metres, default=1.0, metavar="METRES", help="matching radius (default: 1)"
+        "--radius", type=metres, default=1.0, metavar="METRES", help="matching radius (default: 1)"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-
-
-def _metres(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a length in metres")
-    return value
 
 
 def main(options: argparse.Namespace) -> ExitCode:
@@ -88,6 +79,14 @@ class Score:
         return statistics.median(match.error for match in self.matches) if self.matches else None
 
     @property
+    def median_facing_error(self) -> float | None:
+        """Degrees, over the matched objects of which both sides know where the face looks to; None if there is none."""
+        pairs = [(match.found.facing, match.true.facing) for match in self.matches]
+        known = ((one, other) for one, other in pairs if one is not None and other is not None)
+        apart = [abs((one - other + 180) % 360 - 180) for one, other in known]
+        return statistics.median(apart) if apart else None
+
+    @property
     def category_accuracy(self) -> float | None:
         """Over the matched objects whose true category is known; None if no object was given any."""
         known = [match for match in self.matches if self.categorised and match.true.category is not None]
@@ -97,6 +96,8 @@ class Score:
     def as_json(self) -> Json:
         names = ("precision", "recall", "f1", "mean_error", "median_error", "category_accuracy")
         figures = {name: getattr(self, name) for name in names}
+        if self.median_facing_error is not None:
+            figures["median_facing_error"] = self.median_facing_error
         return {
             "radius": self.radius,
             "true": self.true,
@@ -142,7 +143,7 @@ def _distance(a: Position, b: Position) -> float:
 
 
 def _lines(score: Score) -> list[str]:
-    return [
+    lines = [
         f"objects             {score.found} found, {score.true} true",
         f"matched             {len(score.matches)} within {score.radius:g} m",
         f"precision           {_ratio_text(score.precision)}",
@@ -151,6 +152,9 @@ def _lines(score: Score) -> list[str]:
         f"position error      mean {_metres_text(score.mean_error)}, median {_metres_text(score.median_error)}",
         f"category accuracy   {_ratio_text(score.category_accuracy)}",
     ]
+    if score.median_facing_error is not None:
+        lines.append(f"facing error        median {score.median_facing_error:.1f} degrees")
+    return lines
 
 
 def _ratio_text(value: float | None) -> str:

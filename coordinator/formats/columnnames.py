@@ -168,11 +168,6 @@ def suggestion(name: str) -> str | None:
     return _KNOWN[near[0]] if near else None
 
 
-def names_for(field: str) -> tuple[str, ...]:
-    """The names by which a field is known, its own first, as words without a sign between them."""
-    return tuple(name for name, meant in _KNOWN.items() if meant == field)
-
-
 _LONG = sorted(name for name in _KNOWN if len(name) > _SHORT)
 
 

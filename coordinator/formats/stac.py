@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coordinator.core.paths import is_url
 from coordinator.findings import Level, Tell
 from coordinator.formats import jsonrecords, staccamera
 from coordinator.formats.jsonrecords import Broken, number, numbers, point
@@ -78,8 +79,8 @@ class _Reader:
             return place
         image = self._image(item, properties)
         if image is None:
-            return "none of its assets is a file in the folder, or has an http(s) address"
-        remote = image.startswith(("http://", "https://"))
+            return "none of its assets is a file in the folder, or has an http(s), s3 or gs address"
+        remote = is_url(image)
         size = _remote_size(item, properties, image) if remote else self.photographs.size(image)
         camera = staccamera.camera(properties, exif, size)
         if isinstance(camera, str):
@@ -96,6 +97,7 @@ class _Reader:
             **self._angles(item, properties, exif),
             "time": _time(properties),
             "position_accuracy": _accuracy(properties),
+            **(_of_file(item, image) if remote else {}),
             "sequence": item["collection"] if isinstance(item.get("collection"), str) else None,
         }
         return {name: value for name, value in fields.items() if value is not None} | told
@@ -111,8 +113,7 @@ class _Reader:
             name = address.partition("?")[0]
             if name.rpartition("/")[2].partition(".")[0].lower() not in _ANY_NAMES:
                 found = found or self.photographs.named(name)
-        remote = (address for address in addresses if address.startswith(("http://", "https://")))
-        return found or next(remote, None)
+        return found or next(filter(is_url, addresses), None)
 
     def _angles(self, item: Json, properties: Json, exif: Json) -> Json:
         heading, yaw = number(properties.get("view:azimuth")), number(properties.get("pers:yaw"))
@@ -172,6 +173,13 @@ def _addresses(item: Json) -> list[str]:
     names = [name for name in _ASSETS if name in assets] + [name for name in assets if name not in _ASSETS]
     images = (assets[name] for name in names if isinstance(assets[name], dict))
     return [asset["href"] for asset in images if isinstance(asset.get("href"), str) and _is_image(asset)]
+
+
+def _of_file(item: Json, address: str) -> Json:
+    """What the extension "file" says of an asset that is not in the folder: its size in bytes and its checksum."""
+    assets = (asset for asset in item["assets"].values() if isinstance(asset, dict))
+    asset = next((asset for asset in assets if asset.get("href") == address), {})
+    return {"file_size": asset.get("file:size"), "checksum": asset.get("file:checksum")}
 
 
 def _remote_size(item: Json, properties: Json, address: str) -> tuple[int, int] | None:

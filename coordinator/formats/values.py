@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from coordinator.core.paths import SCHEMES
 from coordinator.formats.row import North
 
 Convert = Callable[[str], Any]
@@ -71,7 +72,6 @@ _LONGEST = 80
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _HERE = re.compile(r"(?:\./+)+")
-_WEB = frozenset({"http", "https"})
 
 
 class Unreadable(ValueError):
@@ -217,7 +217,7 @@ def _odd_degrees(value: str, field: str) -> float | str | None:
 
 def _unusual_path(value: str) -> str:
     scheme = _SCHEME.match(value)
-    if scheme and scheme[1].lower() in _WEB:
+    if scheme and scheme[1].lower() in SCHEMES:
         return value
     if scheme or value.lower().startswith("file:"):
         kind = scheme[1] if scheme else "file"

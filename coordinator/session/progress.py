@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from coordinator.contract import TaskError
 from coordinator.record.journal import Status
+from coordinator.session.timeleft import Pace, in_words, time_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -35,6 +36,8 @@ class _Count:
     done: int = 0
     failed: int = 0
     reused: int = 0
+    began: float | None = None
+    """By the clock, when its first task was to come."""
 
 
 class _Stderr:
@@ -118,7 +121,10 @@ class Progress:
         self._out.close()
 
     def expect(self, step: str, tasks: int) -> None:
-        self._tally(step).expected += tasks
+        tally = self._tally(step)
+        tally.expected += tasks
+        if tally.began is None and tasks:
+            tally.began = time.monotonic()
         if self._bars is not None:
             self._update_bar(step)
 
@@ -171,7 +177,23 @@ class Progress:
         self._last_line = time.monotonic()
         elapsed = self._last_line - self._started
         parts = [_plain(step, tally, self._total(step), elapsed) for step, tally in self._tallies.items()]
+        if left := self._left():
+            parts.append(f"about {in_words(left)} left")
         self._out.write(f"[{elapsed:6.1f} s]  " + "   ".join(parts) + "\n")
+
+    def _left(self) -> float | None:
+        now = self._last_line
+        return time_left(
+            [
+                Pace(
+                    ran=tally.done - tally.reused,
+                    left=max(0, self._total(step) - tally.done),
+                    seconds=now - (tally.began or now),
+                    known=self._total(step) > 0,
+                )
+                for step, tally in self._tallies.items()
+            ]
+        )
 
 
 def _plain(step: str, tally: _Count, total: int, elapsed: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,7 +145,7 @@ def measured(recordings: list[Recording], options: Options) -> Iterator[Recordin
 
 
 def truth(town: Municipality) -> list[TrueObject]:
-    """Every sign's centre in the CRS."""
+    """Every sign's centre in the CRS, whose north is the local frame's, and where its face looks to."""
     shown = [sign for pole in town.poles for sign in pole.signs]
     return [
         TrueObject(
@@ -154,6 +155,7 @@ def truth(town: Municipality) -> list[TrueObject]:
             z=float(sign.centre[2]) + ORIGIN[2],
             category=faces.CATEGORIES[sign.category],
             size=sign.size,
+            facing=math.degrees(math.atan2(sign.normal[0], sign.normal[1])) % 360,
         )
         for index, sign in enumerate(shown)
     ]

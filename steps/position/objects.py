@@ -16,6 +16,7 @@ from steps.position.params import Params
 from steps.position.rays import Rays
 from steps.position.refine import Fit
 from steps.position.support import Sights, agreement
+from steps.position.towards import towards
 from steps.stepkit import Json
 from steps.stepkit.arrays import F64, I64
 
@@ -41,7 +42,7 @@ def describe(rays: Rays, claimed: Sights, fitted: Fit, params: Params) -> list[J
         common = rays.accuracy.common(rays.recording[claimed.ray], owner)
         fitted = replace(fitted, reported=fitted.reported + common[:, None, None] * np.eye(3))
     return [
-        _object(rays, claimed, fitted, evidence, k, slice(bounds[k], bounds[k + 1]))
+        _object(rays, claimed, fitted, evidence, k, slice(bounds[k], bounds[k + 1]), params)
         for k in np.flatnonzero(certain).tolist()
     ]
 
@@ -59,21 +60,38 @@ def _tolerated(rays: Rays, claimed: Sights, fitted: Fit, owner: I64, params: Par
     return allowed
 
 
-def _object(rays: Rays, claimed: Sights, fitted: Fit, evidence: F64, k: int, mine: slice) -> Json:
+def _object(
+    rays: Rays, claimed: Sights, fitted: Fit, evidence: F64, k: int, mine: slice, params: Params
+) -> Json:
     """Object k, whose observations are the slice ``mine``."""
     ray, distance, missed = claimed.ray[mine], fitted.distance[mine], fitted.missed[mine]
     observations = [_observation(rays, *one) for one in zip(ray.tolist(), distance.tolist(), strict=True)]
     x, y, z = _rounded(fitted.point[k], 6)
+    extent = np.maximum(rays.height[ray], rays.across[ray])
     return {
         "id": _identifier(observations),
         "position": {"x": x, "y": y, "z": z},
         "covariance": [_rounded(row, 9) for row in fitted.reported[k]],
         "residual": round(float(np.sqrt(np.mean(missed * missed))), 6),
-        "size": round(float(np.median(distance * rays.extent[ray])), 6),
+        "size": round(float(np.median(distance * extent)), 6),
         "views": len(observations),
         "score": _score(float(np.sum(evidence[mine]))),
+        **_facing(rays, ray, fitted.point[k], params),
         "observations": observations,
     }
+
+
+def _facing(rays: Rays, ray: I64, point: F64, params: Params) -> Json:
+    """Where an object at ``point`` (3,) looks to that shows a face in most of the views ``ray`` (N,)."""
+    shows = rays.face[ray] | (not params.two_sided)
+    if 2 * int(shows.sum()) <= len(ray):
+        return {}
+    faces = ray[shows]
+    away = rays.origin[faces] - point
+    pixels = np.array([_detection(rays, one)["bbox"][3] for one in faces.tolist()], dtype=np.float64)
+    azimuth = np.arctan2(away[:, 0], away[:, 1])
+    facing, spread = towards(azimuth, rays.height[faces], rays.across[faces], pixels)
+    return {"facing": round(facing, 1) % 360, "facing_sd": round(spread, 1)}
 
 
 def _identifier(observations: list[Json]) -> str:

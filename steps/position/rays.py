@@ -37,7 +37,7 @@ class Rays:
 
     A detection's *reach* is the angle it spans as a length per metre of distance, ``2 tan(angle / 2)``: times
     a distance it is a size. ``height`` is the box's upright reach, which hardly changes when a sign is turned
-    aside (its width shrinks); ``extent`` is the larger of both.
+    aside (its width shrinks, ``across``); ``extent`` is the larger of both.
     """
 
     recordings: Sequence[Json]
@@ -54,8 +54,8 @@ class Rays:
     """(D, 3) unit vectors."""
     height: F64
     """(D,) upright reach, metres per metre."""
-    extent: F64
-    """(D,) reach of the larger side, metres per metre."""
+    across: F64
+    """(D,) sideward reach, metres per metre."""
     label: I64
     """(D,) number of what it is called in alphabetical order, NO_LABEL where that is not known."""
     face: Mask
@@ -68,6 +68,12 @@ class Rays:
         if self.accuracy is None:
             return params.variance(distance)
         return self.accuracy.variance(self.recording[ray], distance, params)
+
+    @property
+    def extent(self) -> F64:
+        """(D,) reach of the larger side, metres per metre."""
+        larger: F64 = np.maximum(self.height, self.across)
+        return larger
 
     @property
     def poor(self) -> bool:
@@ -94,7 +100,7 @@ def cast(items: Iterable[Json]) -> Rays:
     recording = np.repeat(np.arange(len(seeing), dtype=np.int64), counts)
     centre, turn = _poses(seeing)
     boxes = _boxes(seeing)
-    middle, height, extent = _in_camera_frames(seeing, recording, boxes)
+    middle, height, across = _in_camera_frames(seeing, recording, boxes)
     return Rays(
         recordings=seeing,
         centre=centre,
@@ -103,7 +109,7 @@ def cast(items: Iterable[Json]) -> Rays:
         origin=centre[recording],
         direction=_turned(turn[recording], middle),
         height=height,
-        extent=extent,
+        across=across,
         label=_labels(seeing),
         face=np.array([one.get("face") is True for one in _detections(seeing)], dtype=np.bool_),
         accuracy=read_accuracy(seeing),
@@ -165,11 +171,11 @@ def _boxes(seeing: Sequence[Json]) -> F64:
 
 
 def _in_camera_frames(seeing: Sequence[Json], recording: I64, boxes: F64) -> tuple[F64, F64, F64]:
-    """(D, 3) rays through the boxes' centres, (D,) upright reach and (D,) larger reach.
+    """(D, 3) rays through the boxes' centres, (D,) upright reach and (D,) sideward reach.
 
     Recordings of one camera model are worked on together: a batch has few models and many recordings.
     """
-    middle, height, extent = np.empty((len(boxes), 3)), np.empty(len(boxes)), np.empty(len(boxes))
+    middle, height, across = np.empty((len(boxes), 3)), np.empty(len(boxes)), np.empty(len(boxes))
     models: dict[str, list[int]] = {}
     for r, item in enumerate(seeing):
         key = json.dumps([item["camera"], item.get("width"), item.get("height")], sort_keys=True)
@@ -179,9 +185,8 @@ def _in_camera_frames(seeing: Sequence[Json], recording: I64, boxes: F64) -> tup
         model_of[members] = number
     for number, members in enumerate(models.values()):
         mine = np.flatnonzero(model_of[recording] == number)
-        middle[mine], upright, across = _through(seeing[members[0]], boxes[mine])
-        height[mine], extent[mine] = upright, np.maximum(upright, across)
-    return middle, height, extent
+        middle[mine], height[mine], across[mine] = _through(seeing[members[0]], boxes[mine])
+    return middle, height, across
 
 
 def _through(item: Json, boxes: F64) -> tuple[F64, F64, F64]:

@@ -574,6 +574,8 @@ class TestValues:
             ("a/./b.jpg", "a/./b.jpg"),
             ("..\\a.jpg", "../a.jpg"),
             ("https://e.org/a.jpg?x=\\", "https://e.org/a.jpg?x=\\"),
+            ("s3://bucket/a.jpg", "s3://bucket/a.jpg"),
+            ("gs://bucket/a b.jpg", "gs://bucket/a b.jpg"),
             ("12:30:00.jpg", "12:30:00.jpg"),
         ],
     )
@@ -587,7 +589,7 @@ class TestValues:
             ("d:/photos/a.jpg", "leaves the batch"),
             ("\\\\server\\a.jpg", "leaves the batch"),
             ("file:///photos/a.jpg", "is a file URL"),
-            ("s3://bucket/a.jpg", "is a s3 URL"),
+            ("ftp://host/a.jpg", "is a ftp URL"),
         ],
     )
     def test_paths_that_are_none_of_the_batch(self, tmp_path: Path, value: str, told: str) -> None:

@@ -30,7 +30,7 @@ def _rays(origin: Array, target: Array, *, size: float = 0.7, label: list[int] |
         origin=origin,
         direction=offset / distance[:, None],
         height=size / distance,
-        extent=size / distance,
+        across=size / distance,
         label=np.array(label or [NO_LABEL] * len(origin)),
         face=np.zeros(len(origin), dtype=np.bool_),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ class TestMatching:
 
     def test_the_radius_is_included(self) -> None:
         assert len(match(placed((0, 0, None)), placed((1, 0, None)), 1.0).matches) == 1
+
+    def test_facings_are_compared_where_both_sides_know_them(self) -> None:
+        found, true = (
+            placed((0, 0, None), (10, 0, None), (20, 0, None)),
+            placed((0, 0, None), (10, 0, None), (20, 0, None)),
+        )
+        found[:2] = [replace(one, facing=facing) for one, facing in zip(found, (358.0, 90.0), strict=False)]
+        true[0], true[2] = replace(true[0], facing=3.0), replace(true[2], facing=0.0)
+        assert match(found, true, 1.0).as_json()["median_facing_error"] == pytest.approx(5.0)
+        assert "median_facing_error" not in match(found, true[1:2], 1.0).as_json()
 
     def test_figures(self) -> None:
         found = placed((0, 0, None), (10, 0, None), (20, 0, None), category="stop")

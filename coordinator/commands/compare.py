@@ -1,0 +1,239 @@
+"""``compare``: what has changed between two runs over the same place."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator, Set
+from dataclasses import replace
+from pathlib import Path
+
+from coordinator.batch.crs import Projection
+from coordinator.batch.geojson import name_of, position, read_geojson, told_name
+from coordinator.commands.arguments import metres
+from coordinator.commands.changes import Change, Comparison, Kind, Limits, Look, Thing, compare
+from coordinator.errors import EXIT_CODES, BatchError, ExitCode, RunFolderError
+from coordinator.pipeline import Per
+from coordinator.record.disk import write_json
+from coordinator.record.recorded import metres as number
+from coordinator.record.results import OBJECTS_GEOJSON, RECORDINGS_GEOJSON
+from coordinator.record.runfolder import RunFolder
+from coordinator.strictjson import Json
+
+_PANORAMA = "equirectangular"
+_LACKED_BY_OLD, _LACKED_BY_NEW = {Kind.NEW, Kind.FIRST_SEEN}, {Kind.GONE, Kind.NOT_SEEN}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXIT_CODES
+    parser.add_argument("old", type=Path, metavar="OLD_RUN_DIR")
+    parser.add_argument("new", type=Path, metavar="NEW_RUN_DIR")
+    parser.add_argument(
+        "--radius",
+        type=metres,
+        default=Limits.radius,
+        metavar="METRES",
+        help="how far an object may have moved and still be itself (default: 5)",
+    )
+    parser.add_argument(
+        "--moved",
+        type=metres,
+        default=Limits.moved,
+        metavar="METRES",
+        help="from where on an object has moved; or from 3 standard deviations, if that is more (default: 1)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.geojson", help="write the changes as GeoJSON")
+    parser.add_argument("--json", action="store_true", help="print them as GeoJSON instead of a table")
+
+
+def main(options: argparse.Namespace) -> ExitCode:
+    crs = _crs(options.old)
+    projection = Projection.named(crs)
+    found = compare(
+        _things(options.old, projection),
+        _things(options.new, projection),
+        Limits(radius=options.radius, moved=options.moved),
+        _looks(options.old, projection),
+        _looks(options.new, projection),
+    )
+    for run, kinds in ((options.old, _LACKED_BY_OLD), (options.new, _LACKED_BY_NEW)):
+        found = _without_what_is_open(run, found, kinds)
+    document = as_geojson(found, crs)
+    if options.out is not None:
+        try:
+            write_json(options.out, document)
+        except OSError as error:
+            raise RunFolderError(f"{options.out} cannot be written: {error.strerror}") from error
+    print(json.dumps(document, indent=2) if options.json else "\n".join(lines(found)))
+    return ExitCode.DONE
+
+
+def _without_what_is_open(run: Path, found: Comparison, kinds: Set[Kind]) -> Comparison:
+    """Leaves out what a run that is not complete lacks, and says so: it may still come to it."""
+    if RunFolder(run).read_about().get("complete", True):
+        return found
+    changes = tuple(change for change in found.changes if change.kind not in kinds)
+    print(
+        f"coordinator: warning: run {str(run)!r} is not complete: {len(found.changes) - len(changes)} objects "
+        "that it lacks are no change, and left out",
+        file=sys.stderr,
+    )
+    return replace(found, changes=changes)
+
+
+def _crs(run: Path) -> str:
+    crs = RunFolder(run).read_about().get("crs")
+    if not isinstance(crs, str):
+        raise RunFolderError(f"run {str(run)!r} has no map: its batch has no positions")
+    return crs
+
+
+def _features(path: Path) -> list[Json]:
+    try:
+        return read_geojson(path).features
+    except BatchError as error:
+        raise RunFolderError(f"{error}; run the batch into this folder once more") from error
+
+
+def _check_has_map(run: Path) -> None:
+    """Raises RunFolderError if no step of a run made objects, or none has yet."""
+    if (run / OBJECTS_GEOJSON).is_file():
+        return
+    steps = (RunFolder(run).read_about().get("pipeline") or {}).get("steps") or []
+    if steps and all(step.get("per") == Per.ITEM for step in steps):
+        told = f"its last step is {steps[-1]['name']!r}; run it up to the step that positions, such as 'position'"
+    else:
+        told = "let the run come to its end first"
+    raise RunFolderError(f"run {str(run)!r} has no {OBJECTS_GEOJSON}: {told}")
+
+
+def _things(run: Path, projection: Projection) -> list[Thing]:
+    """The objects of a run, in the CRS of the old one."""
+    _check_has_map(run)
+    path = run / OBJECTS_GEOJSON
+    features = enumerate(_features(path))
+    return [
+        _thing(feature, name_of(feature, n), told_name(path, feature, n), projection)
+        for n, feature in features
+    ]
+
+
+def _thing(feature: Json, name: str, where: str, projection: Projection) -> Thing:
+    """An object; ``where`` its feature is, for a message."""
+    told = feature.get("properties") or {}
+    x, y = _place(feature, where, projection)
+    category = told.get("category")
+    return Thing(
+        id=name,
+        x=x,
+        y=y,
+        z=number(told.get("z")),
+        category=None if category is None else str(category),
+        sigma=_sigma(told.get("covariance")),
+        facing=number(told.get("facing")),
+        degrees=_degrees(feature, where),
+    )
+
+
+def _place(feature: Json, where: str, projection: Projection) -> tuple[float, float]:
+    """Metres; from its degrees if the file does not say it in this CRS."""
+    told = feature.get("properties") or {}
+    x, y = number(told.get("x")), number(told.get("y"))
+    if told.get("crs") == projection.name and x is not None and y is not None:
+        return x, y
+    return projection.to_projected(*_degrees(feature, where))
+
+
+def _degrees(feature: Json, where: str) -> tuple[float, float]:
+    """Longitude and latitude. Raises RunFolderError for what is no point."""
+    geometry = feature.get("geometry") or {}
+    place = position(geometry.get("coordinates")) if geometry.get("type") == "Point" else None
+    if place is None:
+        raise RunFolderError(
+            f"{where} is no point; was the file edited? Run the batch into this folder once more"
+        )
+    return place
+
+
+def _sigma(covariance: object) -> float:
+    """Metres: the standard deviation on the ground along the worse axis at most; 0 where it is not said."""
+    rows = covariance if isinstance(covariance, list) else []
+    variances = [
+        number(row[axis]) for axis, row in enumerate(rows[:2]) if isinstance(row, list) and len(row) > axis
+    ]
+    return math.sqrt(max(0.0, sum(variance or 0.0 for variance in variances)))
+
+
+def _looks(run: Path, projection: Projection) -> list[Look] | None:
+    """The recordings of a run; None if it was made by a version that did not write them."""
+    path = run / RECORDINGS_GEOJSON
+    if not path.is_file():
+        return None
+    return [
+        Look(
+            x=place[0],
+            y=place[1],
+            heading=None if told.get("camera") == _PANORAMA else number(told.get("heading")),
+        )
+        for n, feature in enumerate(_features(path))
+        for told in [feature.get("properties") or {}]
+        for place in [_place(feature, told_name(path, feature, n), projection)]
+    ]
+
+
+def as_geojson(found: Comparison, crs: str) -> Json:
+    """A feature for each change: where the object is now, or was."""
+    return {"type": "FeatureCollection", "features": [_feature(change, crs) for change in found.changes]}
+
+
+def _feature(change: Change, crs: str) -> Json:
+    thing = change.new or change.old
+    assert thing is not None
+    old, new = change.old, change.new
+    told = {
+        "change": str(change.kind),
+        "old_id": old.id if old else None,
+        "new_id": new.id if new else None,
+        "old_category": old.category if old else None,
+        "new_category": new.category if new else None,
+        "moved": round(change.moved, 3) if old and new else None,
+        "looks": change.looks,
+        "x": thing.x,
+        "y": thing.y,
+        "z": thing.z,
+        "crs": crs,
+    }
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": list(thing.degrees)},
+        "properties": told,
+    }
+
+
+def lines(found: Comparison) -> Iterator[str]:
+    """The changes for a reader."""
+    counts = Counter(change.kind for change in found.changes)
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in Kind)
+    yield f"objects     {found.same} as they were; {told}"
+    for change in found.changes:
+        yield f"{change.kind:<12}{_words(change)}"
+
+
+def _words(change: Change) -> str:
+    old, new = change.old, change.new
+    if old and new:
+        what = (
+            repr(new.category) if old.category == new.category else f"{old.category!r}, now {new.category!r}"
+        )
+        return f"{new.id!r}  {what}, {change.moved:.2f} m from where {old.id!r} was"
+    thing = new or old
+    assert thing is not None
+    looks = (
+        ""
+        if change.looks is None
+        else f", its place is looked at by {change.looks} recordings of the {'old' if new else 'new'} run"
+    )
+    return f"{thing.id!r}  {thing.category!r} at {thing.x:.2f}, {thing.y:.2f}{looks}"

@@ -1,0 +1,1 @@
+"""The results as a GIS takes them: one GeoPackage with layers and their styles."""
