@@ -39,6 +39,21 @@ def written_aside(path: Path) -> Iterator[TextIO]:
     sync(path.parent)
 
 
+@contextmanager
+def made_aside(path: Path) -> Iterator[Path]:
+    """Where to make a file of any kind that takes the place of ``path``, synced, when the block ends well."""
+    aside = path.with_name(f".{path.name}.part")
+    aside.unlink(missing_ok=True)
+    try:
+        yield aside
+        sync(aside)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
 def remove_half_written(folder: Path) -> None:
     """Removes the files in ``folder`` that a process was writing when it died; the caller holds the lock."""
     for path in folder.glob(".*.part"):

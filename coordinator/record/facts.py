@@ -37,7 +37,7 @@ class Facts:
     ``covered`` whether a session has taken in the whole batch, so that all that is left are failures. ``command`` was
     typed in ``directory``; ``forms`` are what each step ran with, the newest last. ``started`` is seconds since the
     epoch. ``mapped`` and ``findings`` are what the summary said of the map. ``pools`` is how a cluster's pools
-    stand, by step.
+    stand, by step, and ``holds`` what has held the run up there, the longest first.
     """
 
     session: int = 0
@@ -54,6 +54,7 @@ class Facts:
     mapped: Json | None = None
     findings: tuple[Json, ...] = ()
     pools: Json | None = None
+    holds: tuple[Json, ...] = ()
 
     @classmethod
     def load(cls, noted: Mapping[str, str]) -> Facts:
@@ -79,6 +80,7 @@ _READ: Mapping[str, Any] = {
     "mapped": json.loads,
     "findings": lambda text: tuple(json.loads(text)),
     "pools": json.loads,
+    "holds": lambda text: tuple(json.loads(text)),
 }
 _WRITE: Mapping[str, Any] = {
     "started": repr,
@@ -88,4 +90,5 @@ _WRITE: Mapping[str, Any] = {
     "mapped": json.dumps,
     "findings": lambda findings: json.dumps(list(findings)),
     "pools": json.dumps,
+    "holds": json.dumps,
 }

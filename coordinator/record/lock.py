@@ -40,9 +40,9 @@ class Owner:
 def locked(folder: Path) -> Iterator[None]:
     """Holds a folder against a second coordinator; the lock dies with the process.
 
-    Raises RunFolderError, which names the owner, if it is held.
+    Raises RunFolderError, which names the owner, if it is held, and if the folder cannot be written.
     """
-    with (folder / _NAME).open("a+", encoding="utf-8") as lock:
+    with _opened(folder) as lock:
         try:
             _take(lock)
         except OSError as error:
@@ -54,6 +54,13 @@ def locked(folder: Path) -> Iterator[None]:
         lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {started}")
         lock.flush()
         yield
+
+
+def _opened(folder: Path) -> TextIO:
+    try:
+        return (folder / _NAME).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"run folder {str(folder)!r} cannot be written: {error.strerror}") from error
 
 
 def owner(folder: Path) -> Owner | None:

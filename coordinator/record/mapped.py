@@ -12,7 +12,7 @@ from typing import NamedTuple
 from coordinator.findings import Finding, Level
 from coordinator.pipeline import Need, Per, Step
 from coordinator.record.journal import Journal
-from coordinator.record.results import is_object
+from coordinator.record.objects import is_object
 from coordinator.strictjson import Json
 
 LITTLE = 0.7

@@ -14,11 +14,14 @@ from steps.signs.judging import judge
 from steps.stepkit import BadInput, Json
 
 UNKNOWN = "unknown"
+_POSSIBLE, _MOST = 0.01, 3
+"""The least probability of a runner-up, and how many are told."""
 
 
 def recognise(item: Json, params: Params) -> list[Json]:
-    """The object with ``category``, ``category_score`` and, for a known sign, ``category_code``; no item for no sign.
+    """The object with ``category``, ``category_score``, ``runners_up`` and, for a known sign, ``category_code``.
 
+    No item for no sign. Runners-up are the other signs that it may be: pairs of category and probability.
     Views whose photograph cannot be read are told on stderr and left out. Raises BadInput for an object
     without a single readable view or with malformed observations.
     """
@@ -34,7 +37,8 @@ def recognise(item: Json, params: Params) -> list[Json]:
     if category == NOTHING and not params.keep_background:
         return []
     code = {"category_code": CODES[category]} if category in CODES else {}
-    return [{**item, "category": category, "category_score": round(score, 4), **code}]
+    runners_up = {"runners_up": others} if (others := beside(category, posterior.tolist())) else {}
+    return [{**item, "category": category, "category_score": round(score, 4), **code, **runners_up}]
 
 
 def decided(posterior: list[float], params: Params) -> tuple[str, float]:
@@ -48,3 +52,14 @@ def decided(posterior: list[float], params: Params) -> tuple[str, float]:
     best = max(range(len(posterior) - 1), key=posterior.__getitem__)
     sure = posterior[best] >= params.min_score and CLASSES[best] != OTHER
     return CLASSES[best] if sure else UNKNOWN, posterior[best]
+
+
+def beside(category: str, posterior: list[float]) -> list[tuple[str, float]]:
+    """The signs beside the one that was decided for that are not to be ruled out."""
+    named = ((name, round(score, 4)) for name, score in zip(CLASSES, posterior, strict=True))
+    possible = (
+        (name, score)
+        for name, score in named
+        if name not in (category, NOTHING, OTHER) and score >= _POSSIBLE
+    )
+    return sorted(possible, key=lambda pair: -pair[1])[:_MOST]

@@ -22,6 +22,10 @@ OVER_THE_NETWORK = {"http", "https", "ws", "wss", "ftp"}
 """The schemes of addresses that a host is asked for; browsers have others for what they hold themselves."""
 
 
+AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+"""Looks for what keeps people from using a page; tests/acceptance/browser.sh gets it."""
+
+
 def is_there() -> bool:
     """Whether this machine has Debian's chromium and its driver."""
     return bool(shutil.which("chromium") and shutil.which("chromedriver"))
@@ -146,6 +150,24 @@ def requested(driver: Chrome) -> list[str]:
     messages = [json.loads(entry["message"])["message"] for entry in _log(driver, "performance")]
     sent = [message for message in messages if message["method"] == "Network.requestWillBeSent"]
     return [str(message["params"]["request"]["url"]) for message in sent]
+
+
+def complaints(driver: Chrome) -> list[str]:
+    """What the browser's console has complained of since this was last called."""
+    return [entry["message"] for entry in _log(driver, "browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+def barriers(driver: Chrome) -> list[str]:
+    """What axe-core calls serious or critical in the page as it is: the rule, and where."""
+    driver.execute_script(AXE.read_text(encoding="utf-8"))
+    script = "const done = arguments[0]; axe.run().then((result) => done(result.violations));"
+    found = driver.execute_async_script(script)
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
 
 
 def _log(driver: Chrome, name: str) -> list[dict[str, str]]:

@@ -13,8 +13,9 @@ import pytest
 from images.render.signs import faces
 from steps.recognise.__main__ import handle
 from steps.recognise.params import Params, read_params
-from steps.recognise.recognise import UNKNOWN, recognise
+from steps.recognise.recognise import UNKNOWN, beside, recognise
 from steps.recognise.views import glimpses, read_views
+from steps.signs.classes import CLASSES, NOTHING, OTHER
 from steps.stepkit import BadInput, Json, photograph
 from steps.stepkit.arrays import Image
 from steps.stepkit.loop import answer
@@ -101,6 +102,20 @@ def test_what_is_not_sure_enough_is_unknown(tmp_path: Path) -> None:
     [found] = ask(stop_views(tmp_path, 1), min_score=1.0)
     assert found["category"] == UNKNOWN
     assert 0 < found["category_score"] < 1
+
+
+def test_runners_up_are_the_other_signs_that_it_may_be() -> None:
+    posterior = [0.0] * len(CLASSES)
+    for name, score in (
+        ("stop", 0.6),
+        ("yield", 0.25),
+        ("roundabout", 0.005),
+        (OTHER, 0.05),
+        (NOTHING, 0.095),
+    ):
+        posterior[CLASSES.index(name)] = score
+    assert beside("stop", posterior) == [("yield", 0.25)]
+    assert beside(UNKNOWN, posterior) == [("stop", 0.6), ("yield", 0.25)]
 
 
 def test_no_traffic_sign_is_dropped_unless_asked_for(tmp_path: Path) -> None:

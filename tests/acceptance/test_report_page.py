@@ -1,0 +1,330 @@
+"""The report in a real browser, opened as a file: what it shows, how a review goes, and that it asks nobody."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from coordinator.record.runfolder import RunFolder
+from coordinator.report.model import Mark
+from coordinator.report.written import write_report
+from tests.acceptance import browser
+from tests.acceptance.conftest import coordinator
+from tests.made_up_run import Wanted, write_run
+from tests.waiting import eventually
+
+HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "🚧 \"quoted\" & 'so'")
+OWN = {"file", "data", "blob", "about"}
+"""The schemes of addresses that are no request to anybody."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chrome]:
+    if not browser.is_there():
+        message = "these tests need a browser: apt-get install chromium chromium-driver"
+        if os.environ.get("COORDINATOR_REQUIRE_ENGINE"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with browser.browser(width=1280, height=800) as found:
+        yield found
+
+
+@pytest.fixture
+def driver(chromium: Chrome) -> Iterator[Chrome]:
+    """A browser that keeps nothing of other tests. Whatever a test does, nobody is asked, and nothing complains."""
+    browser.requested(chromium)
+    browser.complaints(chromium)
+    yield chromium
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert {
+        address for address in browser.requested(chromium) if urlsplit(address).scheme not in OWN
+    } == set()
+    assert browser.complaints(chromium) == []
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    made = write_run(tmp_path / "run", tmp_path / "batch")
+    write_report(made, [Mark(id="t", x=155_040.0, y=463_004.0, category="stop")])
+    return made
+
+
+@dataclass(frozen=True)
+class Report:
+    """The page of a run, by what its reader sees and does."""
+
+    driver: Chrome
+    run: RunFolder
+
+    def open(self, fragment: str = "") -> Report:
+        self.driver.get("about:blank")
+        self.driver.get((self.run.path / "report.html").as_uri() + fragment)
+        eventually(lambda: self.driver.execute_script("return document.documentElement.dataset.ready"))
+        return self
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        return [element.text for element in self.driver.find_elements(By.CSS_SELECTOR, selector)]
+
+    def keys(self, *keys: str) -> Report:
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+        return self
+
+    def rows(self) -> list[str]:
+        """What the list says of its objects."""
+        return self.texts("#rows .what")
+
+    def title(self) -> str:
+        return self.find("#object-title").text
+
+    def objects(self) -> dict[str, dict[str, object]]:
+        """The results as they are in the run folder, by id."""
+        features = json.loads((self.run.path / "objects.geojson").read_text())["features"]
+        return {feature["id"]: feature["properties"] for feature in features}
+
+    def picture(self) -> str:
+        """The map as it is drawn now."""
+        self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+        return str(self.driver.execute_script("return document.getElementById('ground').toDataURL()"))
+
+    def overflow(self) -> int:
+        """Pixels by which the page is wider than the window."""
+        return int(
+            self.driver.execute_script(
+                "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+        )
+
+
+@pytest.fixture
+def report(driver: Chrome, run: RunFolder) -> Report:
+    return Report(driver, run).open()
+
+
+def saved(report: Report, folder: Path) -> Path:
+    """The review.csv that the page saves."""
+    report.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
+    )
+    report.find("#save").click()
+    path = folder / "review.csv"
+    eventually(lambda: path.exists() and path.stat().st_size)
+    return path
+
+
+def test_a_review_by_keys_is_kept_saved_and_becomes_part_of_the_results(
+    report: Report, tmp_path: Path
+) -> None:
+    assert len(report.rows()) == len(report.objects()) == 8
+    report.keys("n")
+    names = []
+    for key in "ar":
+        names.append(report.find("#object-said").text)
+        report.keys(key)
+    names.append(report.find("#object-said").text)
+    report.keys("c")
+    report.find("#category").send_keys(Keys.CONTROL, "a", Keys.NULL, "kiosk", Keys.ENTER)
+    assert report.find("#place-in-list").text == "4 of 8"
+    assert report.find("#reviewed").text == "3 of 8 reviewed"
+
+    report.open()
+    assert report.find("#reviewed").text == "3 of 8 reviewed"
+    rows = report.driver.find_elements(By.CSS_SELECTOR, "#rows button")
+    states = [row.get_attribute("data-decision") for row in rows]
+    assert states == ["accept", "reject", "reclass", None, None, None, None, None]
+
+    path = saved(report, tmp_path / "downloads")
+    with path.open(newline="", encoding="utf-8") as file:
+        decided = {row["id"]: row for row in csv.DictReader(file)}
+    assert [decided[name]["decision"] for name in names] == ["accept", "reject", "reclass"]
+    before = report.objects()
+    ended = coordinator("review", report.run.path, path)
+    assert ended.code == 0, ended.err
+    after = report.objects()
+    assert set(before) - set(after) == {names[1]}
+    assert (after[names[2]]["category"], after[names[0]]["review"]) == ("kiosk", "accept")
+
+
+def test_a_decision_is_noted_and_taken_back(report: Report, tmp_path: Path) -> None:
+    report.keys("n", "a", "p", "t", "bent", Keys.ENTER, Keys.ESCAPE)
+    path = saved(report, tmp_path / "downloads")
+    assert "bent" in path.read_text()
+    assert report.find("#accept").get_attribute("aria-pressed") == "true"
+    report.keys("u")
+    assert report.find("#accept").get_attribute("aria-pressed") == "false"
+    assert report.find("#reviewed").text == "0 of 8 reviewed"
+    assert not report.find("#save").is_enabled()
+    report.keys(Keys.ESCAPE)
+    assert report.find("#rows").is_displayed()
+
+
+def test_the_page_knows_what_the_results_have_and_takes_it_back(report: Report, tmp_path: Path) -> None:
+    report.keys("n", "r")
+    assert coordinator("review", report.run.path, saved(report, tmp_path / "one")).code == 0
+    report.driver.execute_script("localStorage.clear()")
+    write_report(report.run)
+    report.open()
+    assert report.find("#reviewed").text == "1 of 8 reviewed"
+    report.keys("n", "u")
+    assert coordinator("review", report.run.path, saved(report, tmp_path / "two")).code == 0
+    assert len(report.objects()) == 8
+
+
+def test_filters_leave_what_was_asked_for(report: Report) -> None:
+    all_rows = report.rows()
+    report.keys("/", "stop")
+    assert report.rows() == [row for row in all_rows if "stop" in row] != []
+    assert report.find("#filter-said").text == "hides 7 objects"
+    report.find("#filter-reset").click()
+    assert sorted(report.rows()) == sorted(all_rows)
+    report.find("#category-list input").click()
+    assert len(report.rows()) == 7
+    report.find("#categories-none").click()
+    assert report.rows() == []
+    assert report.find("#nothing").text == "The filter hides all objects."
+    report.find("#categories-all").click()
+    script = "arguments[0].value = 0.75; arguments[0].dispatchEvent(new Event('input'))"
+    report.driver.execute_script(script, report.find("#least-score"))
+    assert 0 < len(report.rows()) < 8
+
+
+def test_a_photograph_with_its_boxes(report: Report) -> None:
+    report.keys("n", "v")
+    assert report.find("#photograph-title").text.startswith("street/r")
+    assert len(report.texts("#photograph-frame .chosen .box")) == 1
+    address = report.find("#photograph-file").get_property("href")
+    script = "const done = arguments[1]; const image = new Image();"
+    script += "image.onload = () => done(image.naturalWidth); image.onerror = () => done(0); image.src = arguments[0]"
+    assert report.driver.execute_async_script(script, address) == 1280
+    assert not report.texts("#photograph-frame .problem")
+    report.find("#photograph-whole").click()
+    report.keys(Keys.ESCAPE)
+    assert not report.find("#photograph").is_displayed()
+    assert report.title()
+
+
+def test_a_photograph_that_is_not_there_is_told(driver: Chrome, tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run", tmp_path / "batch", Wanted(photographs=False))
+    write_report(made)
+    report = Report(driver, made).open().keys("n")
+    eventually(lambda: report.texts("#crops .missing") == ["no photograph here"] * 3)
+    report.keys("v")
+    eventually(lambda: report.texts("#photograph-frame .problem"))
+    assert "The photograph is not at ../batch/street/r" in report.texts("#photograph-frame .problem")[0]
+    missed = browser.complaints(driver)
+    assert missed
+    assert all("ERR_FILE_NOT_FOUND" in line for line in missed)
+
+
+def test_the_map_is_moved_by_pointer_wheel_keys_and_fingers(driver: Chrome, tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run", tmp_path / "batch", Wanted(recordings=1, objects=1))
+    write_report(made)
+    report = Report(driver, made).open()
+    canvas = report.find("#ground")
+    width, height = canvas.size["width"], canvas.size["height"]
+    # The recording is at the left, 40 pixels from the edge, and the object at the right: 30 m east and 4 m north of it.
+    scale = min(60.0, (width - 80) / 30)
+    ActionChains(driver).move_to_element_with_offset(
+        canvas, round(15 * scale), round(-2 * scale)
+    ).click().perform()
+    assert report.title() == "stop"
+    seen = [report.picture()]
+
+    def is_new() -> bool:
+        seen.append(report.picture())
+        return seen[-1] not in seen[:-1]
+
+    ActionChains(driver).drag_and_drop_by_offset(canvas, 60, 40).perform()
+    assert is_new()
+    ActionChains(driver).scroll_from_origin(ScrollOrigin.from_element(canvas), 0, -300).perform()
+    assert is_new()
+    for key in ("+", Keys.ARROW_LEFT):
+        driver.execute_script("arguments[0].focus()", canvas)
+        report.keys(key)
+        assert is_new()
+    _pinch(driver, canvas.location["x"] + width // 2, canvas.location["y"] + height // 2)
+    assert is_new()
+    report.keys("0")
+    assert report.picture() == seen[0]
+
+
+def _pinch(driver: Chrome, x: int, y: int) -> None:
+    """Two fingers that go apart."""
+    for kind, apart in (("touchStart", 20), ("touchMove", 60), ("touchMove", 90)):
+        points = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_how_the_run_went(report: Report) -> None:
+    report.find("#tab-run").click()
+    assert report.texts("#summary .figure b")[:2] == ["8", "41"]
+    assert report.texts("#spent tbody th") == ["detect", "position", "recognise"]
+    assert report.texts("#failed .findings b") == ["1 × detect"]
+    assert "nothing of this is real" in report.find("#doubts").text
+    assert f"python -m coordinator review {report.run.path} review.csv" in report.find("#repeat").text
+    report.open("#run")
+    assert report.find("#timeline").is_displayed()
+    report.find("#tab-run").send_keys(Keys.ARROW_LEFT)
+    assert report.find("#ground").is_displayed()
+
+
+def test_names_are_texts_whatever_they_look_like(driver: Chrome, tmp_path: Path) -> None:
+    names = {0: HOSTILE[0].replace("/", "") + ".jpg"}
+    wanted = Wanted(names=HOSTILE, categories=HOSTILE, recording_names=names, objects=3)
+    made = write_run(tmp_path / "run", tmp_path / 'a "batch" & <b>', wanted)
+    write_report(made)
+    report = Report(driver, made).open()
+    assert sorted(report.rows()) == sorted(HOSTILE)
+    for _ in HOSTILE:
+        report.keys("n")
+        assert report.title() in HOSTILE
+        report.keys("a")
+    path = saved(report, tmp_path / "downloads")
+    assert coordinator("review", made.path, path).code == 0
+    assert set(report.objects()) == set(HOSTILE)
+
+
+def test_a_page_as_narrow_as_a_telephone(report: Report) -> None:
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    report.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    for go in ("", "#run", f"#{next(iter(report.objects()))}"):
+        report.open(go)
+        assert report.overflow() == 0, go
+    report.keys("?")
+    assert report.overflow() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_people_from_using_it(report: Report, scheme: str) -> None:
+    if not browser.AXE.exists():
+        pytest.skip("needs axe-core: tests/acceptance/browser.sh gets it where there is npm")
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    report.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    found = {"map": browser.barriers(report.driver)}
+    report.driver.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+    found["filter"] = browser.barriers(report.driver)
+    report.keys("n", "a", "r")
+    found["object"] = browser.barriers(report.driver)
+    for key, name in (("v", "photograph"), ("c", "re-class"), ("?", "help")):
+        report.keys(key)
+        found[name] = browser.barriers(report.driver)
+        report.keys(Keys.ESCAPE)
+    report.find("#tab-run").click()
+    found["run"] = browser.barriers(report.driver)
+    assert {place: barriers for place, barriers in found.items() if barriers} == {}
