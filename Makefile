@@ -4,6 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLUSTER := $(VENV)/.cluster
 SETUP := setup
 COMPOSE := coordinator/service/container/compose.sh
 
@@ -20,14 +21,15 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run daemon stop devconsole test unit lint screenshots venv engine images parts browser clean
+.PHONY: help demo run daemon stop devconsole test unit lint screenshots venv engine images parts browser cluster gdal clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: images ## set up, run the pipeline over the sample municipality, compare with the truth
+demo: images ## set up, run the pipeline over the sample municipality, compare with the truth, show it
 	$(BIN)/python -m coordinator run images/demo --out runs/demo
 	$(BIN)/python -m coordinator score runs/demo images/demo/truth.geojson
+	$(BIN)/python -m coordinator report runs/demo --truth images/demo/truth.geojson
 
 run: parts ## the image service, until Ctrl-C
 	@trap : INT; $(COMPOSE) up --no-build; code=$$?; $(COMPOSE) down; exit $$code
@@ -42,7 +44,7 @@ stop: ## end the image service; the images and jobs that it holds are kept
 devconsole: daemon ## a shell in the image service's container
 	@$(COMPOSE) exec service bash
 
-test: images parts browser ## set up, then all tests, in every room; a missing engine is a failure
+test: images parts browser cluster gdal ## set up, then all tests, in every room; a missing engine is a failure
 	COORDINATOR_REQUIRE_ENGINE=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: $(STAMP) ## the tests that need no engine: seconds
@@ -53,8 +55,9 @@ lint: $(STAMP) ## style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-screenshots: daemon browser ## take the pictures of the page in docs/ anew
+screenshots: daemon browser demo ## take the pictures of the pages in docs/ anew
 	$(BIN)/python -m tests.acceptance.screenshots http://localhost:$(COORDINATOR_PORT) docs
+	$(BIN)/python -m tests.acceptance.report_pictures runs/demo images/demo/truth.geojson docs
 
 venv: $(STAMP) ## the virtual environment, in .venv
 
@@ -73,6 +76,14 @@ parts: $(STAMP) engine ## the container images of the image service
 
 browser: ## a browser for the tests of the page (as root, installed)
 	@tests/acceptance/browser.sh
+
+cluster: $(CLUSTER) ## Ray in the virtual environment, for runs on a cluster: 240 MB
+
+$(CLUSTER): $(STAMP)
+	@$(SETUP)/extra.sh $(VENV) cluster
+
+gdal: ## ogrinfo, for the tests of what a run writes for a GIS (as root, installed)
+	@command -v ogrinfo >/dev/null || $(SETUP)/apt-install.sh "ogrinfo, for the tests of results" gdal-bin || true
 
 clean: ## remove runs, caches and the virtual environment
 	rm -rf runs build $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

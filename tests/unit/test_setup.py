@@ -216,7 +216,7 @@ class TestProject:
     def test_the_images_packages_are_within_the_projects_ranges(self) -> None:
         base, service = (
             pinned(images.STEPS / "build/base-requirements.txt"),
-            pinned(images.PARTS / "requirements.txt"),
+            pinned(images.part_file("service").with_name("requirements.txt")),
         )
         assert not base.keys() & service.keys()
         wanted = {canonicalize_name(r.name): r.specifier for r in required()}
@@ -229,10 +229,10 @@ class TestProject:
         for name in images.step_names():
             assert read_context(images.STEPS, images.STEPS / name / "Dockerfile").files, name
         for name in images.part_names():
-            assert read_context(ROOT, images.PARTS / f"{name}.Dockerfile").files, name
+            assert read_context(ROOT, images.part_file(name)).files, name
 
     def test_the_services_image_holds_its_page_and_no_tests(self) -> None:
-        files = read_context(ROOT, images.PARTS / "service.Dockerfile").files
+        files = read_context(ROOT, images.part_file("service")).files
         assert "coordinator/service/page/index.html" in files
         assert not [name for name in files if name.startswith(("tests/", "images/", "runs/", "."))]
 
