@@ -50,6 +50,10 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "schema": Entry("print the step contract as JSON Schema", "coordinator.commands.schema"),
     "score": Entry("compare a run's objects with a truth", "coordinator.commands.score"),
+    "compare": Entry("what has changed between two runs over the same place", "coordinator.commands.compare"),
+    "export": Entry(
+        "a layer of a run's map in another format of GIS programs", "coordinator.commands.export"
+    ),
     "score-detections": Entry(
         "compare the boxes that a run found with true ones", "coordinator.commands.score_detections"
     ),
@@ -66,6 +70,8 @@ COMMANDS: Mapping[str, Entry] = {
     "doctor": Entry(
         "check engine, GPUs, disk, limits and images; change nothing", "coordinator.commands.doctor"
     ),
+    "report": Entry("write the page that shows a run: map, review, timeline", "coordinator.commands.report"),
+    "review": Entry("put decisions on objects into the results of a run", "coordinator.commands.review"),
     "status": Entry("what a run has come to, also while it is going on", "coordinator.commands.status"),
     "retry": Entry(
         "try what failed again, and only that and what depends on it", "coordinator.commands.retry"

@@ -125,8 +125,9 @@ class Step(_Spec):
     line after line, and ends (rung fresh, images that loop). ``command`` is the same program as the image's, for the
     process rung; without it, that rung asks the image what it runs.
     A region, or the batch, goes ahead without items that failed if at least ``min_complete`` of them are there.
-    A step that ``writes`` no files gets no work folder, which saves making one for every task. ``needs`` is what its
-    items must bring. ``instances`` counts on a cluster only.
+    A step that ``writes`` no files gets no work folder, which saves making one for every task. For one that ``reads``
+    no images a cluster's nodes fetch none that the batch names by URL. ``needs`` is what its items must bring.
+    ``instances`` counts on a cluster only.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
@@ -138,6 +139,7 @@ class Step(_Spec):
     retries: int = Field(default=1, ge=0, le=100)
     min_complete: float = Field(default=0.5, ge=0, le=1)
     writes: bool = True
+    reads: bool = True
     needs: tuple[Need, ...] = ()
     rung: Rung = Rung.FRESH
     prestart: int = Field(default=0, ge=0, le=64)
@@ -233,15 +235,19 @@ class Pipeline(_Spec):
         return self.model_copy(update={"steps": steps})
 
     def with_instances(self, wanted: Mapping[str, Instances]) -> Pipeline:
-        """The pipeline with other numbers of instances of some steps. Raises UsageError for a step it has not got."""
+        """The pipeline with other numbers of instances of some steps; what was not given with them stays.
+
+        Raises UsageError for a step it has not got.
+        """
         names = [step.name for step in self.steps]
         for name in wanted:
             if name not in names:
                 raise UsageError(
                     f"--instances {name}: pipeline {self.name!r} has no such step; its steps are {', '.join(names)}"
                 )
+        given = {name: one.model_dump(exclude_unset=True) for name, one in wanted.items()}
         steps = (
-            step.model_copy(update={"instances": wanted.get(step.name, step.instances)})
+            step.model_copy(update={"instances": step.instances.model_copy(update=given.get(step.name, {}))})
             for step in self.steps
         )
         return self.model_copy(update={"steps": tuple(steps)})

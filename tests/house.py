@@ -25,6 +25,7 @@ ABOUT = {
     "cluster": "a Ray cluster behind the seam; alone knows Ray",
     "runners": "how and where tasks run on this machine; alone knows docker",
     "schedule": "the loop that owns the state, and the seam behind which tasks run",
+    "report": "one page that shows a run: map, review, timeline",
     "record": "what is kept: journal, evidence, results, locks",
     "batch": "what the user brings: photographs, tables, regions, CRS",
     "formats": "pure readers of the files people have: tables, photographs, detections, tracks",

@@ -20,7 +20,7 @@ from coordinator.batch.recording import BadRecording, Recording
 from coordinator.commands.dryregions import requests
 from coordinator.contract import Request
 from coordinator.core.dataflow import EVERYTHING
-from coordinator.core.paths import WORK_MOUNT, unit_folder
+from coordinator.core.paths import WORK_MOUNT, scheme, unit_folder
 from coordinator.core.resources import Grant, Ledger
 from coordinator.errors import UsageError
 from coordinator.pipeline import Per, Pipeline, Step
@@ -35,6 +35,13 @@ from coordinator.session.preflight import Problems, fitted
 from coordinator.strictjson import Json
 
 _UNIT = "\0unit\0"
+_BRINGS = {
+    "http": "curl -fsSL -o {1} {0}",
+    "https": "curl -fsSL -o {1} {0}",
+    "s3": "aws s3 cp {0} {1}",
+    "gs": "gcloud storage cp {0} {1}",
+}
+"""How an image is brought from a URL to a path, by how that begins."""
 """Stands for the unit's folder name in a line inside a shell loop; no path can hold it."""
 
 
@@ -96,7 +103,8 @@ class _Script:
                 continue
             if recording.url:
                 path = self._files.local(recording.item["image"])
-                yield f"mkdir -p {_q(path.parent)} && curl -fsSL -o {_q(path)} {shlex.quote(recording.url)}"
+                url = shlex.quote(recording.url)
+                yield f"mkdir -p {_q(path.parent)} && " + _BRINGS[scheme(recording.url)].format(url, _q(path))
             regions = self._places(step, recording)
             if step.per is Per.ITEM:
                 self._roots.append(recording.id)

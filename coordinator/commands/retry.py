@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from coordinator.commands.running import run_and_tell
+from coordinator.commands.running import add_on_end, run_and_tell
 from coordinator.errors import EXIT_CODES, ExitCode, RunFolderError, UsageError
 from coordinator.record.facts import SessionState
 from coordinator.record.history import History
@@ -24,12 +24,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR")
     parser.add_argument("--failed", action="store_true", required=True, help="the failed tasks")
     parser.add_argument("--step", metavar="STEP", help="only those of STEP; the others stay failed")
+    add_on_end(parser)
 
 
 def main(options: argparse.Namespace) -> ExitCode:
     wanted = retry_options(options.run, options.step)
     if wanted is not None:
-        return run_and_tell(wanted)
+        return run_and_tell(wanted, options.on_end)
     print("nothing has failed" + (f" at {options.step}" if options.step else ""))
     return ExitCode.DONE
 

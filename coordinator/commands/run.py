@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coordinator.commands.arguments import add_what, positive, what
 from coordinator.commands.dryrun import script
-from coordinator.commands.running import run_and_tell
+from coordinator.commands.running import add_on_end, run_and_tell
 from coordinator.errors import EXIT_CODES, ExitCode, UsageError
 from coordinator.pipeline import Rung
 from coordinator.session.options import RunOptions
@@ -43,10 +43,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="tell image files apart by content instead of size and time",
     )
+    add_on_end(parser)
     parser.add_argument("--pull", action="store_true", help="pull images that the engine has not got")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the docker run lines as a shell script instead"
     )
+    _add_cluster(parser)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Where a run is that is not on this machine alone."""
     parser.add_argument(
         "--cluster", metavar="ADDRESS", help="run on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT"
     )
@@ -58,9 +64,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how many instances of STEP the cluster may have (once for each step)",
     )
     parser.add_argument(
+        "--node-paths",
+        action="append",
+        default=[],
+        metavar="HEAD=NODE",
+        help="the cluster's nodes have this machine's folder HEAD at NODE (once for each such folder)",
+    )
+    parser.add_argument(
+        "--node-cache",
+        metavar="DIR:SIZE",
+        help="where the cluster's nodes keep images by URL, and how much (default: the user's cache folder, 20g)",
+    )
+    parser.add_argument(
         "--target-wait",
         type=positive,
-        default=10,
         metavar="SECONDS",
         help="instances are added until the last task in line waits less than this (default: 10)",
     )
@@ -69,7 +86,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> ExitCode:
     asked = _run_options(options)
     if not options.dry_run:
-        return run_and_tell(asked)
+        return run_and_tell(asked, options.on_end)
     for line in script(asked):
         print(line)
     return ExitCode.DONE
@@ -77,10 +94,14 @@ def main(options: argparse.Namespace) -> ExitCode:
 
 def _run_options(options: argparse.Namespace) -> RunOptions:
     asked = what(options)
-    if options.cluster is None and options.instances:
+    if options.cluster is None and (options.instances or options.target_wait):
+        name = "--instances" if options.instances else "--target-wait"
         raise UsageError(
-            "--instances counts instances on a cluster; use it with --cluster, or --jobs without one"
+            f"{name} is about instances on a cluster; use it with --cluster, or --jobs without one"
         )
+    if options.cluster is None and (options.node_paths or options.node_cache):
+        name = "--node-paths" if options.node_paths else "--node-cache"
+        raise UsageError(f"{name} is about folders of a cluster's nodes; use it with --cluster")
     if options.cluster is not None and (options.jobs or options.dry_run):
         raise UsageError("--cluster goes with --instances, and with neither --jobs nor --dry-run")
     if options.cluster is not None and (options.chunk or options.prestart):
@@ -98,5 +119,7 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         pull=options.pull,
         cluster=options.cluster,
         instances=tuple(options.instances),
-        target_wait=options.target_wait,
+        target_wait=options.target_wait or asked.target_wait,
+        node_paths=tuple(options.node_paths),
+        node_cache=options.node_cache,
     )

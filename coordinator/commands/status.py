@@ -4,49 +4,39 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from coordinator.commands.poolwords import pool_lines
+from coordinator.commands.runmetrics import prometheus
 from coordinator.errors import ExitCode
 from coordinator.findings import Level
-from coordinator.record.facts import SessionState
 from coordinator.record.history import Attempts, History, Tally
-from coordinator.record.journal import BATCH, FailedTask, Status
+from coordinator.record.journal import BATCH, Status
 from coordinator.record.lock import Owner, owner
 from coordinator.record.mapped import Mapped
+from coordinator.record.reasons import Reason, grouped
 from coordinator.record.runfolder import RunFolder
+from coordinator.record.runstate import RunState, proceed, run_state
 from coordinator.strictjson import Json
 
-_EXAMPLES = 3
-_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S+|\d+(\.\d+)?")
-"""What differs between messages of one reason: names, paths, numbers."""
 _NOTHING = Tally(now=0, before=0)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print it as JSON")
+    form.add_argument("--prometheus", action="store_true", help="print its figures as Prometheus reads them")
 
 
 def main(options: argparse.Namespace) -> ExitCode:
     report = status(options.run)
-    print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(lines(report)))
+    told = prometheus(report.as_json()) if options.prometheus else lines(report)
+    print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(told))
     return ExitCode.DONE
-
-
-class RunState(StrEnum):
-    """What is going on in a run folder."""
-
-    AT_WORK = "at work"
-    COMPLETE = "complete"
-    INTERRUPTED = "interrupted"
-    DIED = "died"
-    ENDED = "ended"
-    """How is not known: by a version that did not note it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,17 +55,6 @@ class StepStatus:
     failed_attempts: int
     seconds: float | None
     rate: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reason:
-    """Failed tasks of one step for one reason; ``message`` is the first one's."""
-
-    step: str
-    kind: str
-    message: str
-    count: int
-    tasks: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +77,8 @@ class RunStatus:
     findings: tuple[Json, ...]
     pools: Json | None
     """How a cluster's pools stand, by step, or stood when the last session ended; None on a single host."""
+    holds: tuple[Json, ...]
+    """What has held the run up on a cluster, the longest first."""
     proceed: str | None
     """The command that goes on from here; None if nothing is left to do."""
 
@@ -118,7 +99,7 @@ class RunStatus:
             "map": self.mapped.as_json() if self.mapped else None,
             "findings": list(self.findings),
             "pools": self.pools,
-            "bottleneck": bottleneck(self.pools or {}),
+            "holds": list(self.holds),
             "continue": self.proceed,
         }
 
@@ -129,7 +110,7 @@ def status(run_folder: Path) -> RunStatus:
     with History(RunFolder(run_folder).journal) as history:
         attempts = history.attempts()
         facts = history.facts
-        state = _state(at_work, facts.session_state)
+        state = run_state(at_work, facts.session_state)
         reasons = grouped(history.failures())
         return RunStatus(
             folder=run_folder,
@@ -146,34 +127,9 @@ def status(run_folder: Path) -> RunStatus:
             mapped=Mapped(**facts.mapped) if facts.mapped else None,
             findings=facts.findings,
             pools=facts.pools,
-            proceed=_proceed(run_folder, history, state, failed=bool(reasons)),
+            holds=facts.holds,
+            proceed=proceed(run_folder, facts, state, failed=bool(reasons)),
         )
-
-
-def grouped(failures: Iterable[FailedTask]) -> tuple[Reason, ...]:
-    """Failures by step, kind and message, the most frequent reason first; names and numbers make no difference."""
-    groups: dict[tuple[str, str, str], Reason] = {}
-    for failure in failures:
-        key = (failure.step, failure.error.kind, _VARIABLE.sub("*", failure.error.message))
-        so_far = groups.get(key)
-        groups[key] = Reason(
-            step=failure.step,
-            kind=failure.error.kind,
-            message=so_far.message if so_far else failure.error.message,
-            count=so_far.count + 1 if so_far else 1,
-            tasks=(*(so_far.tasks if so_far else ()), failure.id)[:_EXAMPLES],
-        )
-    return tuple(sorted(groups.values(), key=lambda reason: -reason.count))
-
-
-def _state(at_work: Owner | None, noted: SessionState | None) -> RunState:
-    if at_work is not None:
-        return RunState.AT_WORK
-    if noted is None:
-        return RunState.ENDED
-    return {SessionState.COMPLETE: RunState.COMPLETE, SessionState.INTERRUPTED: RunState.INTERRUPTED}.get(
-        noted, RunState.DIED
-    )
 
 
 def _steps(history: History, attempts: dict[str, Attempts]) -> Iterator[StepStatus]:
@@ -197,18 +153,6 @@ def _steps(history: History, attempts: dict[str, Attempts]) -> Iterator[StepStat
             )
 
 
-def _proceed(run_folder: Path, history: History, state: RunState, *, failed: bool) -> str | None:
-    if state is RunState.AT_WORK:
-        return None
-    facts = history.facts
-    if facts.covered:
-        is_left = failed or state is not RunState.COMPLETE
-        return f"python -m coordinator retry --failed {run_folder}" if is_left else None
-    if facts.command and facts.directory:
-        return f"(cd {facts.directory} && {facts.command})"
-    return "the command that it was started with"
-
-
 def lines(report: RunStatus) -> Iterator[str]:
     """The report for a reader."""
     yield f"run         {report.folder}  (id {report.run_id or '-'}, session {report.session})"
@@ -219,7 +163,8 @@ def lines(report: RunStatus) -> Iterator[str]:
         row = f"{step.name:12}{step.succeeded:10}{step.failed:8}{step.skipped:8}{step.attempts:10}"
         row += f"{_number(step.seconds)}{_number(step.rate)}"
         yield row + (f"  + {step.before} of earlier sessions, not come to since" if step.before else "")
-    yield from _pools(report)
+    if report.pools:
+        yield from pool_lines(report.pools, report.holds, is_at_work=report.state is RunState.AT_WORK)
     for reason in report.reasons:
         yield f"  {reason.count} failed at {reason.step}: {reason.kind}: {reason.message}"
         more = f" and {reason.count - len(reason.tasks)} more" if reason.count > len(reason.tasks) else ""
@@ -231,24 +176,6 @@ def lines(report: RunStatus) -> Iterator[str]:
             yield f"{finding['level']}: {finding['text']}"
     if report.proceed:
         yield f"continue    {report.proceed}"
-
-
-def bottleneck(pools: Json) -> str | None:
-    """The step whose backlog takes longest; None if nothing waits or nothing is known of it."""
-    waits = {step: pool["wait"] for step, pool in pools.items() if pool["wait"]}
-    return max(waits, key=lambda step: waits[step], default=None)
-
-
-def _pools(report: RunStatus) -> Iterator[str]:
-    pools = report.pools or {}
-    for step, pool in pools.items():
-        wait = "not known" if pool["wait"] is None else f"{pool['wait']:g} s"
-        yield (
-            f"pool        {step}: {pool['ready']} instances of {pool['least']} to {pool['most']}, "
-            f"{pool['starting']} starting; {pool['backlog']} tasks, wait {wait}"
-        )
-    if (slowest := bottleneck(pools)) is not None:
-        yield f"bottleneck  {slowest}"
 
 
 def _told(report: RunStatus) -> str:

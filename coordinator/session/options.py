@@ -11,7 +11,7 @@ from coordinator.batch.folder import Batch, ignore, open_batch
 from coordinator.batch.recording import BadRecording, Recording
 from coordinator.errors import BatchError, RunFolderError
 from coordinator.findings import Tell
-from coordinator.instances import parse_instances
+from coordinator.instances import read_instances
 from coordinator.pipeline import BUILT_IN, Need, Pipeline, Rung, load_pipeline
 from coordinator.session.preflight import PreflightError, Problems
 from coordinator.strictjson import Json
@@ -33,7 +33,9 @@ class RunOptions:
     the times of photographs before they are looked up in a track.
 
     ``cluster`` is the address of the Ray cluster to run on; ``instances`` say for steps how many of them there, as
-    :func:`parse_instances` reads it, and ``target_wait`` below how many seconds the last task in line should wait.
+    :func:`read_instances` reads it, and ``target_wait`` below how many seconds the last task in line should wait.
+    ``node_paths`` say where the nodes have folders that lie elsewhere there, each as HEAD=NODE; ``node_cache`` where
+    they keep images that they fetch, and how much of them, as DIR:SIZE.
     """
 
     batch: Path
@@ -54,13 +56,15 @@ class RunOptions:
     cluster: str | None = None
     instances: tuple[str, ...] = ()
     target_wait: float = 10.0
+    node_paths: tuple[str, ...] = ()
+    node_cache: str | None = None
 
     def settings(self) -> Json:
         """For run.json: all that is needed to run the same again, from whatever folder."""
         kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("out", "failed_only")}
         name = self.pipeline if self.pipeline in BUILT_IN else str(Path(self.pipeline).resolve())
-        typed = {"batch": str(self.batch.resolve()), "pipeline": name, "instances": list(self.instances)}
-        return {**kept, **typed}
+        lists = {"instances": list(self.instances), "node_paths": list(self.node_paths)}
+        return {**kept, "batch": str(self.batch.resolve()), "pipeline": name, **lists}
 
     @classmethod
     def from_settings(cls, settings: Json, out: Path) -> RunOptions:
@@ -70,6 +74,7 @@ class RunOptions:
             "batch": Path(settings["batch"]),
             "rung": Rung(rung) if rung else None,
             "instances": tuple(settings.get("instances", ())),
+            "node_paths": tuple(settings.get("node_paths", ())),
         }
         return cls(**{**settings, **typed}, out=out)
 
@@ -115,7 +120,7 @@ def prepare(options: RunOptions) -> Prepared:
             rung=options.rung, prestart=options.prestart, chunk=options.chunk
         )
         pipeline = whole.between(options.first, options.last)
-        pipeline = pipeline.with_instances(dict(map(parse_instances, options.instances)))
+        pipeline = pipeline.with_instances(read_instances(options.instances))
     with problems.collected():
         batch = open_batch(options.batch, format=options.format, time_offset=options.time_offset)
     problems.tell()

@@ -6,7 +6,7 @@ import itertools
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,21 +16,24 @@ from coordinator.batch.look import Look
 from coordinator.core.resources import at_a_time
 from coordinator.errors import ExitCode, RunFolderError
 from coordinator.findings import Finding
-from coordinator.pipeline import Per, Step
+from coordinator.pipeline import Step
 from coordinator.record.aligned import aligned
 from coordinator.record.disk import remove_half_written, write_json
 from coordinator.record.facts import Extent, SessionState
 from coordinator.record.journal import FailedTask, Journal, Status
 from coordinator.record.lock import locked
 from coordinator.record.mapped import Mapped, mapped
-from coordinator.record.results import write_results
+from coordinator.record.results import object_features, write_results
+from coordinator.record.review import read_kept
+from coordinator.record.reviewed import lost, matched_features
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.sweep import sweep_work
-from coordinator.schedule.plan import Plan
+from coordinator.schedule.plan import Plan, known_tasks
 from coordinator.schedule.scheduler import Scheduler
+from coordinator.session.around import around
 from coordinator.session.interrupts import Interrupts
 from coordinator.session.launch import Launch, about, preflight, reach
-from coordinator.session.options import RunOptions, prepare
+from coordinator.session.options import Prepared, RunOptions, prepare
 from coordinator.session.preflight import Checked
 from coordinator.session.progress import Progress
 from coordinator.strictjson import Json
@@ -76,6 +79,7 @@ def run(options: RunOptions, command: str) -> Summary:
         folder.create()
         stack.enter_context(locked(folder.path))
         remove_half_written(folder.path)
+        read_kept(folder.path)  # a review that cannot be read is told now, and not when all is done
         swept = launch.site.sweep(folder.path)
         journal = stack.enter_context(Journal(folder.journal))
         died = journal.facts.session_state is SessionState.BEGUN
@@ -153,13 +157,18 @@ def _drive(launch: Launch, journal: Journal, interrupts: Interrupts, swept: int)
     prepared, checked, census = launch.prepared, launch.checked, launch.census
     steps, folder = checked.pipeline.steps, launch.folder
     jobs = prepared.options.jobs or at_a_time((step.resources for step in steps), launch.site.inventory)
-    plan = _plan(launch, journal)
+    plan, expected = _plan(launch, journal), known_tasks(steps, census.total, len(census.by_region))
     with (
-        Progress(
-            [step.name for step in steps], least=_least(steps, census.total), notes=_notes(launch, swept)
-        ) as progress,
+        Progress([step.name for step in steps], least=expected, notes=_notes(launch, swept)) as progress,
         launch.site.executor(
-            launch.files, folder.path, journal, jobs=jobs, note=progress.note, observer=progress
+            launch.files,
+            folder.path,
+            journal,
+            jobs=jobs,
+            note=progress.note,
+            observer=progress,
+            steps=steps,
+            expected=expected,
         ) as (executor, observer),
     ):
         scheduler = Scheduler(
@@ -176,14 +185,6 @@ def _drive(launch: Launch, journal: Journal, interrupts: Interrupts, swept: int)
         except BaseException:
             executor.cancel()
             raise
-
-
-def _least(steps: Sequence[Step], recordings: int | None) -> dict[str, int]:
-    """The number of tasks of those steps of which it is known in advance."""
-    known = {step.name: 1 for step in steps if step.per is Per.BATCH}
-    if steps[0].per is Per.ITEM and recordings is not None:
-        known[steps[0].name] = recordings
-    return known
 
 
 def _plan(launch: Launch, journal: Journal) -> Plan:
@@ -216,7 +217,9 @@ def _conclude(
     if (
         complete or journal.facts.results is not Extent.COMPLETE
     ):  # half a map must not take the place of a whole one
-        files = write_results(journal, prepared.pipeline.steps, prepared.batch.projection, folder.path)
+        files = write_results(
+            journal, prepared.pipeline.steps, prepared.batch.projection, folder.path, around(launch)
+        )
         journal.note(results=Extent.COMPLETE if complete else Extent.PARTIAL)
     counts = journal.counts()
     seconds = time.monotonic() - since
@@ -224,8 +227,10 @@ def _conclude(
     came = mapped(journal, prepared.pipeline.steps, _brought(launch.census.look))
     findings = (
         *launch.census.doubts,
+        *journal.images.findings(journal.session),
         *aligned(journal, prepared.pipeline.steps),
         *(came.findings() if came and complete else ()),
+        *_lost(journal, prepared, folder),
     )
     journal.note(mapped=came.as_json() if came else None, findings=tuple(one.as_json() for one in findings))
     told = {**told, "map": came.as_json() if came else None, "findings": [one.as_json() for one in findings]}
@@ -244,6 +249,15 @@ def _conclude(
         mapped=came,
         findings=findings,
     )
+
+
+def _lost(journal: Journal, prepared: Prepared, folder: RunFolder) -> Iterator[Finding]:
+    """What there is to say of decisions on objects that the run no longer has."""
+    decisions, projection = read_kept(folder.path), prepared.batch.projection
+    if decisions and projection is not None:
+        features = object_features(journal, prepared.pipeline.steps, projection)
+        finding = lost(matched_features(features, decisions))
+        yield from () if finding is None else (finding,)
 
 
 def _brought(look: Look) -> tuple[int, int, int, int]:

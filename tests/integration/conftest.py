@@ -23,6 +23,7 @@ from steps.build.context import read_context
 from steps.build.images import ensure_base, ensure_step
 from tests.integration.invariants import violations
 from tests.integration.raycluster import cluster
+from tests.integration.twonodes import TwoNodes, two_nodes
 
 STEPS = Path(__file__).parent / "steps"
 
@@ -48,6 +49,17 @@ def ray_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def nodes(engine: Engine, client: docker.DockerClient) -> Iterator[TwoNodes]:
+    """A Ray cluster of two machines, which have the images of the demo and of two steps for tests."""
+    ensure_base(client, print)
+    for name in ("detect", "position", "recognise"):
+        ensure_step(client, name)
+    of_tests = (image_of(client, "diary"), image_of(client, "chaos"))
+    with two_nodes("coordinator/detect", "coordinator/position", "coordinator/recognise", *of_tests) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
 def client(engine: Engine) -> Iterator[docker.DockerClient]:
     """The SDK's own view of the engine, to check ours against."""
     found = docker.from_env(environment=engine.address.environment())
@@ -66,46 +78,47 @@ def echo_image(client: docker.DockerClient) -> str:
 @pytest.fixture(scope="session")
 def shell_image(client: docker.DockerClient) -> str:
     """The step that is a shell script with jq."""
-    return _test_image(client, "shell")
+    return image_of(client, "shell")
 
 
 @pytest.fixture(scope="session")
 def chaos_image(client: docker.DockerClient) -> str:
     """The step that misbehaves on demand."""
-    return _test_image(client, "chaos")
+    return image_of(client, "chaos")
 
 
 @pytest.fixture(scope="session")
 def chaos_loop_image(client: docker.DockerClient) -> str:
     """The same with the label that says that it can answer line after line."""
-    return _test_image(client, "chaos", "loop.Dockerfile")
+    return image_of(client, "chaos", "loop.Dockerfile")
 
 
 @pytest.fixture(scope="session")
 def survey_image(client: docker.DockerClient) -> str:
     """Three quick steps that write files; it loops."""
-    return _test_image(client, "survey")
+    return image_of(client, "survey")
 
 
 @pytest.fixture(scope="session")
 def aligner_image(client: docker.DockerClient) -> str:
     """The step per batch that moves poses as it is told; it loops."""
-    return _test_image(client, "aligner")
+    return image_of(client, "aligner")
 
 
 @pytest.fixture(scope="session")
 def stub_image(client: docker.DockerClient) -> str:
     """The static C step that floods, waits or forks on demand."""
-    return _test_image(client, "stub")
+    return image_of(client, "stub")
 
 
 @pytest.fixture(scope="session")
 def deaf_image(client: docker.DockerClient, stub_image: str) -> str:
     """The same, never reading its input."""
-    return _test_image(client, "stub", "deaf.Dockerfile")
+    return image_of(client, "stub", "deaf.Dockerfile")
 
 
-def _test_image(client: docker.DockerClient, name: str, dockerfile: str = "Dockerfile") -> str:
+def image_of(client: docker.DockerClient, name: str, dockerfile: str = "Dockerfile") -> str:
+    """The image of a step that is there for tests alone, built if need be."""
     ensure_base(client, print)
     image_ref = f"coordinator-test/{name}-{dockerfile.removesuffix('Dockerfile')}".rstrip("-.")
     context = read_context(STEPS / name, STEPS / name / dockerfile)
@@ -153,7 +166,7 @@ class Workshop:
     def photographs(self, *names: str) -> None:
         """Small photographs in the batch."""
         for number, name in enumerate(names):
-            image = np.full((12, 16, 3), 7 * number, np.uint8)
+            image = np.full((12, 16, 3), 7 * number % 256, np.uint8)
             path = self.batch / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(cv2.imencode(".jpg", image)[1].tobytes())

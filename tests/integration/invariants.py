@@ -23,6 +23,7 @@ from coordinator.core.paths import FETCH, REPLAY, unit_folder
 from coordinator.record.facts import SessionState
 from coordinator.record.journal import Status
 from coordinator.record.lock import owner
+from coordinator.record.results import OBJECTS_GEOJSON, UNREVIEWED
 
 _FINAL = {Status.SUCCEEDED, Status.FAILED, Status.SKIPPED}
 _AGAIN = " (again)"
@@ -151,8 +152,9 @@ class _Run:
                 yield f"{before} gave {sorted(given)}, at {step} ended {sorted(ended.elements())}"
 
     def results(self) -> Iterator[str]:
-        """The map holds the objects of the last step, each once."""
-        path = self._folder / "objects.geojson"
+        """The map, before any review of it, holds the objects of the last step, each once."""
+        said = self._folder / UNREVIEWED
+        path = said if said.exists() else self._folder / OBJECTS_GEOJSON
         if not self._is_complete or not path.exists() or not any(gathers for _, gathers in self._steps):
             return
         published = Counter(feature["id"] for feature in json.loads(path.read_text())["features"])

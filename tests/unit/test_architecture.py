@@ -28,7 +28,7 @@ COORDINATOR = [path for path in sources("coordinator") if module(path) != "coord
 GRAPH = modules(sources("coordinator"))
 
 PURE = (
-    "errors", "strictjson", "contract", "pipeline", "core/*", "batch/regions",
+    "errors", "strictjson", "contract", "pipeline", "core/*", "batch/regions", "report/model", "report/timeline",
     "service/orders", "service/naming", "service/stages", "service/rotation", "service/answers", "service/jobs",
 )  # fmt: skip
 _IO = {
@@ -48,8 +48,12 @@ LATE = {
     ("coordinator/batch/merging.py", "_load_imageheader", "coordinator.formats"),
     ("coordinator/batch/placing.py", "_load_declination", "coordinator.core"),
     ("coordinator/batch/regionshapes.py", "_load_shapely", "shapely"),
+    ("coordinator/commands/export.py", "_load_pyogrio", "pyogrio"),
+    ("coordinator/commands/export.py", "_load_pyogrio", "pyogrio.raw"),
+    ("coordinator/record/gis/srs.py", "_load_pyproj", "pyproj"),
     ("coordinator/formats/recordings.py", "_load_foreign", "coordinator.formats.foreign"),
     ("coordinator/session/progress.py", "_load_bars", "coordinator.session.bars"),
+    ("coordinator/commands/running.py", "_load_report", "coordinator.report"),
     ("coordinator/commands/serve.py", "_load_service", "coordinator.service.command"),
 }
 """The imports inside of functions, for which docs/contributing.md has the reasons."""

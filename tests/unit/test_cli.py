@@ -18,11 +18,15 @@ from coordinator.commands import (
     bench,
     check_step,
     clean,
+    compare,
     doctor,
+    export,
     import_batch,
     plan,
     replay,
+    report,
     retry,
+    review,
     schema,
     score,
     score_detections,
@@ -46,8 +50,8 @@ from tests.unit.builders import collection, feature, write_png
 Said = Callable[[], tuple[str, str]]
 
 MODULES: list[Command] = [
-    run_command, validate, import_batch, align, schema, score, score_detections, plan, bench, check_step, doctor,
-    status, retry, clean, replay, serve,
+    run_command, validate, import_batch, align, schema, score, compare, export, score_detections, plan, bench,
+    check_step, doctor, report, review, status, retry, clean, replay, serve,
 ]  # fmt: skip
 """As :data:`COMMANDS` lists them; that each of them is a command, mypy sees here."""
 ONE_STEP = "name: p\nsteps: [{name: detect, image_ref: example/detect}]\n"

@@ -10,7 +10,7 @@ from coordinator import contract, strictjson
 from coordinator.batch import sidecars
 from coordinator.formats import dialect, imagelimits, jsonrows
 from coordinator.pipeline import Step
-from coordinator.runners import fetch, received, spec
+from coordinator.runners import fetch, received, sources, spec
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = Step(name="any", image_ref="any")
@@ -55,7 +55,7 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
         (
             "running",
             f"| an image named by URL | {imagelimits.MAX_BYTES // GIB} GiB, {fetch._FETCH_TIMEOUT:g} s, "
-            f"{fetch._FETCH_SILENCE:g} s without a byte |",
+            f"{sources._SILENCE:g} s without a byte |",
         ),
         ("running", f"| a line of a table | {dialect.MAX_LINE:,} characters,"),
         ("running", f"| a table that is one JSON document | {jsonrows.MAX_DOCUMENT // MIB} MiB |"),

@@ -8,14 +8,19 @@ import socket
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from coordinator.commands.status import RunState, grouped, lines, status
+from coordinator.commands.runmetrics import prometheus
+from coordinator.commands.status import lines, status
 from coordinator.contract import ErrorKind
 from coordinator.errors import RunFolderError
 from coordinator.record.facts import SessionState
 from coordinator.record.journal import FailedTask, Journal
 from coordinator.record.lock import locked
+from coordinator.record.pools import PoolState
+from coordinator.record.reasons import grouped
 from coordinator.record.runfolder import RunFolder
+from coordinator.record.runstate import RunState
 from tests.unit.builders import error
 
 
@@ -113,3 +118,75 @@ def test_failures_are_grouped_whatever_the_name_and_the_number() -> None:
     )
     assert [(reason.count, reason.message) for reason in found] == [(4, messages[0]), (1, messages[2])]
     assert found[0].tasks == ("detect/0", "detect/1", "detect/3")
+
+
+class TestPools:
+    """What a cluster's pools come to, while the run goes on and at its end."""
+
+    STATE = PoolState(
+        least=0,
+        most=2,
+        idle_s=30.0,
+        ready=2,
+        starting=0,
+        backlog=83,
+        wait=20.75,
+        rate=3.95,
+        busy=0.97,
+        peak=2,
+        there_s=120.4,
+    )
+    POOL = STATE.as_json()
+    HOLDS = (
+        {"step": "detect", "why": "it is at its most, 2", "seconds": 12.3, "is_now": True},
+        {"step": None, "why": "they wait", "seconds": 4.0, "is_now": False},
+        {"step": "position", "why": "its first instance is being started", "seconds": 0.2, "is_now": False},
+    )
+
+    def test_while_it_goes_on_one_sees_what_waits_and_why(self, folder: RunFolder) -> None:
+        note(folder, pools={"detect": self.POOL}, holds=self.HOLDS)
+        with locked(folder.path):
+            report = status(folder.path)
+        text = "\n".join(lines(report))
+        head, row = [line.split() for line in text.splitlines() if line.startswith(("pool ", "detect "))][-2:]
+        assert head == ["pool", "least", "most", "ready", "starting", "tasks", "wait/s", "per", "s", "busy"]
+        assert row == ["detect", "0", "2", "2", "0", "83", "20.8", "3.95", "97%"]
+        assert "bottleneck  detect: it is at its most, 2 (now, for 12.3 s)" in text
+        assert "bottleneck  the head: they wait (for 4.0 s)" in text
+        assert "being started" not in text
+        assert report.as_json()["pools"] == {"detect": self.POOL}
+        assert report.as_json()["holds"] == list(self.HOLDS)
+
+    def test_at_its_end_one_sees_what_it_came_to(self, folder: RunFolder) -> None:
+        note(folder, pools={"detect": {**self.POOL, "rate": None, "busy": None}}, holds=())
+        text = "\n".join(lines(status(folder.path)))
+        (row,) = [line.split() for line in text.splitlines() if line.startswith("detect") and "120" in line]
+        assert row == ["detect", "0", "2", "2", "120", "-", "-"]
+        assert "bottleneck" not in text
+
+    def test_on_a_single_host_there_are_none(self, folder: RunFolder) -> None:
+        assert "pool" not in "\n".join(lines(status(folder.path)))
+
+
+def test_prometheus_reads_the_figures_whatever_the_folder_and_the_steps_are_called(tmp_path: Path) -> None:
+    made = RunFolder(tmp_path / 'a "run"\\ with\nlines 🛑')
+    made.create()
+    with Journal(made.journal) as journal:
+        journal.begin_session()
+        journal.note(steps=('d"e}\ntect',), mapped={**_CAME, "objects": 3})
+        journal.succeeded("d/a", 'd"e}\ntect', "a", "key", [])
+    text = "\n".join(prometheus(status(made.path).as_json())) + "\n"
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    assert {sample.labels["run"] for sample in samples} == {str(made.path)}
+    told = {
+        (sample.name, sample.labels.get("step"), sample.labels.get("state")): sample.value
+        for sample in samples
+    }
+    assert told["coordinator_run_tasks", 'd"e}\ntect', "succeeded"] == 1
+    assert told["coordinator_run_state", None, "died"] == 1
+    assert told["coordinator_run_state", None, "complete"] == 0
+    assert told["coordinator_run_objects", None, None] == 3
+    assert not any(sample.name == "coordinator_run_attempt_seconds_mean" for sample in samples)
+
+
+_CAME = {"objects": 0, "placed": 5, "detections": 9, "recordings": 2, "posed": 2}

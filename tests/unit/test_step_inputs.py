@@ -112,7 +112,7 @@ def test_nor_is_it_for_the_services_image(tmp_path: Path) -> None:
     for name in ("steps", "coordinator"):
         shutil.copytree(images.PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(images.PROJECT / ".dockerignore", tmp_path)
-    dockerfile = tmp_path / images.PARTS.relative_to(images.PROJECT) / "service.Dockerfile"
+    dockerfile = tmp_path / images.part_file("service").relative_to(images.PROJECT)
     before = read_context(tmp_path, dockerfile).digest("base")
     edit(tmp_path / "steps")
     (tmp_path / "steps" / "imaging" / "README.md").write_text("new", encoding="utf-8")
