@@ -142,6 +142,7 @@ def test_a_head_that_is_lost_ends_the_coordinator_which_goes_on_with_another(tow
     assert not before & {task for (task,) in command.rows("SELECT task FROM attempts WHERE session = 2")}
 
 
+@pytest.mark.skipif(not DRAWS, reason="Ray takes most of a minute to be sure: COORDINATOR_LOSSES=1")
 def test_a_node_that_is_cut_off_publishes_nothing_any_more(town: Town) -> None:
     """Its instance lives on and writes, while the task runs again elsewhere and is published from there."""
     # An instance takes three of these at a time, and works on one.
