@@ -15,7 +15,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 PATIENCE_S = PATIENCE
 OVER_THE_NETWORK = {"http", "https", "ws", "wss", "ftp"}
@@ -52,14 +52,21 @@ def browser(width: int = 1100, height: int = 900) -> Iterator[Chrome]:
         driver.quit()
 
 
+def load(driver: Chrome, address: str) -> None:
+    """Loads a page from an empty one, so that another fragment of the same address is a load, too."""
+    driver.get("about:blank")
+    # Chromium's driver does not wait for the empty page, and a load that is asked for before that is there can be
+    # lost: it is waited for without end.
+    eventually(lambda: driver.execute_script("return location.href") == "about:blank")
+    driver.get(address)
+
+
 class Page:
     """The page at an address."""
 
     def __init__(self, driver: Chrome, address: str) -> None:
         self.driver = driver
-        # From an empty page, so that another fragment of the same address is a load, too.
-        driver.get("about:blank")
-        driver.get(address)
+        load(driver, address)
 
     def find(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)

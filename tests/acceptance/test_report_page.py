@@ -69,8 +69,7 @@ class Report:
     run: RunFolder
 
     def open(self, fragment: str = "") -> Report:
-        self.driver.get("about:blank")
-        self.driver.get((self.run.path / "report.html").as_uri() + fragment)
+        browser.load(self.driver, (self.run.path / "report.html").as_uri() + fragment)
         eventually(lambda: self.driver.execute_script("return document.documentElement.dataset.ready"))
         return self
 
