@@ -83,7 +83,6 @@ def _opened(page: Path) -> dict[str, float | dict[str, float]]:
     """Seconds until the page has drawn its map, and frames a second while it is moved, all of it and close up."""
     with browser(width=1280, height=800) as driver:
         driver.set_script_timeout(120)
-        driver.get("about:blank")
         start = time.monotonic()
         driver.get(page.as_uri())
         driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
