@@ -20,8 +20,9 @@ from coordinator.record.history import History
 from coordinator.record.lock import locked
 from coordinator.record.merging import Merged, merged
 from coordinator.record.results import object_features, write_results
-from coordinator.record.review import Decision, Matched, Verdict, keep, read_kept, read_review
-from coordinator.record.reviewed import known_objects, lost, matched_features, repeated, unknown
+from coordinator.record.review import Decision, Matched, Verdict
+from coordinator.record.reviewed import known_objects, lost, matched_features, needless, repeated, unknown
+from coordinator.record.reviewfile import keep, read_kept, read_review
 from coordinator.record.runfolder import RunFolder
 from coordinator.record.surroundings import Surroundings, surroundings
 from coordinator.strictjson import Json
@@ -37,6 +38,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> ExitCode:
     folder, decisions = RunFolder(options.run), read_review(options.review)
     about = folder.read_about()
+    if not decisions:
+        print(f"note: {options.review} has no decisions", file=sys.stderr)
     if not about.get("crs"):
         raise RunFolderError(f"run folder {str(folder.path)!r} has no map: its batch has no positions")
     with locked(folder.path), History(folder.journal) as history:
@@ -70,9 +73,9 @@ def _put_in(folder: RunFolder, history: History, decisions: list[Decision], abou
 
 
 def _told(found: Matched, both: Merged) -> ExitCode:
-    """Says what does not count; that a later row counts instead is no failure."""
+    """Says what does not count; that a later row counts instead, or that all is as it should be, is no failure."""
     failures = [finding for finding in (unknown(both.unknown), lost(found)) if finding is not None]
-    for finding in (repeated(both.repeated), *failures):
+    for finding in (repeated(both.repeated), needless(both.needless), *failures):
         if finding is not None:
             print(finding, file=sys.stderr)
     return ExitCode.SOME_FAILED if failures else ExitCode.DONE

@@ -17,8 +17,9 @@ from coordinator.formats.columnnames import meaning
 MAX_LINE = 16 * 1024**2
 """Maximum number of characters of a table's line: a longer one is a sign of another kind of file, and not read in."""
 CP1252 = "cp1252"
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_SEP = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+"""The signs that stand between the columns of tables, in words."""
+_SEP = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -49,7 +50,7 @@ class Head:
     @property
     def between(self) -> str:
         """The sign in words."""
-        return _DELIMITERS.get(self.delimiter, repr(self.delimiter))
+        return DELIMITERS.get(self.delimiter, repr(self.delimiter))
 
 
 def encoding(table: Path) -> str:
@@ -69,8 +70,18 @@ def encoding(table: Path) -> str:
 def encoding_by_mark(table: Path) -> str | None:
     """The Unicode encoding that the first bytes of a file say."""
     with table.open("rb") as file:
-        start = file.read(4)
+        return mark_of(file.read(4))
+
+
+def mark_of(start: bytes) -> str | None:
+    """The Unicode encoding that bytes begin with the mark of."""
     return next((name for mark, name in _MARKS if start.startswith(mark)), None)
+
+
+def announced(line: str) -> str | None:
+    """The sign between the columns, if the line is the one by which Excel is told it: ``sep=;``."""
+    found = _SEP.fullmatch(line.strip("\r\n"))
+    return found[1] if found else None
 
 
 def _is_utf8(start: bytes, file: IO[bytes]) -> bool:
@@ -114,8 +125,8 @@ def head(given: Iterator[str]) -> tuple[Head, Iterator[str]] | None:
         shown = line.strip()
         if not shown:
             continue
-        if found := _SEP.fullmatch(line.strip("\r\n")):
-            delimiter = found[1]
+        if sign := announced(line):
+            delimiter = sign
         elif shown.startswith("#"):
             comment = _head(line.lstrip(" \t#"), number, delimiter)
         else:
@@ -132,7 +143,7 @@ def cells(line: str, delimiter: str) -> list[str]:
 
 
 def _head(line: str, number: int, delimiter: str | None) -> Head:
-    signs = [delimiter] if delimiter else list(_DELIMITERS)
+    signs = [delimiter] if delimiter else list(DELIMITERS)
     return max((Head(line=line, number=number, delimiter=sign) for sign in signs), key=_likeness)
 
 

@@ -23,11 +23,15 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """The decisions to keep. Of the later review: ids decided of more than once, and what belongs to nothing."""
+    """The decisions to keep. Of the later review: ids decided of more than once, and what belongs to nothing.
+
+    What belongs to nothing and was to be taken back is ``needless``: all is as it should be.
+    """
 
     kept: tuple[Decision, ...]
     repeated: tuple[str, ...]
     unknown: tuple[Decision, ...]
+    needless: tuple[Decision, ...]
 
 
 def merged(earlier: Sequence[Decision], later: Sequence[Decision], objects: Sequence[Known]) -> Merged:
@@ -41,10 +45,12 @@ def merged(earlier: Sequence[Decision], later: Sequence[Decision], objects: Sequ
     kept = {subject: decision for decision, subject in before.items()}
     kept.update({about[name]: decision for name, decision in last.items() if name in about})
     counting = {about[name]: name for name in last if name in about}
+    stray = [decision for name, decision in last.items() if name not in about]
     return Merged(
         kept=tuple(decision for decision in kept.values() if decision.verdict is not Verdict.UNDO),
         repeated=_repeated([decision.id for decision in later], about, counting),
-        unknown=tuple(decision for name, decision in last.items() if name not in about),
+        unknown=tuple(one for one in stray if one.verdict is not Verdict.UNDO),
+        needless=tuple(one for one in stray if one.verdict is Verdict.UNDO),
     )
 
 

@@ -23,8 +23,8 @@ from coordinator.record.journal import FailedTask
 from coordinator.record.objects import features, is_number, is_object, place
 from coordinator.record.osm import write_osm
 from coordinator.record.recorded import Recorded, items_of_recordings, observed_in, recorded
-from coordinator.record.review import read_kept
 from coordinator.record.reviewed import REVIEWED, matched_features, reviewed
+from coordinator.record.reviewfile import read_kept
 from coordinator.record.surroundings import Surroundings
 from coordinator.record.texts import in_table
 from coordinator.strictjson import Json

@@ -86,6 +86,15 @@ def unknown(decisions: Sequence[Decision]) -> Finding | None:
     return Finding(kind="decisions-unknown", level=Level.WARNING, text=text)
 
 
+def needless(decisions: Sequence[Decision]) -> Finding | None:
+    """What there is to say of rows that take back what nobody has decided, or what was taken back before."""
+    if not decisions:
+        return None
+    names = named((one.id for one in decisions), len(decisions))
+    text = f"the review takes back decisions that are not there, which changes nothing: {names}"
+    return Finding(kind="decisions-not-there", level=Level.NOTE, text=text)
+
+
 def repeated(ids: Sequence[str]) -> Finding | None:
     """What there is to say of objects that one review decides of more than once."""
     if not ids:

@@ -19,7 +19,8 @@ from coordinator.record.history import History
 from coordinator.record.objects import features, is_object
 from coordinator.record.recorded import Recorded, items_of_recordings, observed_in, recorded
 from coordinator.record.recorded import views as views_of
-from coordinator.record.review import Known, matched, read_kept
+from coordinator.record.review import Known, matched
+from coordinator.record.reviewfile import read_kept
 from coordinator.record.runfolder import RunFolder
 from coordinator.report.frame import frame_around
 from coordinator.report.model import Area, Frame, Mark, Recordings, Report, Thing, View, finite

@@ -24,8 +24,8 @@ from coordinator.record.journal import FailedTask, Journal, Status
 from coordinator.record.lock import locked
 from coordinator.record.mapped import Mapped, mapped
 from coordinator.record.results import object_features, write_results
-from coordinator.record.review import read_kept
 from coordinator.record.reviewed import lost, matched_features
+from coordinator.record.reviewfile import read_kept
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.sweep import sweep_work
 from coordinator.schedule.plan import Plan, known_tasks

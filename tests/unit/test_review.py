@@ -1,4 +1,4 @@
-"""A reader's decisions: read, kept, matched to objects, put into the results."""
+"""A reader's decisions: merged, matched to objects, put into the results. Of their files: test_reviewfile.py."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from coordinator.cli import main
-from coordinator.errors import RunFolderError, UsageError
+from coordinator.errors import RunFolderError
 from coordinator.record.facts import SessionState
 from coordinator.record.lock import locked
 from coordinator.record.merging import merged
-from coordinator.record.review import Decision, Known, Verdict, keep, matched, read_kept, read_review
+from coordinator.record.review import Decision, Known, Verdict, matched
+from coordinator.record.reviewfile import keep, read_kept
 from coordinator.record.runfolder import RunFolder
 from tests.made_up_run import Wanted, write_run
 
@@ -34,72 +35,6 @@ def known(
     return Known(id=name, longitude=5.0, latitude=52.0 + north / DEGREE, z=z, category=category)
 
 
-def read(tmp_path: Path, text: str) -> list[Decision]:
-    path = tmp_path / "review.csv"
-    path.write_bytes(text.encode())
-    return read_review(path)
-
-
-class TestReading:
-    def test_as_the_page_saves_it(self, tmp_path: Path) -> None:
-        row = 'o1,reclass,yield,5.1,52.1,"bent, ""half""",2026-01-02T03:04:05Z,stop,2.5\r\n'
-        assert read(tmp_path, HEAD + row) == [
-            Decision(
-                id="o1", verdict=Verdict.RECLASS, longitude=5.1, latitude=52.1, category="yield",
-                note='bent, "half"', time="2026-01-02T03:04:05Z", was="stop", z=2.5,
-            )
-        ]  # fmt: skip
-
-    def test_as_a_spreadsheet_saves_it(self, tmp_path: Path) -> None:
-        text = "\ufeffdecision;id;latitude;longitude;extra\r\nreject;o1;52.1;5.1;x\r\n"
-        assert read(tmp_path, text) == [
-            Decision(id="o1", verdict=Verdict.REJECT, longitude=5.1, latitude=52.1)
-        ]
-
-    def test_what_is_accepted_was_of_its_category(self, tmp_path: Path) -> None:
-        (found,) = read(tmp_path, "id,decision,category,longitude,latitude\no1,accept,stop,5,52\n")
-        assert (found.was, found.category) == ("stop", None)
-
-    @pytest.mark.parametrize(
-        ("text", "told"),
-        [
-            ("", "line 1: no column 'id', 'decision', 'longitude', 'latitude'"),
-            ("id,decision,longitude\n", "line 1: no column 'latitude'"),
-            ("id," + HEAD, "line 1: two columns 'id'"),
-            (HEAD + "o1,ok,stop,5,52,,,,\n", "line 2, column 'decision': 'ok' is none of accept, reject"),
-            (HEAD + "o1,accept,,5,52,,,,\n,accept,,5,52,,,,\n", "line 3, column 'id': empty"),
-            (HEAD + "o1,reclass,,5,52,,,,\n", "line 2, column 'category': empty"),
-            (HEAD + 'o1,accept,,"5,1",52,,,,\n', "line 2, column 'longitude': '5,1' is no number"),
-            (HEAD + "o1,accept,,5,nan,,,,\n", "line 2, column 'latitude': 'nan' is no number"),
-            (HEAD + "o1,accept,,5,463000,,,,\n", "line 2, column 'latitude': 463000 is beyond 90"),
-            (HEAD + "o1,accept,,5,52,,,,high\n", "line 2, column 'z': 'high' is no number"),
-            (HEAD + "o1,accept,,5,52,,,,,,\n", "line 2: more cells than columns"),
-            (HEAD + 'o1,accept,,5,52,"open\n', "line 2: unexpected end of data"),
-        ],
-    )
-    def test_what_is_wrong_is_told_with_its_place(self, tmp_path: Path, text: str, told: str) -> None:
-        with pytest.raises(UsageError) as refused:
-            read(tmp_path, text)
-        assert str(refused.value).startswith(f"{tmp_path / 'review.csv'}, ")
-        assert told in str(refused.value)
-
-    def test_a_file_that_is_none(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="cannot be read: No such file"):
-            read_review(tmp_path / "none.csv")
-        (tmp_path / "latin.csv").write_bytes(b"id,decision\n\xe4")
-        with pytest.raises(UsageError, match="not UTF-8 at byte 12"):
-            read_review(tmp_path / "latin.csv")
-
-
-def test_what_is_kept_is_read_as_it_was(tmp_path: Path) -> None:
-    given = [
-        decision('o"1', Verdict.RECLASS, category="a, b", note="two\nlines", time="t", was="stop", z=1.5),
-        decision("o2"),
-    ]
-    keep(tmp_path, given)
-    assert read_kept(tmp_path) == given
-
-
 class TestMerging:
     def test_a_later_decision_takes_the_place_of_an_earlier_one(self) -> None:
         earlier = [decision("o1"), decision("o2", north=10.0)]
@@ -117,7 +52,7 @@ class TestMerging:
     def test_what_belongs_to_nothing_is_not_kept(self) -> None:
         later = [decision("typo", north=50.0), decision("never", Verdict.UNDO, north=90.0)]
         found = merged([], later, [known()])
-        assert (found.kept, found.unknown) == ((), tuple(later))
+        assert (found.kept, found.unknown, found.needless) == ((), (later[0],), (later[1],))
 
     def test_what_is_lost_stays_until_it_is_taken_back(self) -> None:
         """Also where another thing stands in its place, which has a decision of its own."""
@@ -267,6 +202,7 @@ class TestTheCommand:
         assert "'typo'" in told
         assert read_kept(run.path) == []
         assert review(run, "") == 0
+        assert "review.csv has no decisions" in capsys.readouterr().err
 
     def test_what_belongs_to_nothing_any_more_is_kept_and_told_until_it_is_dropped(
         self, run: RunFolder, capsys: pytest.CaptureFixture[str]
@@ -275,8 +211,19 @@ class TestTheCommand:
         assert review(run, "") == 1
         assert "with 'undo' as its decision" in capsys.readouterr().err
         assert [one.id for one in read_kept(run.path)] == ["gone"]
-        assert review(run, "gone,undo,,5.0,52.0,,,,\n") == 0
-        assert read_kept(run.path) == []
+        for told in (
+            "",
+            "note: the review takes back decisions that are not there, which changes nothing: 'gone'",
+        ):
+            assert review(run, "gone,undo,,5.0,52.0,,,,\n") == 0
+            assert told in capsys.readouterr().err
+            assert read_kept(run.path) == []
+
+    def test_what_is_lost_stays_a_failure_though_another_is_taken_back(self, run: RunFolder) -> None:
+        """As with a mistyped id."""
+        keep(run.path, [decision("gone")])
+        assert review(run, "gonne,undo,,5.0,52.1,,,,\n") == 1
+        assert [one.id for one in read_kept(run.path)] == ["gone"]
 
     def test_two_decisions_on_one_object_are_told(
         self, run: RunFolder, capsys: pytest.CaptureFixture[str]
