@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.commands.arguments import add_pipeline
+from coordinator.commands.gpunotes import gpus_here
 from coordinator.commands.notes import Note, exit_code, ok, problem, warning
 from coordinator.contract import PROTOCOL
 from coordinator.core.resources import Inventory
@@ -32,7 +33,6 @@ _GIB = 1024**3
 _LITTLE_DISK, _FULL_DISK = 10 * _GIB, _GIB
 _LITTLE_INODES = 100_000
 _FEW_FILES, _FEW_PROCESSES = 1024, 512
-_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +119,7 @@ def _other_warnings(info: Mapping[str, Any]) -> list[str]:
 
 
 def _machine(pipeline: Pipeline, inventory: Inventory, out: Path, info: Mapping[str, Any]) -> Iterator[Note]:
-    yield from gpu_notes(inventory, has_driver=_NVIDIA_DRIVER.exists())
+    yield from gpus_here(inventory, info)
     yield _disk("run folder", out)
     if (root := info.get("DockerRootDir")) and Path(root).exists():
         yield _disk("engine's data", Path(root))
@@ -130,21 +130,6 @@ def _machine(pipeline: Pipeline, inventory: Inventory, out: Path, info: Mapping[
         yield ok("machine", f"{have}: enough for pipeline {pipeline.name!r}")
     for reason in short:
         yield problem("machine", reason, "a larger machine, or smaller resources in the pipeline")
-
-
-def gpu_notes(inventory: Inventory, *, has_driver: bool) -> Iterator[Note]:
-    """The GPUs that NVML lists; whether the engine hands them to containers is told by starting some."""
-    if not inventory.gpus:
-        if has_driver:
-            yield warning(
-                "GPU",
-                "there is an NVIDIA driver, but NVML lists no device",
-                "pip install '.[gpu]'; see nvidia-smi",
-            )
-        else:
-            yield ok("GPU", "none; steps with gpu_optional run without one")
-        return
-    yield ok("GPU", ", ".join(f"{gpu.uuid} ({_gib(gpu.memory)})" for gpu in inventory.gpus))
 
 
 def _disk(what: str, path: Path) -> Note:

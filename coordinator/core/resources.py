@@ -17,7 +17,7 @@ _EPSILON = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One device; ``memory`` is bytes."""
+    """One device; ``memory`` is bytes, ``uuid`` what it is asked for by: NVML's UUID, or AMD's by its name for CDI."""
 
     uuid: str
     memory: int

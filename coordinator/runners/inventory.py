@@ -7,24 +7,20 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from coordinator.core.resources import Gpu, Inventory
-
-try:
-    import pynvml
-except ImportError:  # the optional extra "gpu"
-    pynvml = None
+from coordinator.core.resources import Inventory
+from coordinator.runners.gpus import gpus
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def host_inventory() -> Inventory:
-    """CPUs and memory within the process's affinity and cgroup limits, and NVIDIA's GPUs if there are any."""
+    """CPUs and memory within the process's affinity and cgroup limits, and the GPUs if there are any."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Inventory(
         cpus=min(_usable_cpus(), cpu_quota(_CGROUPS, _OWN_CGROUPS)),
         memory=int(min(memory, memory_limit(_CGROUPS, _OWN_CGROUPS))),
-        gpus=_gpus(),
+        gpus=gpus(),
     )
 
 
@@ -93,21 +89,3 @@ def _words(path: Path) -> list[str]:
         return path.read_text().split()
     except OSError:
         return []
-
-
-def _gpus() -> tuple[Gpu, ...]:
-    """The devices NVML lists; none where its Python package or driver is missing."""
-    if pynvml is None:
-        return ()
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ()
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(
-            Gpu(uuid=pynvml.nvmlDeviceGetUUID(handle), memory=pynvml.nvmlDeviceGetMemoryInfo(handle).total)
-            for handle in handles
-        )
-    finally:
-        pynvml.nvmlShutdown()

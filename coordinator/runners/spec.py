@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from coordinator.runners.devices import DeviceForm, device_requests
+from coordinator.runners.devices import DeviceForm, device_options, device_requests
 from coordinator.strictjson import Json
 
 PIDS_LIMIT = 256
@@ -123,7 +123,7 @@ class ContainerSpec:
         for mount in self.mounts:
             words += ["--mount", _mount_option(mount)]
         if self.gpu_uuids:
-            words += ["--gpus", '"device=' + ",".join(self.gpu_uuids) + '"']
+            words += device_options(self.gpu_uuids)
         return [*words, self.image_ref]
 
 

@@ -29,6 +29,15 @@ _ID = re.compile(r" ?\b[0-9a-f]{64}\b")
 """A container's, which is of no interest once it has gone."""
 _REMEDIES = (
     (
+        'could not select device driver "cdi"',
+        'the engine does not know CDI: Docker does from 25 on, told by {"features": {"cdi": true}} in '
+        "/etc/docker/daemon.json",
+    ),
+    (
+        "amd.com/gpu",
+        "the engine does not know the GPU by this name: amd-ctk cdi generate --output=/etc/cdi/amd.json",
+    ),
+    (
         "could not select device driver",
         "the engine knows no GPUs: install the NVIDIA container toolkit, then start the engine again",
     ),

@@ -1,7 +1,11 @@
-"""A container engine of the tests' own, which may be killed, started again and deprived of its images."""
+"""A container engine of the tests' own, which may be killed, started again and deprived of its images.
+
+Which engine that is, is said by the program that is started: Debian's own dockerd, or another one (engines.sh).
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,37 +18,67 @@ from docker.errors import DockerException
 
 _WAIT = 60.0
 """Seconds that the engine gets to answer, or to stop."""
+_APART = ("unshare", "--net", "--")
+"""A network namespace of its own: an engine without a bridge deletes the docker0 that it finds."""
+PATH, CDI = "COORDINATOR_TEST_PATH", "COORDINATOR_TEST_CDI"
+"""What engines.sh's starters go by: folders of programs, and one of CDI's files, as Podman looks in one place only."""
 
 
-def can_run() -> bool:
+def can_run(program: str = "dockerd") -> bool:
     """Whether this machine, and who asks, can start an engine."""
-    return os.getuid() == 0 and shutil.which("dockerd") is not None and shutil.which("unshare") is not None
+    return os.getuid() == 0 and shutil.which(program) is not None and shutil.which("unshare") is not None
 
 
 class OwnEngine:
-    """A dockerd with its own socket, images and containers below ``folder``, and without a network."""
+    """An engine with its own socket, images and containers below ``folder``, and without a network."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, program: str = "dockerd", *, cdi: Path | None = None, hooks: Path | None = None
+    ) -> None:
+        """``program`` is a dockerd or a podman, ``cdi`` a folder of CDI's files, ``hooks`` one of programs for it."""
         self.address = f"unix://{folder / 's'}"
+        self.is_podman = Path(program).name.startswith("podman")
         self._folder = folder
+        self._program = program
+        self._cdi = cdi
+        self.has_cdi = cdi is not None
+        self._variables = {CDI: str(cdi)} if cdi else {}
+        if hooks is not None:
+            self._variables |= {"PATH": f"{hooks}:{os.environ['PATH']}", PATH: str(hooks)}
         self._log: IO[bytes] = (folder / "log").open("ab")
         self.start()
 
     def start(self) -> None:
         """Starts it, again after :meth:`kill`, and waits until it answers."""
-        at = self._folder
+        words = self._podman() if self.is_podman else self._docker()
         self._process = subprocess.Popen(
-            [
-                # In a network namespace of its own: an engine without a bridge deletes the docker0 that it finds.
-                *("unshare", "--net", "dockerd", "--host", self.address, "--pidfile", str(at / "pid")),
-                *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
-                *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
-            ],
+            [*_APART, self._program, *words],
+            env={**os.environ, **self._variables},
+            stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
         )
         self.client = self._connect(time.monotonic() + _WAIT)
+
+    def _docker(self) -> list[str]:
+        at = self._folder
+        settings = {"features": {"cdi": True}, "cdi-spec-dirs": [str(self._cdi)]} if self._cdi else {}
+        (at / "daemon.json").write_text(json.dumps(settings))
+        return [
+            *("--host", self.address, "--pidfile", str(at / "pid"), "--config-file", str(at / "daemon.json")),
+            *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
+            *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
+        ]
+
+    def _podman(self) -> list[str]:
+        at = self._folder
+        return [
+            # crun, its default, starts nothing where cgroups are of both kinds.
+            *("--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "file"),
+            *("--root", str(at / "data"), "--runroot", str(at / "exec"), "--tmpdir", str(at / "tmp")),
+            *("system", "service", "--time", "0", self.address),
+        ]
 
     def _connect(self, deadline: float) -> docker.DockerClient:
         while True:
@@ -74,5 +108,6 @@ class OwnEngine:
         self._process.terminate()
         self._process.wait(_WAIT)
         self._log.close()
-        # The mount of its data folder on itself, which one that was killed has left.
-        subprocess.run(["umount", str(self._folder / "data")], stderr=subprocess.DEVNULL, check=False)
+        # The mount of its data folder on itself, which one that was killed has left, and so does a Podman.
+        for name in ("data/overlay", "data"):
+            subprocess.run(["umount", str(self._folder / name)], stderr=subprocess.DEVNULL, check=False)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from coordinator.commands import doctor
+from coordinator.commands.gpunotes import gpu_notes, link_notes
 from coordinator.commands.notes import Note, Severity, exit_code, ok, problem, warning
 from coordinator.core.resources import Gpu, Inventory
 from coordinator.errors import ExitCode
@@ -66,17 +67,46 @@ class TestEngine:
 
 
 class TestGpus:
+    NVIDIA = Inventory(cpus=2, memory=GIB, gpus=(Gpu(uuid="GPU-1", memory=16 * GIB),))
+    AMD = Inventory(cpus=2, memory=GIB, gpus=(Gpu(uuid="amd.com/gpu=0", memory=24 * GIB),))
+
     def test_none(self) -> None:
-        assert severities(list(doctor.gpu_notes(MACHINE, has_driver=False))) == [Severity.OK]
+        (note,) = gpu_notes(MACHINE, has_driver=False, amd=0)
+        assert (note.severity, note.said) == (Severity.OK, "none; steps with gpu_optional run without one")
 
     def test_a_driver_that_nobody_asks(self) -> None:
-        (note,) = doctor.gpu_notes(MACHINE, has_driver=True)
+        (note,) = gpu_notes(MACHINE, has_driver=True, amd=0)
         assert (note.severity, ".[gpu]" in note.todo) == (Severity.WARNING, True)
 
-    def test_each_by_its_uuid(self) -> None:
-        machine = Inventory(cpus=2, memory=GIB, gpus=(Gpu(uuid="GPU-1", memory=16 * GIB),))
-        (note,) = doctor.gpu_notes(machine, has_driver=True)
+    def test_each_by_what_it_is_asked_for_by(self) -> None:
+        (note,) = gpu_notes(self.NVIDIA, has_driver=True, amd=0)
         assert (note.severity, note.said) == (Severity.OK, "GPU-1 (16.0 GiB)")
+        (note,) = gpu_notes(self.AMD, has_driver=False, amd=1)
+        assert (note.severity, note.said) == (Severity.OK, "amd.com/gpu=0 (24.0 GiB)")
+
+    @pytest.mark.parametrize(("machine", "others"), [(MACHINE, 0), (NVIDIA, 1)])
+    def test_one_of_amds_that_is_not_offered_is_told_and_no_trouble(
+        self, machine: Inventory, others: int
+    ) -> None:
+        notes = list(gpu_notes(machine, has_driver=False, amd=1))
+        assert severities(notes) == [Severity.OK] * (others + 1)
+        assert notes[-1].said.startswith("1 of AMD's that no CDI file offers")
+
+    def test_containers_that_would_lose_them(self) -> None:
+        (note,) = link_notes(self.NVIDIA, INFO, has_links=False)
+        assert (note.severity, "create-dev-char-symlinks" in note.todo) == (Severity.WARNING, True)
+
+    @pytest.mark.parametrize(
+        ("machine", "driver", "has_links"),
+        [
+            (NVIDIA, "systemd", True),
+            (NVIDIA, "cgroupfs", False),
+            (AMD, "systemd", False),
+            (MACHINE, "systemd", False),
+        ],
+    )
+    def test_containers_that_keep_them(self, machine: Inventory, driver: str, has_links: bool) -> None:
+        assert not list(link_notes(machine, {**INFO, "CgroupDriver": driver}, has_links=has_links))
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,24 @@ class TestGpus:
         (wanted,) = spec(gpu_uuids=("GPU-b",)).to_api(DeviceForm.CDI)["HostConfig"]["DeviceRequests"]
         assert wanted == {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=GPU-b"]}
 
+    def test_amds_are_asked_for_by_their_names_for_cdi_whatever_the_engine_knows_nvidias_by(self) -> None:
+        both = spec(gpu_uuids=("amd.com/gpu=1", "GPU-b"))
+        amd, nvidia = both.to_api()["HostConfig"]["DeviceRequests"]
+        assert amd == {"Driver": "cdi", "DeviceIDs": ["amd.com/gpu=1"]}
+        assert (nvidia["Driver"], nvidia["DeviceIDs"]) == ("nvidia", ["GPU-b"])
+        (wanted,) = both.to_api(DeviceForm.CDI)["HostConfig"]["DeviceRequests"]
+        assert wanted == {"Driver": "cdi", "DeviceIDs": ["amd.com/gpu=1", "nvidia.com/gpu=GPU-b"]}
+        words = spec(gpu_uuids=("amd.com/gpu=1",)).to_command()
+        assert words[words.index("--device") + 1] == "amd.com/gpu=1"
+        assert "--gpus" not in words
+
+    @pytest.mark.parametrize("folders", [[], ["/etc/cdi", "/var/run/cdi"]])
+    def test_a_docker_that_tells_no_devices_looks_for_them_if_it_was_told_where(
+        self, folders: list[str]
+    ) -> None:
+        form = DeviceForm.CDI if folders else DeviceForm.NVIDIA
+        assert device_form({}, {"CDISpecDirs": folders}) is form
+
     @pytest.mark.parametrize(
         ("component", "discovered", "form"),
         [
@@ -179,7 +197,8 @@ class TestGpus:
         self, component: str, discovered: list[str], form: DeviceForm
     ) -> None:
         version = {"Components": [{"Name": component}, {"Name": "runc"}]}
-        info = {"DiscoveredDevices": [{"Source": "cdi", "ID": name} for name in discovered]}
+        found = [{"Source": "cdi", "ID": name} for name in discovered]
+        info = {"DiscoveredDevices": found, "CDISpecDirs": ["/etc/cdi"]}
         assert device_form(version, info) is form
         assert device_form({}, {"DiscoveredDevices": None}) is DeviceForm.NVIDIA
 
