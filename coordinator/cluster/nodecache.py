@@ -8,10 +8,10 @@ from pathlib import Path
 
 from coordinator.errors import UsageError
 from coordinator.pipeline import parse_size
+from coordinator.runners.usercache import user_cache
 
 _OPTION = "--node-cache"
 _SIZE = 20 * 1024**3
-_ENVIRONMENT, _USUAL = "XDG_CACHE_HOME", "~/.cache"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +25,7 @@ class NodeCache:
         """Raises OSError if there is no home for it."""
         if self.folder is not None:
             return Path(self.folder)
-        try:
-            caches = os.environ.get(_ENVIRONMENT) or Path(_USUAL).expanduser()
-        except RuntimeError as error:
-            raise OSError(f"no home folder: {error}") from error
-        return Path(caches) / "coordinator" / "images"
+        return user_cache() / "images"
 
     def fault(self) -> str | None:
         """Why this machine cannot keep images there; None if it can. Nothing is written."""

@@ -19,6 +19,7 @@ from coordinator.runners.local import LocalExecutor
 from coordinator.runners.reach import unreadable
 from coordinator.runners.rungs import Rungs
 from coordinator.runners.sight import Seen, check_sight
+from coordinator.runners.started import StartedLately
 from coordinator.runners.sweep import sweep
 from coordinator.runners.trial import kinds, refused
 from coordinator.schedule.plan import Observer
@@ -76,7 +77,8 @@ class LocalSite:
         if self.engine is None:
             return []
         tried = list(kinds(steps, image_ids, self.inventory.gpus))
-        return refused(self.engine, tried, container_labels("preflight", owner, TRIAL))
+        labels = container_labels("preflight", owner, TRIAL)
+        return refused(self.engine, tried, labels, StartedLately.by(self.engine))
 
     def sweep(self, folder: Path) -> int:
         """Removes the containers that dead sessions of a run left; the caller holds the folder's lock."""

@@ -20,6 +20,7 @@ from coordinator.pipeline import Resources, Rung, Step
 from coordinator.runners.api import ApiError
 from coordinator.runners.engine import EndedFromOutside, Engine
 from coordinator.runners.spec import ContainerSpec
+from coordinator.runners.started import StartedLately
 from coordinator.runners.workfolder import step_user
 
 _PAUSES = (0.5, 1.0)
@@ -98,13 +99,16 @@ def kinds(steps: Sequence[Step], image_ids: Mapping[str, str], gpus: Sequence[Gp
         yield Kind(step=step.name, image_id=image_id, resources=resources, gpu_uuids=uuids)
 
 
-def refused(engine: Engine, tried: Sequence[Kind], labels: dict[str, str]) -> list[str]:
+def refused(
+    engine: Engine, tried: Sequence[Kind], labels: dict[str, str], lately: StartedLately | None = None
+) -> list[str]:
     """What to say of the steps of which the engine refuses to start a container; empty if it starts all of them.
 
-    All of them, which carry ``labels``, are gone when this returns.
+    All of them, which carry ``labels``, are gone when this returns. Those that the engine has started ``lately`` are
+    not tried, and those that it starts now are added to them.
     """
     with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE, thread_name_prefix="trial") as threads:
-        reasons = threads.map(lambda kind: _refusal(engine, kind.spec(labels)), tried)
+        reasons = threads.map(lambda kind: _refusal(engine, kind.spec(labels), lately), tried)
         steps: dict[str, list[str]] = {}
         for kind, reason in zip(tried, reasons, strict=True):
             if reason is not None:
@@ -121,14 +125,18 @@ def _told(steps: Sequence[str], reason: str) -> str:
     return f"the engine does not start {whose}: {reason}\n  {remedy}"
 
 
-def _refusal(engine: Engine, spec: ContainerSpec) -> str | None:
+def _refusal(engine: Engine, spec: ContainerSpec, lately: StartedLately | None) -> str | None:
     """Why the engine does not start such a container, whenever it is asked; None if it does or does not answer."""
+    if lately is not None and spec in lately:
+        return None
     for pause in (*_PAUSES, None):
         try:
             with engine.created(spec) as container:
                 connection, _ = engine.attach(container)
                 with connection:
                     engine.start(container)
+            if lately is not None:
+                lately.add(spec)
             return None
         except (ApiError, EndedFromOutside) as error:
             if pause is None:

@@ -6,8 +6,9 @@ import docker
 import pytest
 
 from coordinator.core.resources import Gpu, Inventory
-from coordinator.runners import site
+from coordinator.runners import site, trial
 from coordinator.runners.engine import Engine
+from coordinator.runners.spec import ContainerSpec
 from coordinator.session.preflight import PreflightError
 from tests.integration.conftest import Workshop, left_behind
 
@@ -44,3 +45,25 @@ def test_a_gpu_that_the_engine_cannot_hand_out(
         workshop.run({"name": "one", "image_ref": echo_image, "resources": wanted})
     assert not workshop.out.exists()
     assert left_behind(engine, workshop.folder) == []
+
+
+def test_what_has_started_lately_is_not_tried_again(
+    workshop: Workshop, engine: Engine, echo_image: str, empty_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even in a run that another step kept from starting; and the folders are looked at in any case."""
+    made: list[str] = []
+    really = Engine.create
+
+    def create(self: Engine, spec: ContainerSpec) -> str:
+        made.append(spec.name)
+        return really(self, spec)
+
+    monkeypatch.setattr(Engine, "create", create)
+    monkeypatch.setattr(trial, "_PAUSES", ())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(workshop.folder / "caches"))
+    workshop.photographs("a.jpg")
+    with pytest.raises(PreflightError, match="does not start"):
+        workshop.run({"name": "one", "image_ref": echo_image}, {"name": "two", "image_ref": empty_image})
+    made.clear()
+    workshop.run({"name": "one", "image_ref": echo_image})
+    assert [name.split("-")[1] for name in made if "-sight-" in name or "-trial-" in name] == ["sight"]
