@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import secrets
 import signal
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from coordinator.runners.resident import ResidentContainer
 from coordinator.runners.sweep import sweep
 from coordinator.schedule.threads import Sink
 from coordinator.service.app import create_app
+from coordinator.service.connections import Connection
 from coordinator.service.execution import WorkerSpec
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import JobState
@@ -48,6 +50,7 @@ Open = Callable[[StepTask], Program]
 
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises CoordinatorError for everything that keeps it from starting."""
+    _open_as_many_files_as_allowed()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     workers = settings.workers or max(1, int(host_inventory().cpus))
     store = Store(settings.data)
@@ -77,6 +80,13 @@ def serve(settings: Settings) -> None:
         app = create_app(routes, metrics)
         manager.start()
         _run(app, settings, manager)
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """Every client's connection is an open file: what most systems give at first is too few for many slow ones."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager
@@ -134,6 +144,7 @@ def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics) -> I
 def _run(app: object, settings: Settings, manager: Manager) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=Connection,
         host=settings.host,
         port=settings.port,
         log_level="info",

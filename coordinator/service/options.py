@@ -86,6 +86,10 @@ FLAGS = (
     Flag("max_file_bytes", size, "64m", "SIZE", "maximum size of one image's file"),
     Flag("max_request_bytes", size, "512m", "SIZE", "maximum size of one request"),
     Flag("max_pixels", count, "100000000", "N", "maximum number of pixels of one image"),
+    Flag(
+        "upload_rate", size, "1k", "SIZE", "least number of bytes a second of an upload, in every 30 s of it"
+    ),
+    Flag("upload_time", duration, "3600", "S", "maximum number of seconds that an upload takes"),
     Flag("images", str, None, "DIR", "folder whose images may be named by path; without it, none may"),
     Flag("keep", duration, "24", "H", "hours after which a finished job is removed"),
     Flag(

@@ -24,3 +24,4 @@ class Refused(Exception):
 
 
 TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+TOO_SLOW = HTTPStatus.REQUEST_TIMEOUT

@@ -117,8 +117,8 @@ class Routes:
         """Receives a job and hands it to the manager. Raises Refused."""
         chunks = _chunks(request.receive, self._metrics)
         try:
-            with self._manager.admission():
-                return await self._intake.take(request.headers, chunks, self._manager.accept)
+            self._manager.look()
+            return await self._intake.take(request.headers, chunks, self._admit)
         except Refused:
             if "expect" not in request.headers:
                 await _discard(chunks)
@@ -127,6 +127,11 @@ class Routes:
             _LOG.error("a request cannot be stored: %s", error)
             message = f"cannot store the request: {error.strerror}"
             raise Refused("service", message, HTTPStatus.INSUFFICIENT_STORAGE) from error
+
+    def _admit(self, job: Job) -> LiveJob:
+        """Only a request that is there as a whole takes a place: who sends slowly keeps nobody out."""
+        with self._manager.admission():
+            return self._manager.accept(job)
 
     async def _document(self, job_id: str) -> Json:
         if live := self._manager.live(job_id):

@@ -57,10 +57,13 @@ class FakeManager:
         self.outcome: Callable[[Job], Job] = lambda job: job.ended(job.files, job.created)
         self.is_draining = False
 
-    @contextmanager
-    def admission(self) -> Iterator[None]:
+    def look(self) -> None:
         if self.refusal:
             raise self.refusal
+
+    @contextmanager
+    def admission(self) -> Iterator[None]:
+        self.look()
         yield
 
     def accept(self, job: Job) -> FakeLive:
@@ -371,6 +374,32 @@ def test_a_disk_that_takes_nothing_is_no_fault_of_the_client(service: Service) -
 def test_all_methods_of_a_path_are_allowed_together(service: Service) -> None:
     answer = service.request("PUT", "/jobs/0011223344556677")
     assert {name.strip() for name in answer.headers["allow"].split(",")} == {"GET", "DELETE"}
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["seen.png"] * 4, "more than 3 images"),
+        (["whole.jpg"] * 3, "more than 102,400 bytes together"),
+        (["seen.png", "wide.png"], "has 400x100 pixels; at most 10,000 are allowed"),
+    ],
+)
+def test_limits_are_looked_at_before_a_named_image_is_copied(
+    service: Service, monkeypatch: pytest.MonkeyPatch, paths: list[str], message: str
+) -> None:
+    photo = picture(".jpg")
+    (service.images / "whole.jpg").write_bytes(photo[:-2] + bytes(40 * KIB) + photo[-2:])
+    write_png(service.images / "wide.png", 400, 100)
+    monkeypatch.setattr("shutil.copyfile", lambda *_: pytest.fail("copied before it was refused"))
+    answer = service.post("/jobs", actions(paths=paths))
+    assert answer.status_code == 413
+    assert message in answer.json()["error"]["message"]
+
+
+def test_a_full_service_reads_no_body(service: Service) -> None:
+    service.manager.refusal = Refused("service", "is full", HTTPStatus.TOO_MANY_REQUESTS)
+    service.store.uploads.rmdir()  # the first thing that a body needs
+    assert service.post("/jobs", actions(), image()).status_code == 429
 
 
 def test_a_full_service_says_when_to_come_again(service: Service) -> None:
