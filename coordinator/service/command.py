@@ -6,6 +6,7 @@ import logging
 import resource
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
@@ -29,8 +30,10 @@ from coordinator.schedule.threads import Sink
 from coordinator.service.app import create_app
 from coordinator.service.connections import Connection
 from coordinator.service.execution import WorkerSpec
+from coordinator.service.gate import Gate
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import JobState
+from coordinator.service.keys import read_keys
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.pool import Pool
@@ -38,6 +41,7 @@ from coordinator.service.registry import Registry
 from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
+from coordinator.service.strangers import Strangers
 from coordinator.service.warmup import warm_up
 
 _LOG = logging.getLogger("coordinator.service")
@@ -52,6 +56,8 @@ def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises CoordinatorError for everything that keeps it from starting."""
     _open_as_many_files_as_allowed()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    keys = read_keys(settings.token, settings.keys)
+    strangers = Strangers((settings.host, socket.gethostname(), *filter(None, settings.hosts.split(","))))
     workers = settings.workers or max(1, int(host_inventory().cpus))
     store = Store(settings.data)
     store.create()
@@ -77,7 +83,7 @@ def serve(settings: Settings) -> None:
         metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
         metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle), store, metrics, workers)
-        app = create_app(routes, metrics)
+        app = Gate(create_app(routes, metrics), strangers, keys, manager.owner, metrics)
         manager.start()
         _run(app, settings, manager)
 

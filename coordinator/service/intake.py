@@ -40,9 +40,13 @@ class Intake:
         )
 
     async def take(
-        self, headers: Mapping[str, str], chunks: AsyncIterator[bytes], accept: Callable[[Job], LiveJob]
+        self,
+        headers: Mapping[str, str],
+        chunks: AsyncIterator[bytes],
+        accept: Callable[[Job], LiveJob],
+        owner: str | None = None,
     ) -> LiveJob:
-        """Has the job that a request asks for accepted. Raises Refused, and leaves nothing of it behind then."""
+        """Has the job that a request of ``owner`` asks for accepted. Raises Refused, and leaves nothing behind then."""
         promised = headers.get("content-length", "")
         if promised.isdecimal() and int(promised) > self._limits.request_bytes:
             raise too_long(self._limits)
@@ -56,7 +60,7 @@ class Intake:
 
         def finish() -> LiveJob:  # goes on to its end even if nobody waits for it any more
             with _removed_on_failure(folder):
-                return accept(self._make_job(job_id, folder, form))
+                return accept(replace(self._make_job(job_id, folder, form), owner=owner))
 
         return await asyncio.to_thread(finish)
 

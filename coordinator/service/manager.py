@@ -130,6 +130,12 @@ class Manager:
         """The job as the registry has it, if it is still kept."""
         return self._registry.get(job_id)
 
+    def owner(self, job_id: str) -> str | None:
+        """Whose job it is; None if it is nobody's, or there is none."""
+        live = self._live.get(job_id)
+        job = live.job if live else self._registry.get(job_id)
+        return job.owner if job else None
+
     def count(self, state: JobState) -> int:
         """The jobs that wait, or run."""
         with self._lock:

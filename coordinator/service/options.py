@@ -71,6 +71,15 @@ class Flag(NamedTuple):
 FLAGS = (
     Flag("host", str, "127.0.0.1", "ADDRESS", "address to listen on"),
     Flag("port", port, "8000", "PORT", "port to listen on, 0 for a free one"),
+    Flag(
+        "hosts",
+        str,
+        "",
+        "NAMES",
+        "further names of this machine, separated by commas, by which it may be asked",
+    ),
+    Flag("token", str, None, "TOKEN", "what a caller must know, to see and do everything"),
+    Flag("keys", str, None, "FILE", "names and keys of callers, each of whom sees only their own jobs"),
     Flag("data", str, "data", "DIR", "folder of all jobs and results"),
     Flag("rung", rung, "resident", "RUNG", "how workers run: resident (containers) or process"),
     Flag("image_ref", str, "coordinator/imaging", "IMAGE_REF", "the workers' container image"),

@@ -19,11 +19,14 @@ class Settings:
     Sizes are bytes, ``keep`` is hours, ``grace``, ``task_timeout`` and ``upload_time`` are seconds, ``upload_rate`` is
     bytes a second. ``max_...``, ``running`` and
     ``waiting`` are maximum numbers. ``workers`` is None for one per CPU; ``images`` is None where no image may be
-    named by its path.
+    named by its path. ``hosts`` are names, separated by commas. Without ``token`` and ``keys`` everybody may come.
     """
 
     host: str
     port: int
+    hosts: str
+    token: str | None
+    keys: Path | None
     data: Path
     rung: Rung
     image_ref: str
@@ -55,6 +58,7 @@ def read_settings(options: Mapping[str, str | None], environment: Mapping[str, s
             raise UsageError(f"{source}: {error}") from error
     values["rung"] = Rung(values["rung"])
     values["data"] = Path(values["data"]).resolve()
+    values["keys"] = Path(values["keys"]).resolve() if values["keys"] else None
     values["images"] = Path(values["images"]).resolve() if values["images"] else None
     return Settings(**values)
 

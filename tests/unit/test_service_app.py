@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
 
 from coordinator.service.app import create_app
 from coordinator.service.intake import Intake
@@ -76,6 +77,9 @@ class FakeManager:
     def kept(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
 
+    def owner(self, job_id: str) -> str | None:
+        return self.jobs[job_id].owner if job_id in self.jobs else None
+
     def cancel(self, job_id: str) -> Future[Job] | None:
         return FakeLive(self.jobs.pop(job_id)).ended if job_id in self.jobs else None
 
@@ -95,8 +99,13 @@ class Service:
         self.manager, metrics = FakeManager(), Metrics()
         manager = cast(Manager, self.manager)
         intake = Intake(settings, self.store, lambda: 2)
-        app = create_app(Routes(manager, intake, self.store, metrics, 2), metrics)
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self.app = create_app(Routes(manager, intake, self.store, metrics, 2), metrics)
+        self.stand_behind(lambda app: app)
+
+    def stand_behind(self, layer: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Puts a layer before the application."""
+        layered = cast(Any, layer(self.app))
+        self._transport = httpx.ASGITransport(layered, raise_app_exceptions=False)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -373,7 +382,7 @@ def test_a_disk_that_takes_nothing_is_no_fault_of_the_client(service: Service) -
 
 def test_all_methods_of_a_path_are_allowed_together(service: Service) -> None:
     answer = service.request("PUT", "/jobs/0011223344556677")
-    assert {name.strip() for name in answer.headers["allow"].split(",")} == {"GET", "DELETE"}
+    assert {name.strip() for name in answer.headers["allow"].split(",")} == {"GET", "HEAD", "DELETE"}
 
 
 @pytest.mark.parametrize(
