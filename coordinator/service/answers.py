@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from coordinator.service.jobs import Job, JobState
-from coordinator.service.refusal import Refused
+from coordinator.service.refusal import TOO_SLOW, Refused
 from coordinator.strictjson import Json
 
 JSON, TEXT = "application/json", "text/plain"
@@ -38,8 +38,9 @@ def error_json(field: str, message: str) -> Json:
 
 
 def refusal_headers(refused: Refused) -> dict[str, str]:
-    """When to come again, in seconds, if the refusal says so."""
-    return {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
+    """When to come again, in seconds, if the refusal says so; and the connection's end, if its body still drips."""
+    headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
+    return {**headers, "Connection": "close"} if refused.status is TOO_SLOW else headers
 
 
 def plain(job: Job) -> str:

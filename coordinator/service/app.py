@@ -17,6 +17,7 @@ from starlette.routing import Match
 
 from coordinator import __version__
 from coordinator.service.answers import error_json, prefers_json, refusal_headers
+from coordinator.service.heads import Heads
 from coordinator.service.measuring import Measured
 from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
@@ -38,7 +39,7 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         exception_handlers={
-            Refused: cast(Any, _refused),
+            Refused: cast(Any, refused_answer),
             HTTPException: cast(Any, _http_error),
             ClientDisconnect: cast(Any, _gone),
             Exception: _internal_error,
@@ -49,6 +50,7 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
     app.get("/metrics", response_class=PlainTextResponse)(routes.metrics)
     app.add_route("/static/{path:path}", routes.static, include_in_schema=False)
     _add_pages(app)
+    app.add_middleware(Heads)
     app.add_middleware(Measured, metrics=metrics)
     _document(app)
     return app
@@ -131,7 +133,8 @@ def _document(app: FastAPI) -> None:
         document["components"]["schemas"].pop(name, None)
 
 
-async def _refused(request: Request, refused: Refused) -> Response:
+async def refused_answer(request: Request, refused: Refused) -> Response:
+    """A refusal in the form that its client asks for."""
     headers = refusal_headers(refused)
     wants_text = request.url.path == "/process" and not prefers_json(request.headers.get("accept", ""))
     if wants_text:
@@ -151,7 +154,8 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 def _methods(request: Request) -> set[str]:
     """The methods of all routes to a path: the framework tells those of the first one only."""
     routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return {method for route in routes for method in getattr(route, "methods", None) or ()}
+    methods = {method for route in routes for method in getattr(route, "methods", None) or ()}
+    return {*methods, "HEAD"} if "GET" in methods else methods
 
 
 async def _gone(request: Request, error: ClientDisconnect) -> Response:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import resource
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
@@ -26,9 +28,12 @@ from coordinator.runners.resident import ResidentContainer
 from coordinator.runners.sweep import sweep
 from coordinator.schedule.threads import Sink
 from coordinator.service.app import create_app
+from coordinator.service.connections import Connection
 from coordinator.service.execution import WorkerSpec
+from coordinator.service.gate import Gate
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import JobState
+from coordinator.service.keys import read_keys
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.pool import Pool
@@ -36,6 +41,7 @@ from coordinator.service.registry import Registry
 from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
+from coordinator.service.strangers import Strangers
 from coordinator.service.warmup import warm_up
 
 _LOG = logging.getLogger("coordinator.service")
@@ -48,7 +54,10 @@ Open = Callable[[StepTask], Program]
 
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises CoordinatorError for everything that keeps it from starting."""
+    _open_as_many_files_as_allowed()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    keys = read_keys(settings.token, settings.keys)
+    strangers = Strangers((settings.host, socket.gethostname(), *filter(None, settings.hosts.split(","))))
     workers = settings.workers or max(1, int(host_inventory().cpus))
     store = Store(settings.data)
     store.create()
@@ -74,9 +83,16 @@ def serve(settings: Settings) -> None:
         metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
         metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle), store, metrics, workers)
-        app = create_app(routes, metrics)
+        app = Gate(create_app(routes, metrics), strangers, keys, manager.owner, metrics)
         manager.start()
         _run(app, settings, manager)
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """Every client's connection is an open file: what most systems give at first is too few for many slow ones."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager
@@ -134,6 +150,7 @@ def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics) -> I
 def _run(app: object, settings: Settings, manager: Manager) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=Connection,
         host=settings.host,
         port=settings.port,
         log_level="info",

@@ -6,8 +6,9 @@ import asyncio
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from coordinator.record.disk import sync
@@ -16,11 +17,12 @@ from coordinator.service.driver import LiveJob
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
+from coordinator.service.pace import PaceLimits
 from coordinator.service.photographs import examine
 from coordinator.service.refusal import TOO_LARGE, Refused
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
-from coordinator.service.uploads import FILES, Form, Upload, UploadLimits, receive, too_long
+from coordinator.service.uploads import FILES, Form, Upload, UploadLimits, boundary_of, receive, too_long
 
 
 class Intake:
@@ -34,33 +36,41 @@ class Intake:
             files=settings.max_files,
             file_bytes=settings.max_file_bytes,
             request_bytes=settings.max_request_bytes,
+            pace=PaceLimits(rate=settings.upload_rate, seconds=settings.upload_time),
         )
 
     async def take(
-        self, headers: Mapping[str, str], chunks: AsyncIterator[bytes], accept: Callable[[Job], LiveJob]
+        self,
+        headers: Mapping[str, str],
+        chunks: AsyncIterator[bytes],
+        accept: Callable[[Job], LiveJob],
+        owner: str | None = None,
     ) -> LiveJob:
-        """Has the job that a request asks for accepted. Raises Refused, and leaves nothing of it behind then."""
+        """Has the job that a request of ``owner`` asks for accepted. Raises Refused, and leaves nothing behind then."""
         promised = headers.get("content-length", "")
         if promised.isdecimal() and int(promised) > self._limits.request_bytes:
             raise too_long(self._limits)
+        boundary = boundary_of(headers.get("content-type", ""))
         job_id = secrets.token_hex(8)
         folder = self._store.upload_folder(job_id)
         folder.mkdir()
         let_in(folder)
         with _removed_on_failure(folder):
-            form = await receive(chunks, headers.get("content-type", ""), folder, self._limits)
+            form = await receive(chunks, boundary, folder, self._limits)
 
         def finish() -> LiveJob:  # goes on to its end even if nobody waits for it any more
             with _removed_on_failure(folder):
-                return accept(self._make_job(job_id, folder, form))
+                return accept(replace(self._make_job(job_id, folder, form), owner=owner))
 
         return await asyncio.to_thread(finish)
 
     def _make_job(self, job_id: str, folder: Path, form: Form) -> Job:
         order = parse_order(form.actions)
-        named = [self._copy(folder, number, path) for number, path in enumerate(order.paths)]
+        self._check_number(order, len(form.uploads) + len(order.paths))
+        sources = [self._source(number, path) for number, path in enumerate(order.paths)]
+        self._check_bytes(upload.path for upload in (*form.uploads, *sources))
+        named = [_copied(folder, number, source) for number, source in enumerate(sources)]
         uploads = (*form.uploads, *named)
-        self._check_number(order, len(uploads))
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
         files = tuple(self._files(folder, uploads, fields))
@@ -104,8 +114,14 @@ class Intake:
             files.append(file)
         return files
 
-    def _copy(self, folder: Path, number: int, path: str) -> Upload:
-        """An image below the configured folder, copied: what becomes of it there later does not touch the job."""
+    def _check_bytes(self, images: Iterable[Path]) -> None:
+        """Images that are named count as if they had been sent: they will be copied."""
+        if sum(image.stat().st_size for image in images) > self._limits.request_bytes:
+            message = f"the images have more than {self._limits.request_bytes:,} bytes together"
+            raise Refused("actions.paths", message, TOO_LARGE)
+
+    def _source(self, number: int, path: str) -> Upload:
+        """An image below the configured folder, within all limits, where it lies."""
         field = f"actions.paths[{number}]"
         root = self._settings.images
         if root is None:
@@ -116,10 +132,19 @@ class Intake:
                 raise Refused(field, "names no image below the configured folder")
             if source.stat().st_size > self._settings.max_file_bytes:
                 raise Refused(field, f"is larger than {self._settings.max_file_bytes:,} bytes", TOO_LARGE)
-            copy = Path(shutil.copyfile(source, folder / f".path-{number}"))
+            examine(source, field, self._settings.max_pixels)
         except (OSError, ValueError) as error:
             raise Refused(field, "names no image that can be read") from error
-        return Upload(name=source.name, path=copy)
+        return Upload(name=source.name, path=source)
+
+
+def _copied(folder: Path, number: int, source: Upload) -> Upload:
+    """A named image in the job's own folder: what becomes of it elsewhere later does not touch the job."""
+    try:
+        copy = Path(shutil.copyfile(source.path, folder / f".path-{number}"))
+    except FileNotFoundError as error:
+        raise Refused(f"actions.paths[{number}]", "names no image that can be read") from error
+    return replace(source, path=copy)
 
 
 @contextmanager

@@ -60,6 +60,7 @@ class File:
 class Job:
     """One accepted request. Times are seconds since the epoch.
 
+    ``owner`` is the name of the key that it came with, None where none is asked for.
     ``workers`` is how many were idle at its acceptance: its stages follow from it, and must be the same when the
     job is resumed.
     """
@@ -72,6 +73,7 @@ class Job:
     files: tuple[File, ...]
     state: JobState = JobState.QUEUED
     finished: float | None = None
+    owner: str | None = None
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -7,8 +7,9 @@ A job is durable before it is accepted, and runs again after a restart until it 
                                +-- cancel -+----> cancelled: removed
 
 Who calls what, and from which thread
-    The event loop's thread opens ``admission``, looks (``live``, ``count``, ``is_draining``) and waits for ``ended``.
-    It must not be held up: what touches the disk (``accept``, ``kept``, ``cancel``) is called from threads it lends.
+    The event loop's thread looks (``look``, ``live``, ``count``, ``is_draining``) and waits for ``ended``.
+    It must not be held up: what touches the disk (``accept`` within ``admission``, ``kept``, ``cancel``) is called from
+    threads it lends.
     Such a thread goes on to its end even if its request has gone, so no job is accepted by half. Who waits for
     ``ended`` shields it: a waiter that is cancelled would cancel it for all others, too.
     ``drain`` is called by the handler of a signal, in the main thread, between any two instructions of the event loop,
@@ -97,8 +98,12 @@ class Manager:
     # -- letting in ---------------------------------------------------------------------------------------
 
     def admission(self) -> AbstractContextManager[None]:
-        """Holds a place while a request is read, until :meth:`accept` takes it over. Raises Refused if none is free."""
+        """Holds a place until :meth:`accept` takes it over. Raises Refused if none is free."""
         return self._places.admission()
+
+    def look(self) -> None:
+        """Raises Refused if no place is free now: then there is no use in reading a request."""
+        self._places.look()
 
     def accept(self, job: Job) -> LiveJob:
         """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process.
@@ -124,6 +129,12 @@ class Manager:
     def kept(self, job_id: str) -> Job | None:
         """The job as the registry has it, if it is still kept."""
         return self._registry.get(job_id)
+
+    def owner(self, job_id: str) -> str | None:
+        """Whose job it is; None if it is nobody's, or there is none."""
+        live = self._live.get(job_id)
+        job = live.job if live else self._registry.get(job_id)
+        return job.owner if job else None
 
     def count(self, state: JobState) -> int:
         """The jobs that wait, or run."""

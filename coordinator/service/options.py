@@ -71,6 +71,15 @@ class Flag(NamedTuple):
 FLAGS = (
     Flag("host", str, "127.0.0.1", "ADDRESS", "address to listen on"),
     Flag("port", port, "8000", "PORT", "port to listen on, 0 for a free one"),
+    Flag(
+        "hosts",
+        str,
+        "",
+        "NAMES",
+        "further names of this machine, separated by commas, by which it may be asked",
+    ),
+    Flag("token", str, None, "TOKEN", "what a caller must know, to see and do everything"),
+    Flag("keys", str, None, "FILE", "names and keys of callers, each of whom sees only their own jobs"),
     Flag("data", str, "data", "DIR", "folder of all jobs and results"),
     Flag("rung", rung, "resident", "RUNG", "how workers run: resident (containers) or process"),
     Flag("image_ref", str, "coordinator/imaging", "IMAGE_REF", "the workers' container image"),
@@ -86,6 +95,10 @@ FLAGS = (
     Flag("max_file_bytes", size, "64m", "SIZE", "maximum size of one image's file"),
     Flag("max_request_bytes", size, "512m", "SIZE", "maximum size of one request"),
     Flag("max_pixels", count, "100000000", "N", "maximum number of pixels of one image"),
+    Flag(
+        "upload_rate", size, "1k", "SIZE", "least number of bytes a second of an upload, in every 30 s of it"
+    ),
+    Flag("upload_time", duration, "3600", "S", "maximum number of seconds that an upload takes"),
     Flag("images", str, None, "DIR", "folder whose images may be named by path; without it, none may"),
     Flag("keep", duration, "24", "H", "hours after which a finished job is removed"),
     Flag(

@@ -34,18 +34,19 @@ class Places:
         """
         self._is_closed = True
 
+    def look(self) -> None:
+        """Raises Refused if no place is free now."""
+        with self._lock:
+            self._check()
+
     @contextmanager
     def admission(self) -> Iterator[None]:
-        """Holds a place while a request is read; it stays taken if the block ends well.
+        """Holds a place while a job is taken on; it stays taken if the block ends well.
 
         Raises Refused if none is free.
         """
         with self._lock:
-            if self._is_closed:
-                raise Refused("service", "is being stopped", HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
-            if self._taken >= self._capacity:
-                message = f"{self._taken} jobs are waiting or running; come again later"
-                raise Refused("service", message, HTTPStatus.TOO_MANY_REQUESTS, retry_after=self._turn_in())
+            self._check()
             self._taken += 1
         try:
             yield
@@ -67,6 +68,14 @@ class Places:
         """A job took so long."""
         with self._lock:
             self._seconds += _WEIGHT * (seconds - self._seconds)
+
+    def _check(self) -> None:
+        """Raises Refused if nobody is let in. The lock is held."""
+        if self._is_closed:
+            raise Refused("service", "is being stopped", HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
+        if self._taken >= self._capacity:
+            message = f"{self._taken} jobs are waiting or running; come again later"
+            raise Refused("service", message, HTTPStatus.TOO_MANY_REQUESTS, retry_after=self._turn_in())
 
     def _turn_in(self) -> int:
         """Seconds until a place may be free."""

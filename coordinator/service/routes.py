@@ -20,6 +20,7 @@ from coordinator.service.answers import event, listing, plain, prefers_json
 from coordinator.service.driver import LiveJob
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job, JobState
+from coordinator.service.keys import Caller, caller_of
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import CONTENT_TYPE, Metrics
 from coordinator.service.refusal import Refused
@@ -111,14 +112,18 @@ class Routes:
             return FileResponse(found)
         if url_path and not url_path.endswith("/"):
             return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"{found.name}/"})
-        return HTMLResponse(await asyncio.to_thread(_listing, f"/static/{url_path}", found))
+        caller = caller_of(request.scope)
+        page = await asyncio.to_thread(self._listing, f"/static/{url_path}", found, caller)
+        return HTMLResponse(page)
 
     async def _accept(self, request: Request) -> LiveJob:
         """Receives a job and hands it to the manager. Raises Refused."""
         chunks = _chunks(request.receive, self._metrics)
         try:
-            with self._manager.admission():
-                return await self._intake.take(request.headers, chunks, self._manager.accept)
+            self._manager.look()
+            return await self._intake.take(
+                request.headers, chunks, self._admit, caller_of(request.scope).name
+            )
         except Refused:
             if "expect" not in request.headers:
                 await _discard(chunks)
@@ -127,6 +132,20 @@ class Routes:
             _LOG.error("a request cannot be stored: %s", error)
             message = f"cannot store the request: {error.strerror}"
             raise Refused("service", message, HTTPStatus.INSUFFICIENT_STORAGE) from error
+
+    def _admit(self, job: Job) -> LiveJob:
+        """Only a request that is there as a whole takes a place: who sends slowly keeps nobody out."""
+        with self._manager.admission():
+            return self._manager.accept(job)
+
+    def _listing(self, title: str, folder: Path, caller: Caller) -> str:
+        """A folder's page. Of the folder of all jobs, a caller sees those that are theirs."""
+        children = [child for child in folder.iterdir() if not child.name.startswith(".")]
+        if folder == self._store.static and caller.name is not None:
+            children = [child for child in children if caller.may_see(self._manager.owner(child.name))]
+        return listing(
+            title, sorted(f"{child.name}/" if child.is_dir() else child.name for child in children)
+        )
 
     async def _document(self, job_id: str) -> Json:
         if live := self._manager.live(job_id):
@@ -199,11 +218,6 @@ def _short(document: Json) -> Json:
 
 
 # -- the rest --------------------------------------------------------------------------------------
-
-
-def _listing(title: str, folder: Path) -> str:
-    children = (child for child in folder.iterdir() if not child.name.startswith("."))
-    return listing(title, sorted(f"{child.name}/" if child.is_dir() else child.name for child in children))
 
 
 def _no_such_job(job_id: str) -> Refused:

@@ -161,7 +161,7 @@ EVENT: Document = {
 _RETRY_AFTER: Document = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
 _REASONS = {
     404: "there is no such job",
-    408: "the body stopped coming",
+    408: "the body came too slowly",
     409: "the job was cancelled while it was waited for",
     413: "too large: bytes, pixels, files or results",
     415: "not multipart/form-data",

@@ -16,13 +16,17 @@ from coordinator.service.options import FLAGS, Flag
 class Settings:
     """The service's settings, named as in :data:`coordinator.service.options.FLAGS`.
 
-    Sizes are bytes, ``keep`` is hours, ``grace`` and ``task_timeout`` are seconds. ``max_...``, ``running`` and
+    Sizes are bytes, ``keep`` is hours, ``grace``, ``task_timeout`` and ``upload_time`` are seconds, ``upload_rate`` is
+    bytes a second. ``max_...``, ``running`` and
     ``waiting`` are maximum numbers. ``workers`` is None for one per CPU; ``images`` is None where no image may be
-    named by its path.
+    named by its path. ``hosts`` are names, separated by commas. Without ``token`` and ``keys`` everybody may come.
     """
 
     host: str
     port: int
+    hosts: str
+    token: str | None
+    keys: Path | None
     data: Path
     rung: Rung
     image_ref: str
@@ -36,6 +40,8 @@ class Settings:
     max_file_bytes: int
     max_request_bytes: int
     max_pixels: int
+    upload_rate: int
+    upload_time: float
     images: Path | None
     keep: float
     grace: float
@@ -52,6 +58,7 @@ def read_settings(options: Mapping[str, str | None], environment: Mapping[str, s
             raise UsageError(f"{source}: {error}") from error
     values["rung"] = Rung(values["rung"])
     values["data"] = Path(values["data"]).resolve()
+    values["keys"] = Path(values["keys"]).resolve() if values["keys"] else None
     values["images"] = Path(values["images"]).resolve() if values["images"] else None
     return Settings(**values)
 

@@ -12,21 +12,24 @@ from typing import BinaryIO
 from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from coordinator.service.refusal import TOO_LARGE, Refused
+from coordinator.service.pace import PERIOD, Pace, PaceLimits
+from coordinator.service.refusal import TOO_LARGE, TOO_SLOW, Refused
 
 ACTIONS, FILES = "actions", "files"
 _MAX_ACTIONS_BYTES = 256 * 1024
-_MAX_SILENCE = 60.0
-"""Maximum number of seconds between two pieces of a body."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """Maximum numbers: of files, of the bytes of each, and of the whole body's, whatever its Content-Length says."""
+    """Maximum numbers: of files, of the bytes of each, and of the whole body's, whatever its Content-Length says.
+
+    ``pace`` is how fast the body must come.
+    """
 
     files: int
     file_bytes: int
     request_bytes: int
+    pace: PaceLimits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,24 +48,28 @@ class Form:
     uploads: tuple[Upload, ...]
 
 
-async def receive(
-    chunks: AsyncIterator[bytes], content_type: str, folder: Path, limits: UploadLimits
-) -> Form:
+async def receive(chunks: AsyncIterator[bytes], boundary: bytes, folder: Path, limits: UploadLimits) -> Form:
     """Reads a body; its files go to ``folder``, which exists. Raises Refused for what is wrong with it."""
     parts = _Parts(folder, limits)
     received = 0
+    clock = asyncio.get_running_loop().time
+    pace = Pace(limits.pace, clock())
     try:
-        parser = MultipartParser(_boundary(content_type), parts.callbacks())  # type: ignore[arg-type]
-        async with asyncio.timeout(_MAX_SILENCE) as patience:
+        parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
+        async with asyncio.timeout_at(pace.deadline) as patience:
             async for chunk in chunks:
                 received += len(chunk)
                 if received > limits.request_bytes:
                     raise too_long(limits)
                 parser.write(chunk)
-                patience.reschedule(asyncio.get_running_loop().time() + _MAX_SILENCE)
+                pace.note(len(chunk), clock())
+                patience.reschedule(pace.deadline)
     except TimeoutError as error:
-        message = f"nothing came for {_MAX_SILENCE:g} seconds"
-        raise Refused("body", message, HTTPStatus.REQUEST_TIMEOUT) from error
+        least = f"{limits.pace.rate * PERIOD:,.0f} bytes in {PERIOD:g} seconds"
+        message = (
+            f"came too slowly: {least} are the least, {limits.pace.seconds:g} seconds the most for all of it"
+        )
+        raise Refused("body", message, TOO_SLOW) from error
     except (MultipartParseError, FormParserError) as error:
         raise Refused("body", f"is not well-formed multipart/form-data: {error}") from error
     finally:
@@ -75,7 +82,7 @@ def too_long(limits: UploadLimits) -> Refused:
     return Refused("body", f"is larger than {limits.request_bytes:,} bytes", TOO_LARGE)
 
 
-def _boundary(content_type: str) -> bytes:
+def boundary_of(content_type: str) -> bytes:
     """The boundary in a Content-Type header. Raises Refused for another type, or none."""
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":

@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
 
 from coordinator.service.app import create_app
 from coordinator.service.intake import Intake
@@ -57,10 +58,13 @@ class FakeManager:
         self.outcome: Callable[[Job], Job] = lambda job: job.ended(job.files, job.created)
         self.is_draining = False
 
-    @contextmanager
-    def admission(self) -> Iterator[None]:
+    def look(self) -> None:
         if self.refusal:
             raise self.refusal
+
+    @contextmanager
+    def admission(self) -> Iterator[None]:
+        self.look()
         yield
 
     def accept(self, job: Job) -> FakeLive:
@@ -72,6 +76,9 @@ class FakeManager:
 
     def kept(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
+
+    def owner(self, job_id: str) -> str | None:
+        return self.jobs[job_id].owner if job_id in self.jobs else None
 
     def cancel(self, job_id: str) -> Future[Job] | None:
         return FakeLive(self.jobs.pop(job_id)).ended if job_id in self.jobs else None
@@ -92,8 +99,13 @@ class Service:
         self.manager, metrics = FakeManager(), Metrics()
         manager = cast(Manager, self.manager)
         intake = Intake(settings, self.store, lambda: 2)
-        app = create_app(Routes(manager, intake, self.store, metrics, 2), metrics)
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self.app = create_app(Routes(manager, intake, self.store, metrics, 2), metrics)
+        self.stand_behind(lambda app: app)
+
+    def stand_behind(self, layer: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Puts a layer before the application."""
+        layered = cast(Any, layer(self.app))
+        self._transport = httpx.ASGITransport(layered, raise_app_exceptions=False)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -370,7 +382,33 @@ def test_a_disk_that_takes_nothing_is_no_fault_of_the_client(service: Service) -
 
 def test_all_methods_of_a_path_are_allowed_together(service: Service) -> None:
     answer = service.request("PUT", "/jobs/0011223344556677")
-    assert {name.strip() for name in answer.headers["allow"].split(",")} == {"GET", "DELETE"}
+    assert {name.strip() for name in answer.headers["allow"].split(",")} == {"GET", "HEAD", "DELETE"}
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["seen.png"] * 4, "more than 3 images"),
+        (["whole.jpg"] * 3, "more than 102,400 bytes together"),
+        (["seen.png", "wide.png"], "has 400x100 pixels; at most 10,000 are allowed"),
+    ],
+)
+def test_limits_are_looked_at_before_a_named_image_is_copied(
+    service: Service, monkeypatch: pytest.MonkeyPatch, paths: list[str], message: str
+) -> None:
+    photo = picture(".jpg")
+    (service.images / "whole.jpg").write_bytes(photo[:-2] + bytes(40 * KIB) + photo[-2:])
+    write_png(service.images / "wide.png", 400, 100)
+    monkeypatch.setattr("shutil.copyfile", lambda *_: pytest.fail("copied before it was refused"))
+    answer = service.post("/jobs", actions(paths=paths))
+    assert answer.status_code == 413
+    assert message in answer.json()["error"]["message"]
+
+
+def test_a_full_service_reads_no_body(service: Service) -> None:
+    service.manager.refusal = Refused("service", "is full", HTTPStatus.TOO_MANY_REQUESTS)
+    service.store.uploads.rmdir()  # the first thing that a body needs
+    assert service.post("/jobs", actions(), image()).status_code == 429
 
 
 def test_a_full_service_says_when_to_come_again(service: Service) -> None:

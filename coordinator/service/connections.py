@@ -1,0 +1,89 @@
+"""One client's connection: its header has a deadline and a largest size, and what is no HTTP is told in our form.
+
+Uvicorn waits for a header for ever and takes one of any size; this is its protocol with both ends tied up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from coordinator.service.answers import error_json
+
+HEADER_SECONDS = 10.0
+"""Seconds that a header may take from a connection's start, or from its first byte on a connection that is kept."""
+_MAX_HEADER_BYTES = 64 * 1024
+
+
+class Connection(HttpToolsProtocol):
+    """Uvicorn's connection with a limit on headers, in seconds and in bytes."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_header()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._have_header()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._timer is None:
+            return
+        self._header_bytes += len(data)
+        if self._header_bytes > _MAX_HEADER_BYTES:
+            message = f"is larger than {_MAX_HEADER_BYTES:,} bytes"
+            self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_header()
+
+    def on_headers_complete(self) -> None:
+        self._have_header()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._end(HTTPStatus.BAD_REQUEST, "is not HTTP as it must be")
+
+    def _await_header(self) -> None:
+        if self._timer is None:
+            self._header_bytes = 0
+            self._timer = self.loop.call_later(HEADER_SECONDS, self._header_is_late)
+
+    def _have_header(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _header_is_late(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._end(HTTPStatus.REQUEST_TIMEOUT, f"has not come within {HEADER_SECONDS:g} seconds")
+        else:  # the beginning of a next request, behind one that is being answered
+            self.cycle.keep_alive = False
+
+    def _end(self, status: HTTPStatus, message: str) -> None:
+        self._have_header()
+        if not self.transport.is_closing():
+            self.transport.write(_answer(status, error_json("header", message)))
+            self.transport.close()
+
+
+def _answer(status: HTTPStatus, document: dict[str, Any]) -> bytes:
+    """A whole answer, after which the connection ends."""
+    body = json.dumps(document).encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        "x-content-type-options: nosniff",
+        "connection: close",
+    )
+    return "\r\n".join((*head, "", "")).encode() + body
