@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,30 @@ def test_the_page_knows_what_the_results_have_and_takes_it_back(report: Report, 
     report.keys("n", "u")
     assert coordinator("review", report.run.path, saved(report, tmp_path / "two")).code == 0
     assert len(report.objects()) == 8
+
+
+def test_decisions_follow_their_objects_when_the_run_is_made_anew(driver: Chrome, tmp_path: Path) -> None:
+    def made(wanted: Wanted) -> Report:
+        run = write_run(tmp_path / "run", tmp_path / "batch", wanted)
+        write_report(run)
+        return Report(driver, run)
+
+    made(Wanted()).open("#o-000000").keys("a", "r", "r", "r", "r", "r", "r", "r")
+    shutil.rmtree(tmp_path / "run")
+    report = made(Wanted(objects=6, moved=1.0)).open()
+    assert report.find("#reviewed").text == "6 of 6 reviewed"
+    assert "6 decisions went over to objects with another id" in report.find("#followed").text
+    assert report.find("#lost-said").text == "2 decisions belong to no object any more"
+    report.find("#lost-said").click()
+    assert [text.split(":")[0] for text in report.texts("#lost-list li")] == ["rejected", "rejected"]
+    path = saved(report, tmp_path / "downloads")
+    rows = list(csv.DictReader(path.open(newline="", encoding="utf-8")))
+    assert {row["id"]: row["decision"] for row in rows}["o-000000m"] == "accept"
+    assert coordinator("review", report.run.path, path).code == 0
+    report.find("#forget").click()
+    assert not report.find("#lost").find_element(By.TAG_NAME, "details").is_displayed()
+    assert report.open().find("#reviewed").text == "6 of 6 reviewed"
+    assert not report.find("#lost-said").is_displayed()
 
 
 def test_filters_leave_what_was_asked_for(report: Report) -> None:

@@ -1,6 +1,7 @@
 // What the reader has decided of objects: kept in the browser under the run's name, written as review.csv.
 
-import { numberOf, objects, report } from "./data.js";
+import { report } from "./data.js";
+import { followed } from "./follow.js";
 
 const KEPT = `coordinator review ${report.key}`;
 const COLUMNS = ["id", "decision", "category", "longitude", "latitude", "note", "time", "was", "z"];
@@ -10,15 +11,25 @@ export const WORDS = { accept: "accepted", reject: "rejected", reclass: "re-clas
 const listeners = [];
 let isKept = true;
 
-/** Decisions by object id: those that the results have already, and over them those of this browser. */
-const own = new Map(Object.entries(read()));
+const { found, lost } = followed(read(), report.objects);
 
+/** Decisions of this browser by object id; they stand above those that the results have already. */
+const own = found;
+
+/** Pairs of an id and its decision that belong to no object of this page. They stay in the browser until they are forgotten. */
+export const lostDecisions = lost;
+
+/** How many decisions are on objects that had another id when they were decided of. */
+export const followedCount = [...found].filter(([id, { from }]) => from !== id).length;
+
+/** Pairs of an id and its decision, as the browser keeps them. */
 function read() {
   try {
-    return JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+    const kept = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
+    return Array.isArray(kept) ? kept : Object.entries(kept);
   } catch {
     isKept = false;
-    return {};
+    return [];
   }
 }
 
@@ -33,14 +44,25 @@ export function decisionOf(object) {
 
 /** Decides of an object; `category` is only for "reclass". A note that was written before is kept. */
 export function decide(object, decision, category = null, note = decisionOf(object)?.note ?? "") {
-  own.set(object.id, { decision, category, note, time: new Date().toISOString() });
+  own.set(object.id, { decision, category, note, time: new Date().toISOString(), ...placeOf(object) });
   keep();
 }
 
+/** Where an object stands and what the run says of it: by that a decision finds it when its id is another. */
+const placeOf = ({ id, at, category, said }) => ({ from: id, at, was: category, z: said.z });
+
 /** Takes a decision back, be it one that the results have. */
 export function undo(object) {
-  if (report.decisions[object.id]) own.set(object.id, { decision: "undo", category: null, note: "", time: new Date().toISOString() });
-  else own.delete(object.id);
+  if (report.decisions[object.id]) decide(object, "undo", null, "");
+  else {
+    own.delete(object.id);
+    keep();
+  }
+}
+
+/** Forgets the decisions that belong to no object. */
+export function forgetLost() {
+  lost.length = 0;
   keep();
 }
 
@@ -48,11 +70,11 @@ export function undo(object) {
 export const onDecision = (listener) => listeners.push(listener);
 
 /** How many objects are decided of. */
-export const decidedCount = () => objects.filter((object) => decisionOf(object)).length;
+export const decidedCount = () => report.objects.filter((object) => decisionOf(object)).length;
 
 function keep() {
   try {
-    localStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(own)));
+    localStorage.setItem(KEPT, JSON.stringify([...own, ...lost]));
   } catch {
     isKept = false;
   }
@@ -65,15 +87,13 @@ export function categoryNow(object) {
   return found?.decision === "reclass" ? found.category : object.category;
 }
 
-/** All decisions as CSV (RFC 4180), in the order of the objects; those on objects that are gone are not in it. */
+/** All decisions as CSV (RFC 4180), in the order of the objects; those that are lost are not in it. */
 export function asCsv() {
-  const known = [...new Set([...Object.keys(report.decisions), ...own.keys()])].filter((id) => numberOf.has(id));
-  known.sort((a, b) => numberOf.get(a) - numberOf.get(b));
-  const rows = known.map((id) => {
-    const object = objects[numberOf.get(id)];
-    const { decision, category, note, time } = own.get(id) ?? report.decisions[id];
+  const decided = report.objects.filter(({ id }) => own.has(id) || report.decisions[id]);
+  const rows = decided.map((object) => {
+    const { decision, category, note, time } = own.get(object.id) ?? report.decisions[object.id];
     const [longitude, latitude] = object.at;
-    return [id, decision, category ?? object.category ?? "", longitude, latitude, note ?? "", time, object.category ?? "", object.said.z ?? ""];
+    return [object.id, decision, category ?? object.category ?? "", longitude, latitude, note ?? "", time, object.category ?? "", object.said.z ?? ""];
   });
   return [COLUMNS, ...rows].map((row) => `${row.map(field).join(",")}\r\n`).join("");
 }

@@ -5,6 +5,7 @@ import { areKept, asCsv, categoryNow, decidedCount, decisionOf, onDecision } fro
 import { announce, counted, get, isWriting, make, moment, spoken } from "./document.js";
 import { filtered, startFilter } from "./filter.js";
 import { focusRow, showList } from "./list.js";
+import { showLost } from "./lost.js";
 import { MapView } from "./map.js";
 import { askCategory, current, currentNumber, decideCurrent, refreshDecision, showNone, showObject, undoCurrent } from "./panel.js";
 import { openPhotograph } from "./photograph.js";
@@ -214,6 +215,7 @@ startTheme();
 onDecision(decided);
 refilter();
 decided();
+showLost();
 showRun();
 startTimeline();
 showAddress();
