@@ -15,7 +15,13 @@ from typing import Any
 import pytest
 
 from coordinator.cli import main
+from coordinator.record import osm
+from coordinator.record.osm import write_osm
 from tests.integration.drawn_towns import draw, write
+from tests.unit.builders import feature
+
+DEBIANS_PYTHON = "/usr/bin/python3"
+SIGNS = Path(osm.__file__).with_name("traffic_signs.csv")
 
 LAYERS = {
     "objects": {"id": "String", "views": "Integer64", "facing": "Real", "first_seen": "DateTime"},
@@ -75,6 +81,42 @@ def test_ogrinfo_reads_every_layer_of_the_geopackage(ran: Path) -> None:
         assert 'ID["EPSG",28992]]\n' in told[name]
         for field, kind in fields.items():
             assert f"\n{field}: {kind} " in told[name]
+
+
+def test_gdals_validator_has_nothing_to_say_of_the_geopackage(ran: Path) -> None:
+    """It comes with ogrinfo, for the Python that Debian has."""
+    validator = [DEBIANS_PYTHON, "-m", "osgeo_utils.samples.validate_gpkg"]
+    if subprocess.run([*validator, "--help"], capture_output=True, check=False).returncode not in (0, 2):
+        pytest.skip("GDAL's validator of GeoPackages (Debian's python3-gdal) is not installed")
+    done = subprocess.run(
+        [*validator, "-k", "--extra", "--warning-as-error", ran / "objects.gpkg"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_gis_finds_a_part_of_a_layer_by_its_index(ran: Path) -> None:
+    for layer in LAYERS:
+        said = ogrinfo(ran / "objects.gpkg", "-q", "-sql", f"SELECT HasSpatialIndex('{layer}', 'geom')")
+        assert "HasSpatialIndex (Integer) = 1\n" in said
+    raw = pytest.importorskip("pyogrio.raw", reason="pyogrio (the extra gis) is not installed")
+    one = json.loads((ran / "objects.geojson").read_text())["features"][0]["properties"]
+    around = (one["x"] - 0.01, one["y"] - 0.01, one["x"] + 0.01, one["y"] + 0.01)
+    told, _, _, values = raw.read(ran / "objects.gpkg", layer="objects", bbox=around)
+    assert list(values[list(told["fields"]).index("id")]) == [one["id"]]
+
+
+def test_gdal_reads_every_sign_that_goes_to_openstreetmap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its driver for OpenStreetMap's XML, which would rather have positive ids."""
+    codes = [line.partition(",")[0] for line in SIGNS.read_text(encoding="utf-8").splitlines()[1:]]
+    place = {"type": "Point", "coordinates": [13.4, 52.5]}
+    told = [feature(place, {"osm": {"traffic_sign": code, "seen": '<&">'}}) for code in codes]
+    monkeypatch.setenv("OSM_USE_CUSTOM_INDEXING", "NO")
+    found = ogrinfo(write_osm(tmp_path / "objects.osm", told), "-q", "-al")
+    assert re.findall(r'"traffic_sign"=>"(.+)"$', found, flags=re.MULTILINE) == codes
+    assert found.count('"seen"=>"<&\\">"') == found.count("POINT (13.4 52.5)") == len(codes)
 
 
 @pytest.mark.parametrize(

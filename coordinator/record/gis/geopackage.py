@@ -14,13 +14,14 @@ from pathlib import Path
 
 from coordinator.record.disk import made_aside
 from coordinator.record.gis.geometry import Bounds, Geometry
+from coordinator.record.gis.spatialindex import EXTENSIONS, add_index, know_bounds, quoted
 
 _APPLICATION = 0x47504B47
 """``GPKG``."""
 _VERSION = 10300
 _OWN_SRS = 100_000
 """The number of a CRS that no register has; those below are EPSG's."""
-_GEOMETRY = "geom"
+_KEY, _GEOMETRY = "fid", "geom"
 
 _SCHEMA = """
 CREATE TABLE gpkg_spatial_ref_sys (
@@ -142,24 +143,26 @@ class GeoPackage:
         self._moment = moment
         database.execute(f"PRAGMA application_id = {_APPLICATION}")
         database.execute(f"PRAGMA user_version = {_VERSION}")
-        database.executescript(_SCHEMA.format(moment=moment))
+        database.executescript(_SCHEMA.format(moment=moment) + EXTENSIONS)
+        know_bounds(database)
         rows = {row[1]: row for row in (*_ALWAYS, srs.row())}
         database.executemany("INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)", rows.values())
 
     def put(self, layer: Layer, rows: Iterable[Row], style: str | None = None) -> int:
-        """Writes a layer with its features and its style (QML); returns how many features it has."""
-        columns = "".join(f", {_quoted(name)} {kind}" for name, kind in layer.columns)
-        table = _quoted(layer.name)
+        """Writes a layer with its features, their index and its style (QML); returns how many features it has."""
+        columns = "".join(f", {quoted(name)} {kind}" for name, kind in layer.columns)
+        table = quoted(layer.name)
         self._db.execute(
-            f"CREATE TABLE {table} (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "
+            f"CREATE TABLE {table} ({_KEY} INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "
             f"{_GEOMETRY} {layer.shape}{columns})"
         )
         marks = ", ".join("?" * (len(layer.columns) + 1))
-        names = ", ".join(_quoted(name) for name, _ in ((_GEOMETRY, None), *layer.columns))
+        names = ", ".join(quoted(name) for name, _ in ((_GEOMETRY, None), *layer.columns))
         extent = _Extent()
         written = (self._values(row, extent) for row in rows)
         count = self._db.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", written).rowcount
         self._register(layer, extent.bounds)
+        add_index(self._db, layer.name, _KEY, _GEOMETRY)
         if style is not None:
             self._keep_style(layer, style)
         return max(count, 0)
@@ -221,9 +224,3 @@ def geopackage(path: Path, srs: Srs, moment: str) -> Iterator[GeoPackage]:
             database.commit()
         finally:
             database.close()
-
-
-def _quoted(name: str) -> str:
-    """A table's or column's name in a statement."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
