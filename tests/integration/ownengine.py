@@ -24,9 +24,11 @@ def can_run() -> bool:
 class OwnEngine:
     """A dockerd with its own socket, images and containers below ``folder``, and without a network."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        """Starts it with further ``options`` of dockerd."""
         self.address = f"unix://{folder / 's'}"
         self._folder = folder
+        self._options = options
         self._log: IO[bytes] = (folder / "log").open("ab")
         self.start()
 
@@ -39,12 +41,17 @@ class OwnEngine:
                 *("unshare", "--net", "dockerd", "--host", self.address, "--pidfile", str(at / "pid")),
                 *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
                 *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
+                *self._options,
             ],
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
         )
         self.client = self._connect(time.monotonic() + _WAIT)
+
+    def within(self, *command: str) -> list[str]:
+        """A command line that does the same in its network, whose loopback is the only one there is."""
+        return ["nsenter", f"--target={self._process.pid}", "--net", *command]
 
     def _connect(self, deadline: float) -> docker.DockerClient:
         while True:
