@@ -10,20 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from docker import APIClient
 from docker.errors import DockerException
-from docker.utils import kwargs_from_env
 
 from coordinator.errors import EngineError
 from coordinator.runners.address import engine_address
 from coordinator.runners.api import Api, ApiError
 from coordinator.runners.devices import DeviceForm, device_form
+from coordinator.runners.line import Line
 from coordinator.runners.patience import Patience
+from coordinator.runners.sdk import event_error, sdk_on
 from coordinator.runners.spec import ContainerSpec
 
 LABEL = "coordinator.run"
@@ -62,21 +61,22 @@ class Engine:
         """Connects to where :func:`engine_address` says. Raises EngineError with what to do."""
         self.address = engine_address()
         self._timeout, patience = _seconds(TIMEOUT, 60.0), _seconds(PATIENCE, 300.0)
-        settings = kwargs_from_env(environment=self.address.environment())
+        self._line = Line(self.address)
+        self._api = Api(self._line, self._timeout)
         try:
-            self._sdk = APIClient(**settings, version="auto", timeout=ceil(self._timeout))
-            self._facts = self._sdk.version()
-        except (DockerException, requests.RequestException) as error:
+            self._facts: dict[str, Any] = self._api.call("GET", "/version")
+            self._api.speak(self._facts["ApiVersion"])
+        except (EngineError, KeyError, TypeError) as error:
+            self.close()
             raise EngineError(
                 f"no container engine answers at {self.address}: {error}\n"
                 "  start one (`make engine` sets one up), set DOCKER_HOST, or add yourself to the docker group"
             ) from error
-        self._api = Api(self.address, self._sdk.api_version, self._timeout)
         self.patience = Patience(self._api, patience)
 
     def close(self) -> None:
         self._api.close()
-        self._sdk.close()
+        self._line.close()
 
     def describe(self) -> dict[str, str]:
         """Name, versions, and where it is, for run.json."""
@@ -126,9 +126,10 @@ class Engine:
         layers: dict[str, bool] = {}
         told = 0
         try:
-            for event in self._sdk.pull(image_ref, stream=True, decode=True):
-                if reason := event.get("error"):
-                    raise EngineError(f"image {image_ref!r} cannot be pulled: {reason}")
+            sdk = sdk_on(self._line, self._facts["ApiVersion"], self._timeout)
+            for event in sdk.pull(image_ref, stream=True, decode=True):
+                if told_error := event_error(event):
+                    raise EngineError(f"image {image_ref!r} cannot be pulled: {told_error}")
                 status = event.get("status", "")
                 if status == "Pulling fs layer":
                     layers[event["id"]] = False
@@ -137,7 +138,7 @@ class Engine:
                 if sum(layers.values()) > told:
                     told = sum(layers.values())
                     yield f"pulling {image_ref}: {told} of {len(layers)} layers"
-        except (DockerException, requests.RequestException) as error:
+        except (DockerException, requests.RequestException, OSError) as error:
             reason = getattr(error, "explanation", None) or error
             raise EngineError(f"image {image_ref!r} cannot be pulled: {reason}") from error
 

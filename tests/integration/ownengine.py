@@ -33,9 +33,17 @@ class OwnEngine:
     """An engine with its own socket, images and containers below ``folder``, and without a network."""
 
     def __init__(
-        self, folder: Path, program: str = "dockerd", *, cdi: Path | None = None, hooks: Path | None = None
+        self,
+        folder: Path,
+        program: str = "dockerd",
+        *options: str,
+        cdi: Path | None = None,
+        hooks: Path | None = None,
     ) -> None:
-        """``program`` is a dockerd or a podman, ``cdi`` a folder of CDI's files, ``hooks`` one of programs for it."""
+        """``program`` is a dockerd or a podman, ``options`` are further ones of dockerd.
+
+        ``cdi`` is a folder of CDI's files, ``hooks`` one of programs for the engine.
+        """
         self.address = f"unix://{folder / 's'}"
         self.is_podman = Path(program).name.startswith("podman")
         self._folder = folder
@@ -45,6 +53,7 @@ class OwnEngine:
         self._variables = {CDI: str(cdi)} if cdi else {}
         if hooks is not None:
             self._variables |= {"PATH": f"{hooks}:{os.environ['PATH']}", PATH: str(hooks)}
+        self._options = options
         self._log: IO[bytes] = (folder / "log").open("ab")
         self.start()
 
@@ -69,6 +78,7 @@ class OwnEngine:
             *("--host", self.address, "--pidfile", str(at / "pid"), "--config-file", str(at / "daemon.json")),
             *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
             *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
+            *self._options,
         ]
 
     def _podman(self) -> list[str]:
@@ -79,6 +89,10 @@ class OwnEngine:
             *("--root", str(at / "data"), "--runroot", str(at / "exec"), "--tmpdir", str(at / "tmp")),
             *("system", "service", "--time", "0", self.address),
         ]
+
+    def within(self, *command: str) -> list[str]:
+        """A command line that does the same in its network, whose loopback is the only one there is."""
+        return ["nsenter", f"--target={self._process.pid}", "--net", *command]
 
     def _connect(self, deadline: float) -> docker.DockerClient:
         while True:
