@@ -11,7 +11,7 @@ COMPOSE := coordinator/service/container/compose.sh
 # Where the image service answers. docker-compose.yml has the same default, and reads the variable if it is set.
 COORDINATOR_PORT ?= 8080
 
-# The docker CLI may point to another engine by its context, which what builds the images does not read: tell it.
+# The docker CLI may point to another engine by its context, which not all that is called here reads: tell it.
 ifndef DOCKER_HOST
 DOCKER_HOST := $(shell docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
 endif
@@ -27,9 +27,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: images ## set up, run the pipeline over the sample municipality, compare with the truth, show it
-	$(BIN)/python -m coordinator run images/demo --out runs/demo
-	$(BIN)/python -m coordinator score runs/demo images/demo/truth.geojson
-	$(BIN)/python -m coordinator report runs/demo --truth images/demo/truth.geojson
+	@$(BIN)/python -m coordinator demo
 
 run: parts ## the image service, until Ctrl-C
 	@trap : INT; $(COMPOSE) up --no-build; code=$$?; $(COMPOSE) down; exit $$code
@@ -69,10 +67,10 @@ engine: ## a container engine that answers: used, started or (as root) installed
 	@$(SETUP)/engine.sh
 
 images: $(STAMP) engine ## the container images of the steps, those whose inputs have changed
-	@$(BIN)/python -m steps.build
+	@$(BIN)/python -m coordinator images build
 
 parts: $(STAMP) engine ## the container images of the image service
-	@$(BIN)/python -m steps.build nginx service
+	@$(BIN)/python -m coordinator images build nginx service
 
 browser: ## a browser for the tests of the page (as root, installed)
 	@tests/acceptance/browser.sh

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from coordinator import __version__
 from coordinator.commands.streams import drop_stdout, open_missing_streams
@@ -79,6 +79,12 @@ COMMANDS: Mapping[str, Entry] = {
     "clean": Entry(
         "remove what dead runs left: containers, unfinished work folders", "coordinator.commands.clean"
     ),
+    "images": Entry(
+        "make the container images of the steps that come with the coordinator", "coordinator.commands.images"
+    ),
+    "demo": Entry(
+        "map the sample municipality, compare with its truth, show it", "coordinator.commands.demo"
+    ),
     "replay": Entry("run one failed task again, its output on the terminal", "coordinator.commands.replay"),
     "serve": Entry("the image service: resize, split and blur over HTTP", "coordinator.commands.serve"),
 }
@@ -104,21 +110,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(code)
 
 
+class _Completion(argparse.Action):
+    """Prints what completes the command line in a shell, for which alone the options of all commands are loaded."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, shell: Any, option: object = None
+    ) -> None:
+        print(import_module("coordinator.commands.shells").script(shell, _parser(COMMANDS)), end="")
+        parser.exit()
+
+
 def parser(typed: Sequence[str]) -> argparse.ArgumentParser:
     """Parses ``typed``, and of other lines the names of the commands: only a command that is typed has its options.
 
     ``command`` of what it parses is the command's name.
     """
+    first = next((word for word in typed if not word.startswith("-")), None)
+    return _parser(() if first is None else (first,))
+
+
+def _parser(loaded: Collection[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m coordinator",
         description="Runs a pipeline of containerised steps over a municipality's street-level images.",
         epilog=EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"coordinator {__version__}")
+    parser.add_argument(
+        "--completion",
+        action=_Completion,
+        choices=("bash", "zsh", "fish"),
+        help="print what completes it in a shell",
+    )
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
-    first = next((word for word in typed if not word.startswith("-")), None)
     for name, entry in COMMANDS.items():
         command = commands.add_parser(name, help=entry.help)
-        if name == first:
+        if name in loaded:
             entry.load().add_options(command)
     return parser

@@ -104,7 +104,8 @@ class Engine:
             if error.status != 404:
                 raise EngineError(f"image {image_ref!r} cannot be inspected: {error}") from error
             raise EngineError(
-                f"image {image_ref!r} is not on this engine; build it (`make images`), "
+                f"image {image_ref!r} is not on this engine; make it (`python -m coordinator images build`, "
+                "if it is a step of the coordinator's own), "
                 f"or pull it (`docker pull {image_ref}`, or run with --pull)"
             ) from error
         config = found["Config"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -20,6 +21,7 @@ _BLOCK = 512
 """The unit of st_blocks: what a file takes on the disk, whatever size it claims."""
 _LEAST = 4096
 """Bytes that a file counts for at least: there are only so many inodes."""
+_TOO_DEEP = "the step left folders in each other, too many to be looked into"
 
 
 def step_user() -> tuple[int, int]:
@@ -105,8 +107,10 @@ def _excess(folder: Path) -> TaskError | None:
                 if fault := _unfit(path, state.st_mode, folder):
                     return _breach(f"the step left {path.name!r} in its work folder, which {fault}")
     except RecursionError:
-        return _breach("the step left folders in each other, too many to be looked into")
+        return _breach(_TOO_DEEP)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # from Python 3.12 on, os.walk does not call itself
+            return _breach(_TOO_DEEP)
         return _breach(f"what the step left in its work folder cannot be looked into: {error.strerror}")
     return None
 
@@ -123,10 +127,13 @@ def _unfit(path: Path, mode: int, folder: Path) -> str | None:
 
 
 def _stays_within(link: Path, folder: Path) -> bool:
+    """Links that lead to each other do not, which :meth:`Path.resolve` no longer tells from Python 3.13 on."""
     try:
-        return link.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # links that lead to each other
-        return False
+        link.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+    return link.resolve().is_relative_to(folder.resolve())
 
 
 def _breach(message: str) -> TaskError:

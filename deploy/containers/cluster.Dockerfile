@@ -1,5 +1,5 @@
 # A node of a cluster: Ray and the coordinator. Where an engine is to run the steps, its socket is mounted; in a pod they are
-# sidecars. Copies are relative to the project's root. `python -m steps.build cluster` builds it, with this machine's
+# sidecars. Copies are relative to the project's root. `python -m coordinator images build cluster` builds it, with this machine's
 # proxies and settings of pip; it is large (Ray).
 ARG BASE=coordinator/base
 

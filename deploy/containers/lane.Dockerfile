@@ -1,5 +1,5 @@
 # The program that serves a step's stdin and stdout on a socket, alone in an image: an init container copies it into the
-# folder that it shares with the steps. `python -m steps.build lane` builds it; copies are relative to the project's root.
+# folder that it shares with the steps. `python -m coordinator images build lane` builds it; copies are relative to the project's root.
 ARG BASE=coordinator/base
 FROM ${BASE} AS build
 USER root

@@ -134,12 +134,19 @@ def _install_tools() -> None:
     missing = [] if shutil.which("mmdebstrap") else ["mmdebstrap"]
     if not KEYRING.exists():
         missing.append("debian-archive-keyring")
-    if missing and subprocess.run([APT_INSTALL, "the steps' base image", *missing], check=False).returncode:
+    if missing and not _installed(missing):
         raise SetupError(
             "base image: no registry is reached, and what makes an image from Debian packages is missing",
             todo=f"as root: apt-get install {' '.join(missing)}; or name a Python 3.11 image that this "
             "engine has or can pull: COORDINATOR_PYTHON_IMAGE=...",
         )
+
+
+def _installed(packages: list[str]) -> bool:
+    """Installs them from the distribution, if this is a checkout, whose script tells of it first."""
+    if not APT_INSTALL.exists():
+        return False
+    return subprocess.run([APT_INSTALL, "the steps' base image", *packages], check=False).returncode == 0
 
 
 def _make_root(archive: Path) -> None:

@@ -184,4 +184,6 @@ def _image_id(client: DockerClient, image_ref: str) -> str:
     try:
         return str(client.images.get(image_ref).id)
     except ImageNotFound as error:
-        raise SetupError(f"there is no image {image_ref}", todo="make it: python -m steps.build") from error
+        raise SetupError(
+            f"there is no image {image_ref}", todo="make it: python -m coordinator images build"
+        ) from error

@@ -19,8 +19,10 @@ from coordinator.commands import (
     check_step,
     clean,
     compare,
+    demo,
     doctor,
     export,
+    images,
     import_batch,
     plan,
     replay,
@@ -51,7 +53,7 @@ Said = Callable[[], tuple[str, str]]
 
 MODULES: list[Command] = [
     run_command, validate, import_batch, align, schema, score, compare, export, score_detections, plan, bench,
-    check_step, doctor, report, review, status, retry, clean, replay, serve,
+    check_step, doctor, report, review, status, retry, clean, images, demo, replay, serve,
 ]  # fmt: skip
 """As :data:`COMMANDS` lists them; that each of them is a command, mypy sees here."""
 ONE_STEP = "name: p\nsteps: [{name: detect, image_ref: example/detect}]\n"

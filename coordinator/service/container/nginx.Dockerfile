@@ -1,5 +1,5 @@
 # nginx as Debian packs it, in front of the image service. Copies are relative to the project's root.
-# `python -m steps.build nginx` builds it.
+# `python -m coordinator images build nginx` builds it.
 ARG BASE=coordinator/base
 FROM ${BASE}
 RUN apt-get update -q \

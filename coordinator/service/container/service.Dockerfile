@@ -1,5 +1,5 @@
 # The image service: the coordinator and the one step that it runs, in processes beside it. Copies are relative to the
-# project's root. `python -m steps.build service` builds it, with this machine's proxies and settings of pip.
+# project's root. `python -m coordinator images build service` builds it, with this machine's proxies and settings of pip.
 ARG BASE=coordinator/base
 
 FROM ${BASE} AS packages
