@@ -21,16 +21,19 @@ program that dies, hangs or babbles. Those behind it are lost, which costs them 
     no JSON, too much of it, another task     killed          PROTOCOL      are lost
     the head's time is up                     killed          TIMEOUT       are lost
     the engine fails, or a bug of ours        killed          ENGINE, ...   are lost
+    the head is abandoned, and does not end   killed          cancelled     are lost
+      by itself within half a second
     cancel                                    killed          cancelled     cancelled, and all that come later
     close                                     its input ends once nothing is pending, and then the lane ends,
                                                   which it tells whoever has closed it
 
 A program that has gone is no end of the lane: the next task opens another one.
 
-Threads: :meth:`Lane.submit`, :meth:`Lane.cancel` and :meth:`Lane.close` may be called from any thread, and cancel from
-a signal handler. They publish what they want (in the inbox, in a flag) and then ring the bell; everything else is the
-lane's own thread's. pump.py says why a ring is never lost. What nobody rings for is what the lane itself does: it may
-have ended its last task since it looked whether it was closed, so it looks once more right before it waits.
+Threads: :meth:`Lane.submit`, :meth:`Lane.abandon`, :meth:`Lane.cancel` and :meth:`Lane.close` may be called from any
+thread, and cancel from a signal handler. They publish what they want (in the inbox, in a flag) and then ring the
+bell; everything else is the lane's own thread's. pump.py says why a ring is never lost. What nobody rings for is what
+the lane itself does: it may have ended its last task since it looked whether it was closed, so it looks once more
+right before it waits.
 """
 
 from __future__ import annotations
@@ -49,9 +52,12 @@ from coordinator.runners.answers import Answers
 from coordinator.runners.kept import Ending, Program, end_input
 from coordinator.runners.pending import Pending
 from coordinator.runners.pump import Bell, Pump
-from coordinator.runners.verdict import CANCELLED, LOST, crashed, engine_failed, timed_out
+from coordinator.runners.verdict import ABANDONED, CANCELLED, LOST, crashed, engine_failed, timed_out
 from coordinator.runners.workfolder import discard, prepare
 from coordinator.schedule.threads import Sink
+
+_PATIENCE = 0.5
+"""Seconds for which an abandoned task may go on: most end by then, and to open a program anew takes as long."""
 
 
 class Lane:
@@ -62,6 +68,7 @@ class Lane:
         self._files = files
         self._sink = sink
         self._inbox: deque[StepTask] = deque()
+        self._abandoned: deque[str] = deque()
         self._closing = self._cancelled = False
         self._bell = Bell()
         self._pump = Pump(bell=self._bell)
@@ -85,6 +92,11 @@ class Lane:
     def submit(self, task: StepTask) -> None:
         """Takes a task on; its outcome goes to the sink."""
         self._inbox.append(task)
+        self._bell.ring()
+
+    def abandon(self, task_id: str) -> None:
+        """Has a task that was submitted end as cancelled, if it does not end by itself before long."""
+        self._abandoned.append(task_id)
         self._bell.ring()
 
     def cancel(self) -> None:
@@ -141,6 +153,8 @@ class Lane:
             self._break_off(CANCELLED)
         else:
             self._take_in()
+            while self._abandoned:
+                self._pending.abandon(self._abandoned.popleft(), time.monotonic() + _PATIENCE)
         if self._is_done():  # since just now, by the lane's own doing: nobody rings for that
             return
         try:
@@ -155,7 +169,7 @@ class Lane:
             self._ended()
         deadline = self._pending.deadline
         if deadline is not None and time.monotonic() > deadline:
-            self._break_off(timed_out(self._pending.head))
+            self._break_off(ABANDONED if self._pending.is_unwanted else timed_out(self._pending.head))
 
     def _take_in(self) -> None:
         """Asks the program what has been submitted, all in one go; opens it if need be."""

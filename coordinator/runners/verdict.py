@@ -12,6 +12,7 @@ from coordinator.runners.patience import EngineGone
 from coordinator.runners.stream import Cut, Exchange
 
 CANCELLED = TaskError(kind=ErrorKind.CANCELLED, message="the run was interrupted")
+ABANDONED = TaskError(kind=ErrorKind.CANCELLED, message="nobody wants its results any more")
 LOST = TaskError(kind=ErrorKind.LOST, message="the container it waited in ended for another task's sake")
 
 

@@ -28,6 +28,7 @@ from coordinator.runners.resident import ResidentContainer
 from coordinator.runners.sweep import sweep
 from coordinator.schedule.threads import Sink
 from coordinator.service.app import create_app
+from coordinator.service.budget import Budget, budget
 from coordinator.service.connections import Connection
 from coordinator.service.execution import WorkerSpec
 from coordinator.service.gate import Gate
@@ -59,13 +60,14 @@ def serve(settings: Settings) -> None:
     keys = read_keys(settings.token, settings.keys)
     strangers = Strangers((settings.host, socket.gethostname(), *filter(None, settings.hosts.split(","))))
     workers = settings.workers or max(1, int(host_inventory().cpus))
+    limits = _budget(settings, workers)
     store = Store(settings.data)
     store.create()
     metrics = Metrics()
     with ExitStack() as stack:
         stack.enter_context(locked(store.path))
         program, open_program = stack.enter_context(_program(settings, store, workers))
-        pool = stack.enter_context(_pool(store, open_program, workers, metrics))
+        pool = stack.enter_context(_pool(store, open_program, workers, metrics, limits.shared))
         warm_up(pool, program, store)
         registry = stack.enter_context(closing(Registry(store.registry)))
         manager = Manager(
@@ -82,10 +84,22 @@ def serve(settings: Settings) -> None:
         stack.enter_context(closing(manager))
         metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
         metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
-        routes = Routes(manager, Intake(settings, store, lambda: pool.idle), store, metrics, workers)
+        routes = Routes(manager, Intake(settings, store, lambda: pool.idle, limits), store, metrics, workers)
         app = Gate(create_app(routes, metrics), strangers, keys, manager.owner, metrics)
         manager.start()
         _run(app, settings, manager)
+
+
+def _budget(settings: Settings, workers: int) -> Budget:
+    """What requests may cost: containers have memory of their own each, processes share this one's."""
+    is_shared = settings.rung is Rung.PROCESS
+    return budget(
+        job=settings.max_work,
+        timeout=settings.task_timeout,
+        workers=workers,
+        memory=host_inventory().memory if is_shared else settings.worker_memory,
+        is_shared=is_shared,
+    )
 
 
 def _open_as_many_files_as_allowed() -> None:
@@ -108,7 +122,7 @@ def _program(settings: Settings, store: Store, workers: int) -> Iterator[tuple[W
         facts = engine.image(settings.image_ref)
         program = _described(settings, image_id=facts.id)
         isolation = Isolation(
-            engine, store.files, store.path, f"serve-{secrets.token_hex(4)}", starts=max(2, workers)
+            engine, store.files, store.path, f"serve-{secrets.token_hex(4)}", starts=max(2, workers + 1)
         )
 
         def open_container(task: StepTask) -> Program:
@@ -132,11 +146,11 @@ def _described(settings: Settings, image_id: str) -> WorkerSpec:
 
 
 @contextmanager
-def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics) -> Iterator[Pool]:
+def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics, shared: int) -> Iterator[Pool]:
     def open_lane(sink: Sink) -> Lane:
         return Lane(open_program, store.files, sink)
 
-    pool = Pool(open_lane, workers, metrics.task_ended)
+    pool = Pool(open_lane, workers, metrics.task_ended, with_express=True, shared=shared)
     metrics.gauge("workers_alive", "Workers whose program runs", lambda: pool.alive)
     metrics.gauge("tasks_waiting", "Tasks that no worker has yet", lambda: pool.waiting)
     try:

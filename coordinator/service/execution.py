@@ -12,11 +12,13 @@ from coordinator.batch.recording import Recording
 from coordinator.batch.regions import Undivided
 from coordinator.contract import TaskError
 from coordinator.core.paths import MOUNT, WORK_MOUNT
+from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Pipeline, Resources, Rung, Step
 from coordinator.record.facts import SessionState
 from coordinator.record.journal import Journal, Status
 from coordinator.schedule.plan import Plan
 from coordinator.schedule.scheduler import Scheduler
+from coordinator.service.budget import Weight, weight
 from coordinator.service.jobs import File, Job
 from coordinator.service.pool import JobExecutor, Pool
 from coordinator.service.stages import in_order, item_id, place
@@ -65,7 +67,7 @@ class Execution:
         self._store = store
         self._folder = store.run(job.id)
         self._files = store.files_of(job.id)
-        self._executor = JobExecutor(pool, job.id)
+        self._executor = JobExecutor(pool, job.id, self._weigh)
         self._steps = tuple(program.step(stage.name, stage.params) for stage in job.stages)
         self._program = program
         self._scheduler: Scheduler | None = None
@@ -135,6 +137,10 @@ class Execution:
         """Nothing: it is tried again."""
 
     # -- from files to items and back ---------------------------------------------------------------------
+
+    def _weigh(self, task: StepTask) -> Weight:
+        """Of a task by its image's file; a part of the operations counts as all of them."""
+        return weight(self.job.files[place(task.request.items[0]["id"])[0]].cost)
 
     def _recording(self, number: int) -> Recording:
         file = self.job.files[number]

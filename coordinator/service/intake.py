@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import secrets
 import shutil
 import time
@@ -13,12 +14,15 @@ from pathlib import Path
 
 from coordinator.record.disk import sync
 from coordinator.record.permissions import let_in
+from coordinator.service.budget import Budget
+from coordinator.service.costs import Cost, estimate
 from coordinator.service.driver import LiveJob
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
 from coordinator.service.pace import PaceLimits
-from coordinator.service.photographs import examine
+from coordinator.service.photographs import Photograph, examine
+from coordinator.service.rasters import raster
 from coordinator.service.refusal import TOO_LARGE, Refused
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
@@ -28,8 +32,11 @@ from coordinator.service.uploads import FILES, Form, Upload, UploadLimits, bound
 class Intake:
     """Receives what clients send, within the settings' limits."""
 
-    def __init__(self, settings: Settings, store: Store, idle_workers: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, idle_workers: Callable[[], int], budget: Budget
+    ) -> None:
         self._settings = settings
+        self._budget = budget
         self._store = store
         self._idle_workers = idle_workers
         self._limits = UploadLimits(
@@ -73,7 +80,7 @@ class Intake:
         uploads = (*form.uploads, *named)
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
-        files = tuple(self._files(folder, uploads, fields))
+        files = tuple(self._files(folder, uploads, fields, order))
         sync(folder)
         sync(folder.parent)
         return Job(
@@ -98,21 +105,23 @@ class Intake:
                 TOO_LARGE,
             )
 
-    def _files(self, folder: Path, uploads: Sequence[Upload], fields: Sequence[str]) -> list[File]:
-        """Examines the images, gives them their names on disk, and syncs them."""
-        files = []
-        for upload, stem, field in zip(
-            uploads, stems(upload.name for upload in uploads), fields, strict=True
-        ):
-            found = examine(upload.path, field, self._settings.max_pixels)
-            file = File(
-                name=upload.name, stem=stem, suffix=found.suffix, width=found.width, height=found.height
-            )
+    def _files(
+        self, folder: Path, uploads: Sequence[Upload], fields: Sequence[str], order: Order
+    ) -> Iterator[File]:
+        """Examines the images and what they will cost, gives them their names on disk, and syncs them."""
+        found = [
+            examine(upload.path, field, self._settings.max_pixels)
+            for upload, field in zip(uploads, fields, strict=True)
+        ]
+        costs = [_cost(upload.path, one, order) for upload, one in zip(uploads, found, strict=True)]
+        self._budget.check(costs, fields)
+        names = stems(upload.name for upload in uploads)
+        for upload, one, cost, stem in zip(uploads, found, costs, names, strict=True):
+            file = File(name=upload.name, stem=stem, **vars(one), **vars(cost))
             original = upload.path.rename(folder / file.original)
             let_in(original)
             sync(original)
-            files.append(file)
-        return files
+            yield file
 
     def _check_bytes(self, images: Iterable[Path]) -> None:
         """Images that are named count as if they had been sent: they will be copied."""
@@ -136,6 +145,12 @@ class Intake:
         except (OSError, ValueError) as error:
             raise Refused(field, "names no image that can be read") from error
         return Upload(name=source.name, path=source)
+
+
+def _cost(path: Path, found: Photograph, order: Order) -> Cost:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        promised = raster(data, found.suffix, found.width, found.height)
+    return estimate(promised, order.operations, order.output)
 
 
 def _copied(folder: Path, number: int, source: Upload) -> Upload:

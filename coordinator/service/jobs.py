@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from coordinator.contract import TaskError
+from coordinator.service.costs import Cost
 from coordinator.service.naming import result_name
 from coordinator.service.orders import Operation, Order
 from coordinator.service.stages import Stage, stages
@@ -35,6 +36,7 @@ class File:
     """One image of a job. ``name`` is the client's, ``stem`` and ``suffix`` make its name on disk.
 
     ``width`` and ``height`` are pixels, upright.
+    ``seconds`` of a worker and bytes of ``memory`` are what it costs by estimate.
     ``results`` is the number of its published results; a file with an error has none.
     """
 
@@ -43,6 +45,8 @@ class File:
     suffix: str
     width: int
     height: int
+    seconds: float = 0.0
+    memory: int = 0
     results: int = 0
     error: TaskError | None = None
 
@@ -50,6 +54,11 @@ class File:
     def original(self) -> str:
         """The name on disk of what the client sent."""
         return self.stem + self.suffix
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs by estimate."""
+        return Cost(seconds=self.seconds, memory=self.memory)
 
     def with_error(self, error: TaskError) -> File:
         """The file without results, and why."""

@@ -15,8 +15,8 @@ Who calls what, and from which thread
     ``drain`` is called by the handler of a signal, in the main thread, between any two instructions of the event loop,
     which may have a lock in its hands. So it asks for none, and leaves the work to a thread of its own.
     ``close`` is called once, when the event loop has ended, and with it all threads that could still accept a job.
-    Each job has one of ``running`` threads while it runs (``_work``, the driver); a sweeper removes what has been kept
-    long enough.
+    Each job has one of the threads of its line while it runs (``_work``, the driver); a sweeper removes what has been
+    kept long enough.
 
 From hand to hand
     A place is the request handler's until ``accept``, and the job's from there to ``_end``. A job that ``accept`` has
@@ -39,12 +39,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 
+from coordinator.service import budget
 from coordinator.service.driver import Driver, LiveJob
 from coordinator.service.execution import Execution, WorkerSpec
 from coordinator.service.jobs import Job, JobState
+from coordinator.service.lines import Lines
 from coordinator.service.metrics import Metrics
 from coordinator.service.places import Places
 from coordinator.service.pool import Pool
@@ -79,7 +81,7 @@ class Manager:
         self._live: dict[str, LiveJob] = {}
         self._draining = threading.Event()
         self._driver = Driver(registry, store, self._places, self._draining)
-        self._threads = ThreadPoolExecutor(max_workers=running, thread_name_prefix="job")
+        self._threads = Lines(running)
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
 
     def start(self) -> None:
@@ -117,7 +119,8 @@ class Manager:
         live = LiveJob(Execution(job, self._store, self._program, self._pool))
         with self._lock:
             self._live[job.id] = live
-            live.turn = self._threads.submit(self._work, live)
+            is_large = budget.is_large(file.cost for file in job.files)
+            live.turn = self._threads.submit(lambda: self._work(live), is_large=is_large)
         return live
 
     # -- looking ------------------------------------------------------------------------------------------

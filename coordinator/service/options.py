@@ -86,7 +86,13 @@ FLAGS = (
     Flag("workers", count, None, "N", "workers; without it, one per CPU"),
     Flag("worker_memory", size, "2g", "SIZE", "memory of one worker's container"),
     Flag("task_timeout", duration, "120", "S", "maximum number of seconds that a worker takes for one task"),
-    Flag("running", count, "8", "N", "maximum number of jobs at work at a time"),
+    Flag(
+        "running",
+        count,
+        "8",
+        "N",
+        "maximum number of small jobs at work at a time, and half as many large ones",
+    ),
     Flag(
         "waiting", count, "128", "N", "maximum number of further jobs that wait; beyond it requests get 429"
     ),
@@ -95,6 +101,9 @@ FLAGS = (
     Flag("max_file_bytes", size, "64m", "SIZE", "maximum size of one image's file"),
     Flag("max_request_bytes", size, "512m", "SIZE", "maximum size of one request"),
     Flag("max_pixels", count, "100000000", "N", "maximum number of pixels of one image"),
+    Flag(
+        "max_work", duration, "600", "S", "maximum number of seconds of a worker for one request, by estimate"
+    ),
     Flag(
         "upload_rate", size, "1k", "SIZE", "least number of bytes a second of an upload, in every 30 s of it"
     ),

@@ -6,6 +6,7 @@ babbled. Tasks wait here, not at the workers, so that a job that comes late has 
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -17,12 +18,13 @@ from coordinator.core.tasks import FetchTask, Outcome, StepTask
 from coordinator.pipeline import Step
 from coordinator.runners.verdict import CANCELLED
 from coordinator.schedule.threads import Inbox, Sink
+from coordinator.service.budget import Weight
+from coordinator.service.floor import Floor
 from coordinator.service.rotation import Rotation
 
 _SEATS = 64
 """Tasks of one job that wait or run, for each worker of the pool."""
-_DEPTH = 2
-"""Tasks at one worker: the one that it works on, and the next, so that it never waits for this process."""
+_SMALL = Weight()
 
 
 class Worker(Protocol):
@@ -31,6 +33,7 @@ class Worker(Protocol):
     @property
     def is_open(self) -> bool: ...
     def submit(self, task: StepTask) -> None: ...
+    def abandon(self, task_id: str) -> None: ...
     def cancel(self) -> None: ...
     def close(self) -> None: ...
     def join(self) -> None: ...
@@ -38,7 +41,9 @@ class Worker(Protocol):
 
 @dataclass(frozen=True)
 class _Waiting:
+    owner: str
     task: StepTask
+    weight: Weight
     sink: Sink
 
 
@@ -46,18 +51,30 @@ class Pool:
     """A fixed number of workers; safe to use from many threads."""
 
     def __init__(
-        self, open_worker: Callable[[Sink], Worker], workers: int, watch: Callable[[Outcome], None]
+        self,
+        open_worker: Callable[[Sink], Worker],
+        workers: int,
+        watch: Callable[[Outcome], None],
+        *,
+        with_express: bool = False,
+        shared: float = math.inf,
     ) -> None:
-        """``open_worker`` makes a worker whose outcomes go to the sink; ``watch`` is shown every outcome."""
+        """``open_worker`` makes a worker whose outcomes go to the sink; ``watch`` is shown every outcome.
+
+        ``with_express`` adds a worker for small tasks, ``shared`` is the memory for large ones (:class:`Floor`).
+        """
         self._lock = threading.Lock()
         self._waiting: Rotation[_Waiting] = Rotation()
-        self._sinks: dict[str, Sink] = {}
-        self._in_flight = [0] * workers
+        self._at_work: dict[str, tuple[int, _Waiting]] = {}
+        self._floor = Floor(workers, with_express=with_express, shared=shared)
         self._watch = watch
-        self._workers = [open_worker(self._sink_of(number)) for number in range(workers)]
+        self.size = workers
+        """The ordinary workers."""
+        self._workers = [open_worker(self._sink_of(number)) for number in range(self._floor.size)]
 
     @property
-    def size(self) -> int:
+    def lanes(self) -> int:
+        """All workers, the one for small tasks included."""
         return len(self._workers)
 
     @property
@@ -75,29 +92,32 @@ class Pool:
     def idle(self) -> int:
         """The workers for which there is nothing to do."""
         with self._lock:
-            return max(0, self._in_flight.count(0) - len(self._waiting))
+            return max(0, self._floor.idle - len(self._waiting))
 
     def warm_up(self, tasks: Sequence[StepTask]) -> list[TaskError]:
         """Opens every worker by a task of its own, one for each; returns what went wrong, once all have answered."""
         ended: queue.SimpleQueue[Sequence[Outcome]] = queue.SimpleQueue()
         with self._lock:
             for number, task in enumerate(tasks):
-                self._sinks[task.id] = ended.put
-                self._in_flight[number] += 1
-                self._workers[number].submit(task)
+                self._floor.give(number, _SMALL)
+                self._send(number, _Waiting("", task, _SMALL, ended.put))
         outcomes = [outcome for _ in tasks for outcome in ended.get()]
         return [outcome.result for outcome in outcomes if not isinstance(outcome.result, Success)]
 
-    def submit(self, owner: str, task: StepTask, sink: Sink) -> None:
+    def submit(self, owner: str, task: StepTask, sink: Sink, weight: Weight = _SMALL) -> None:
         """Queues a task; its outcome goes to ``sink``."""
         with self._lock:
-            self._waiting.push(owner, _Waiting(task, sink))
+            self._waiting.push(owner, _Waiting(owner, task, weight, sink))
             self._hand_out()
 
     def withdraw(self, owner: str) -> None:
-        """Ends the owner's tasks that no worker has yet as cancelled."""
+        """Ends the owner's tasks as cancelled: those that no worker has yet at once, the others before long."""
         with self._lock:
             withdrawn = self._waiting.withdraw(owner)
+            for task_id, (number, at_work) in self._at_work.items():
+                if at_work.owner == owner:
+                    self._workers[number].abandon(task_id)
+            self._hand_out()  # others may have waited behind them for memory
         for waiting in withdrawn:
             waiting.sink([Outcome(task=waiting.task.id, result=CANCELLED)])
 
@@ -114,22 +134,28 @@ class Pool:
             worker.join()
 
     def _hand_out(self) -> None:
-        """Gives waiting tasks to the workers that have least to do. The lock is held."""
-        while (least := min(self._in_flight)) < _DEPTH and (waiting := self._waiting.pop()) is not None:
-            number = self._in_flight.index(least)
-            self._in_flight[number] += 1
-            self._sinks[waiting.task.id] = waiting.sink
-            self._workers[number].submit(waiting.task)
+        """Gives waiting tasks to the workers that may take them. The lock is held."""
+        while True:
+            may_go = self._floor.round()
+            waiting = self._waiting.pop(lambda one: may_go(one.weight))  # noqa: B023 - it is asked at once
+            if waiting is None:
+                return
+            self._send(self._floor.take(waiting.weight), waiting)
+
+    def _send(self, number: int, waiting: _Waiting) -> None:
+        self._at_work[waiting.task.id] = (number, waiting)
+        self._workers[number].submit(waiting.task)
 
     def _sink_of(self, number: int) -> Sink:
         def take(outcomes: Sequence[Outcome]) -> None:
             with self._lock:
-                self._in_flight[number] -= len(outcomes)
-                sinks = [self._sinks.pop(outcome.task) for outcome in outcomes]
+                ended = [self._at_work.pop(outcome.task)[1] for outcome in outcomes]
+                for one in ended:
+                    self._floor.leave(number, one.weight)
                 self._hand_out()
-            for sink, outcome in zip(sinks, outcomes, strict=True):
+            for one, outcome in zip(ended, outcomes, strict=True):
                 self._watch(outcome)
-                sink([outcome])
+                one.sink([outcome])
 
         return take
 
@@ -140,8 +166,12 @@ class JobExecutor:
     A seat is a place in the pool's line, of which a job may have so many that no worker waits for the job's thread.
     """
 
-    def __init__(self, pool: Pool, job_id: str) -> None:
+    def __init__(
+        self, pool: Pool, job_id: str, weigh: Callable[[StepTask], Weight] = lambda task: _SMALL
+    ) -> None:
+        """``weigh`` tells how large a task of the job is."""
         self._pool = pool
+        self._weigh = weigh
         self._job_id = job_id
         self._ended = Inbox[Outcome]()
         self._stopped = threading.Event()
@@ -171,7 +201,7 @@ class JobExecutor:
         if self._stopped.is_set():
             self._ended.put([Outcome(task=task.id, result=CANCELLED)])
         else:
-            self._pool.submit(self._job_id, task, self._ended.put)
+            self._pool.submit(self._job_id, task, self._ended.put, self._weigh(task))
 
     def fetch(self, task: FetchTask) -> None:
         """Refuses: a client's images come with its request, and the service asks nobody for any."""
@@ -192,7 +222,7 @@ class JobExecutor:
         self._ended.wake()
 
     def cancel(self) -> None:
-        """Ends as cancelled what no worker has yet, now and later; workers stay for other jobs."""
+        """Ends all of its tasks as cancelled, now and later; workers are opened anew for others if need be."""
         self._stopped.set()
         self._pool.withdraw(self._job_id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Thing = TypeVar("Thing")
@@ -21,11 +22,15 @@ class Rotation(Generic[Thing]):
         """Adds to the owner's queue; a new owner comes after all others."""
         self._queues.setdefault(owner, deque()).append(thing)
 
-    def pop(self) -> Thing | None:
-        """The next thing of the owner whose turn it is, who then comes last; None if nothing waits."""
-        if not self._queues:
+    def pop(self, may_go: Callable[[Thing], bool] = lambda thing: True) -> Thing | None:
+        """The next thing of the owner whose turn it is, who then comes last; None if nothing waits.
+
+        Whose next thing may not go now keeps their turn, and the others are asked, in order.
+        """
+        owner = next((owner for owner, queue in self._queues.items() if may_go(queue[0])), None)
+        if owner is None:
             return None
-        owner, queue = self._queues.popitem(last=False)
+        queue = self._queues.pop(owner)
         thing = queue.popleft()
         if queue:
             self._queues[owner] = queue

@@ -16,7 +16,8 @@ from coordinator.service.options import FLAGS, Flag
 class Settings:
     """The service's settings, named as in :data:`coordinator.service.options.FLAGS`.
 
-    Sizes are bytes, ``keep`` is hours, ``grace``, ``task_timeout`` and ``upload_time`` are seconds, ``upload_rate`` is
+    Sizes are bytes, ``keep`` is hours, ``grace``, ``task_timeout``, ``max_work`` and
+    ``upload_time`` are seconds, ``upload_rate`` is
     bytes a second. ``max_...``, ``running`` and
     ``waiting`` are maximum numbers. ``workers`` is None for one per CPU; ``images`` is None where no image may be
     named by its path. ``hosts`` are names, separated by commas. Without ``token`` and ``keys`` everybody may come.
@@ -40,6 +41,7 @@ class Settings:
     max_file_bytes: int
     max_request_bytes: int
     max_pixels: int
+    max_work: float
     upload_rate: int
     upload_time: float
     images: Path | None

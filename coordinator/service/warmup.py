@@ -46,7 +46,7 @@ def warm_up(pool: Pool, program: WorkerSpec, store: Store) -> None:
             step=step,
             image_id=program.image_id,
         )
-        for number in range(pool.size)
+        for number in range(pool.lanes)
     ]
     problems = pool.warm_up(tasks)
     store.tidy(_NAME)

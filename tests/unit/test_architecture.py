@@ -30,6 +30,7 @@ GRAPH = modules(sources("coordinator"))
 PURE = (
     "errors", "strictjson", "contract", "pipeline", "core/*", "batch/regions", "report/model", "report/timeline",
     "service/orders", "service/naming", "service/stages", "service/rotation", "service/answers", "service/jobs",
+    "service/pace", "service/strangers", "service/costs", "service/rasters", "service/budget", "service/floor",
 )  # fmt: skip
 _IO = {
     "os", "io", "pathlib", "shutil", "socket", "subprocess", "sqlite3", "threading", "time", "tempfile",

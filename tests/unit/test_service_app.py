@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from coordinator.service.app import create_app
+from coordinator.service.budget import budget
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job
 from coordinator.service.manager import Manager
@@ -34,6 +35,7 @@ from tests.unit.builders import error, write_png
 
 KIB = 1024
 LIMITS = {"max_files": "3", "max_file_bytes": "64k", "max_request_bytes": "100k", "max_pixels": "10000"}
+BUDGET = budget(job=10.0, timeout=9.0, workers=2, memory=1 << 30, is_shared=False)
 GOOD: Json = {"operations": [["resize", "50%"]], "output": "png"}
 
 
@@ -98,7 +100,7 @@ class Service:
         self.store.create()
         self.manager, metrics = FakeManager(), Metrics()
         manager = cast(Manager, self.manager)
-        intake = Intake(settings, self.store, lambda: 2)
+        intake = Intake(settings, self.store, lambda: 2, BUDGET)
         self.app = create_app(Routes(manager, intake, self.store, metrics, 2), metrics)
         self.stand_behind(lambda app: app)
 

@@ -45,6 +45,9 @@ class ThreadWorker:
         cancelled = error(ErrorKind.CANCELLED)
         self._sink([Outcome(task=task.id, result=cancelled if self._cancelled else self._shop.answer(task))])
 
+    def abandon(self, task_id: str) -> None:
+        """Its tasks end by themselves."""
+
     def cancel(self) -> None:
         self._cancelled = True
         self._shop.gate.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.tasks import Outcome, StepTask
@@ -20,6 +21,7 @@ class FakeWorker:
         self.tasks: list[StepTask] = []
         self.is_open = True
         self.ended: list[str] = []
+        self.abandoned: list[str] = []
         self.at_once: tuple[TaskError | None] | None = None
 
     def submit(self, task: StepTask) -> None:
@@ -36,6 +38,9 @@ class FakeWorker:
         self.sink([Outcome(task=done.id, result=result or success(done.id))])
         return done.id
 
+    def abandon(self, task_id: str) -> None:
+        self.abandoned.append(task_id)
+
     def cancel(self) -> None:
         self.ended.append("cancelled")
 
@@ -49,10 +54,10 @@ class FakeWorker:
 class Shop:
     """A pool of fake workers."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, **limits: Any) -> None:
         self.workers: list[FakeWorker] = []
         self.seen: list[Outcome] = []
-        self.pool = Pool(self._open, workers, self.seen.append)
+        self.pool = Pool(self._open, workers, self.seen.append, **limits)
 
     def _open(self, sink: Sink) -> FakeWorker:
         self.workers.append(FakeWorker(sink))
