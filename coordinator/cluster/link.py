@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from coordinator.cluster.devices import granted_here
+from coordinator.cluster.granted import granted_here
 from coordinator.cluster.instance import THREADS, Instance, InstanceSpec
 from coordinator.cluster.node import Wanted, look, remove_left
 from coordinator.cluster.nodepaths import HeadFolder

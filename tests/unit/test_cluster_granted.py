@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.cluster.devices import Devices, granted
+from coordinator.cluster.granted import Devices, granted
 from coordinator.core.resources import Gpu
 from coordinator.pipeline import Resources
 
