@@ -7,13 +7,13 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from coordinator.batch.crs import Projection
 from coordinator.batch.geojson import name_of, position, read_geojson, told_name
-from coordinator.commands.arguments import metres
+from coordinator.commands.arguments import metres, share
 from coordinator.commands.changes import Change, Comparison, Kind, Limits, Look, Thing, compare
 from coordinator.errors import EXIT_CODES, BatchError, ExitCode, RunFolderError
 from coordinator.pipeline import Per
@@ -21,10 +21,12 @@ from coordinator.record.disk import write_json
 from coordinator.record.recorded import metres as number
 from coordinator.record.results import OBJECTS_GEOJSON, RECORDINGS_GEOJSON
 from coordinator.record.runfolder import RunFolder
+from coordinator.report.earlier import Earlier
+from coordinator.report.model import SAME, Changed
+from coordinator.report.written import write_report
 from coordinator.strictjson import Json
 
 _PANORAMA = "equirectangular"
-_LACKED_BY_OLD, _LACKED_BY_NEW = {Kind.NEW, Kind.FIRST_SEEN}, {Kind.GONE, Kind.NOT_SEEN}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +47,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="METRES",
         help="from where on an object has moved; or from 3 standard deviations, if that is more (default: 1)",
     )
+    parser.add_argument(
+        "--sure",
+        type=share,
+        default=Limits.sure,
+        metavar="SCORE",
+        help="what is in one run only and has a lower score there is 'unsure' and neither new nor gone (default: 0.6)",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.geojson", help="write the changes as GeoJSON")
+    parser.add_argument(
+        "--report", action="store_true", help="show the changes in report.html of the new run, too"
+    )
     parser.add_argument("--json", action="store_true", help="print them as GeoJSON instead of a table")
 
 
@@ -55,33 +67,62 @@ def main(options: argparse.Namespace) -> ExitCode:
     found = compare(
         _things(options.old, projection),
         _things(options.new, projection),
-        Limits(radius=options.radius, moved=options.moved),
+        Limits(radius=options.radius, moved=options.moved, sure=options.sure),
         _looks(options.old, projection),
         _looks(options.new, projection),
     )
-    for run, kinds in ((options.old, _LACKED_BY_OLD), (options.new, _LACKED_BY_NEW)):
-        found = _without_what_is_open(run, found, kinds)
+    found = _without_what_is_open(options.old, found, [one for one in found.changes if one.old is None])
+    found = _without_what_is_open(options.new, found, [one for one in found.changes if one.new is None])
     document = as_geojson(found, crs)
     if options.out is not None:
         try:
             write_json(options.out, document)
         except OSError as error:
             raise RunFolderError(f"{options.out} cannot be written: {error.strerror}") from error
-    print(json.dumps(document, indent=2) if options.json else "\n".join(lines(found)))
+    page = _write_page(options, found) if options.report else None
+    if options.json:
+        print(json.dumps(document, indent=2))
+        return ExitCode.DONE
+    print("\n".join(lines(found)))
+    if page is not None:
+        print(f"report      {page}")
     return ExitCode.DONE
 
 
-def _without_what_is_open(run: Path, found: Comparison, kinds: Set[Kind]) -> Comparison:
-    """Leaves out what a run that is not complete lacks, and says so: it may still come to it."""
+def _write_page(options: argparse.Namespace, found: Comparison) -> Path:
+    """The new run's page with the changes in it."""
+    here = {thing.id: Changed(kind=SAME) for thing in found.same}
+    here |= {change.new.id: _changed(change) for change in found.changes if change.new}
+    gone = {change.old.id: _changed(change) for change in found.changes if change.old and not change.new}
+    earlier = Earlier(folder=RunFolder(options.old), here=here, gone=gone)
+    return write_report(RunFolder(options.new), warn=_warn, earlier=earlier)
+
+
+def _warn(told: str) -> None:
+    print(f"coordinator: warning: {told}", file=sys.stderr)
+
+
+def _changed(change: Change) -> Changed:
+    old = change.old
+    return Changed(
+        kind=str(change.kind),
+        id=old.id if old else None,
+        category=old.category if old else None,
+        at=old.degrees if old else None,
+        moved=round(change.moved, 2) if old and change.new else None,
+        looks=change.looks,
+    )
+
+
+def _without_what_is_open(run: Path, found: Comparison, lacks: list[Change]) -> Comparison:
+    """Leaves out what a run ``lacks`` that is not complete, and says so: it may still come to it."""
     if RunFolder(run).read_about().get("complete", True):
         return found
-    changes = tuple(change for change in found.changes if change.kind not in kinds)
-    print(
-        f"coordinator: warning: run {str(run)!r} is not complete: {len(found.changes) - len(changes)} objects "
-        "that it lacks are no change, and left out",
-        file=sys.stderr,
+    left_out = frozenset(lacks)
+    _warn(
+        f"run {str(run)!r} is not complete: {len(left_out)} objects that it lacks are no change, and left out"
     )
-    return replace(found, changes=changes)
+    return replace(found, changes=tuple(change for change in found.changes if change not in left_out))
 
 
 def _crs(run: Path) -> str:
@@ -134,6 +175,7 @@ def _thing(feature: Json, name: str, where: str, projection: Projection) -> Thin
         category=None if category is None else str(category),
         sigma=_sigma(told.get("covariance")),
         facing=number(told.get("facing")),
+        score=_score(told),
         degrees=_degrees(feature, where),
     )
 
@@ -156,6 +198,12 @@ def _degrees(feature: Json, where: str) -> tuple[float, float]:
             f"{where} is no point; was the file edited? Run the batch into this folder once more"
         )
     return place
+
+
+def _score(told: Json) -> float | None:
+    """How sure a run is that an object is there, and of what it is: the smaller of both."""
+    said = [value for name in ("score", "category_score") if (value := number(told.get(name))) is not None]
+    return min(said, default=None)
 
 
 def _sigma(covariance: object) -> float:
@@ -201,6 +249,7 @@ def _feature(change: Change, crs: str) -> Json:
         "new_category": new.category if new else None,
         "moved": round(change.moved, 3) if old and new else None,
         "looks": change.looks,
+        "score": thing.score,
         "x": thing.x,
         "y": thing.y,
         "z": thing.z,
@@ -217,7 +266,7 @@ def lines(found: Comparison) -> Iterator[str]:
     """The changes for a reader."""
     counts = Counter(change.kind for change in found.changes)
     told = ", ".join(f"{counts[kind]} {kind}" for kind in Kind)
-    yield f"objects     {found.same} as they were; {told}"
+    yield f"objects     {len(found.same)} as they were; {told}"
     for change in found.changes:
         yield f"{change.kind:<12}{_words(change)}"
 
@@ -231,9 +280,10 @@ def _words(change: Change) -> str:
         return f"{new.id!r}  {what}, {change.moved:.2f} m from where {old.id!r} was"
     thing = new or old
     assert thing is not None
+    score = f", score {thing.score:.2f}" if change.kind is Kind.UNSURE else ""
     looks = (
         ""
         if change.looks is None
         else f", its place is looked at by {change.looks} recordings of the {'old' if new else 'new'} run"
     )
-    return f"{thing.id!r}  {thing.category!r} at {thing.x:.2f}, {thing.y:.2f}{looks}"
+    return f"{thing.id!r}  {thing.category!r} at {thing.x:.2f}, {thing.y:.2f}{score}{looks}"

@@ -20,8 +20,8 @@ from coordinator.report.model import Report
 from coordinator.strictjson import Json
 
 _MODULES = (
-    "document", "data", "follow", "decisions", "camera", "thinned", "basemap", "dots", "drawing", "map", "filter",
-    "photograph", "panel", "list", "lost", "run", "timeline", "page",
+    "document", "data", "changes", "follow", "decisions", "camera", "thinned", "basemap", "dots", "sprites", "stacks",
+    "drawing", "several", "map", "filter", "labels", "photograph", "panel", "list", "lost", "run", "timeline", "page",
 )  # fmt: skip
 _STYLES = ("base", "map", "panel", "run")
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)

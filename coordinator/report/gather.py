@@ -57,7 +57,7 @@ def gather(folder: RunFolder, truth: Sequence[Mark] = ()) -> Report:
             key=f"{about['batch']['folder']} {folder.path.resolve()}",
             written=time.time(),
             frame=frame,
-            folders={str(MOUNT): _relative(batch, folder.path), str(WORK_MOUNT): folder.work.name},
+            folders={str(MOUNT): relative(batch, folder.path), str(WORK_MOUNT): folder.work.name},
             recordings=recordings,
             areas=[] if frame is None else list(_areas(history, about, frame)),
             things=things,
@@ -246,6 +246,6 @@ def _size(said: Json) -> tuple[int, int] | None:
     return (int(width), int(height)) if width and height else None
 
 
-def _relative(batch: Path, run_folder: Path) -> str:
-    """The batch's folder as seen from the run's."""
-    return Path(os.path.relpath(batch, run_folder.resolve())).as_posix()
+def relative(folder: Path, run_folder: Path) -> str:
+    """A folder as seen from the run's."""
+    return Path(os.path.relpath(folder, run_folder.resolve())).as_posix()

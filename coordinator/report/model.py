@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from coordinator.strictjson import Json
 
 Point = tuple[float, float]
+SAME = "as it was"
+"""What is said of an object that has not changed since an earlier run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +73,27 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Changed:
+    """What has become of an object since an earlier run: ``kind`` in a word, and what it was then, where it was there.
+
+    ``at`` is where it stood, ``moved`` metres from where it stands: longitude and latitude in degrees, on the page
+    metres of its plane. ``looks`` are the recordings of the other run that look at the place of what is in one only.
+    """
+
+    kind: str
+    id: str | None = None
+    category: str | None = None
+    at: Point | None = None
+    moved: float | None = None
+    looks: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Thing:
     """An object of the map. ``ellipse`` is its covariance on the ground, xx, xy and yy in square metres.
 
-    ``views`` are sorted, the best first. ``said`` are its further properties, as the steps gave them.
+    ``views`` are sorted, the best first. ``said`` are its further properties, as the steps gave them. ``change`` is
+    None where no earlier run was looked at, and for what the comparison leaves out.
     """
 
     id: str
@@ -87,6 +106,7 @@ class Thing:
     ellipse: tuple[float, float, float] | None
     views: tuple[View, ...]
     said: Json
+    change: Changed | None = None
 
     def as_json(self) -> Json:
         return {
@@ -99,6 +119,7 @@ class Thing:
             "ellipse": self.ellipse,
             "views": [view.as_json() for view in self.views],
             "said": self.said,
+            **({"change": asdict(self.change)} if self.change else {}),
         }
 
 
@@ -147,6 +168,10 @@ class Report:
     decisions: Mapping[str, Json]
     run: Json
     timeline: Json
+    earlier: str | None = None
+    """The folder of the earlier run with which it is compared."""
+    gone: Sequence[Thing] = ()
+    """Objects of the earlier run only; their numbers go on behind those of ``things``."""
     pictures: Mapping[tuple[int, int], Picture] = field(default_factory=dict)
     """By an object's number and its view's."""
 
@@ -160,6 +185,8 @@ class Report:
             "recordings": vars(self.recordings),
             "areas": [asdict(area) for area in self.areas],
             "objects": [thing.as_json() for thing in self.things],
+            "earlier": self.earlier,
+            "gone": [thing.as_json() for thing in self.gone],
             "pictures": [[*key, picture.source, picture.box] for key, picture in self.pictures.items()],
             "truth": [asdict(mark) for mark in self.truth],
             "decisions": dict(self.decisions),

@@ -11,6 +11,7 @@ from coordinator.record.disk import remove_tree, write_text
 from coordinator.record.runfolder import RunFolder
 from coordinator.report.crops import FOLDER, Crop, Key, absent, cut, data_url, embedded, write_beside
 from coordinator.report.document import document
+from coordinator.report.earlier import Earlier, files_of, own_images, since
 from coordinator.report.gather import gather
 from coordinator.report.model import Mark, Picture
 
@@ -18,16 +19,21 @@ REPORT = "report.html"
 
 
 def write_report(
-    folder: RunFolder, truth: Sequence[Mark] = (), warn: Callable[[str], None] | None = None
+    folder: RunFolder,
+    truth: Sequence[Mark] = (),
+    warn: Callable[[str], None] | None = None,
+    earlier: Earlier | None = None,
 ) -> Path:
     """Writes the page of a run as it is now, and says where. ``truth`` is in the run's CRS.
 
-    ``warn`` is told of photographs that are not there any more.
+    With ``earlier`` it shows what has changed since that run, too. ``warn`` is told of photographs that are not there
+    any more.
 
     Raises RunFolderError for what is no run folder or cannot be written, BatchError for a CRS that is not known here.
     """
-    report = gather(folder, truth)
-    files = folder.files(Path(folder.read_about()["batch"]["folder"]))
+    report, files = gather(folder, truth), files_of(folder)
+    if earlier is not None:
+        report = since(report, earlier, folder.path)
     if warn is not None and (found := absent(report.things, files))[0]:
         warn(
             f"{found[0]:,} of {found[1]:,} photographs with the best views of objects are not there any more; "
@@ -35,7 +41,11 @@ def write_report(
         )
     path = folder.path / REPORT
     try:
-        pictures = _pictures(cut(report.things, files), folder.path / FOLDER)
+        crops = cut(report.things, files)
+        if earlier is not None:
+            gone = cut(own_images(report.gone), files_of(earlier.folder))
+            crops |= {(len(report.things) + number, rank): crop for (number, rank), crop in gone.items()}
+        pictures = _pictures(crops, folder.path / FOLDER)
         write_text(path, document(replace(report, pictures=pictures)))
     except OSError as error:
         raise RunFolderError(f"{path} cannot be written: {error.strerror}") from error

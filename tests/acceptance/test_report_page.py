@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import shutil
@@ -284,7 +285,63 @@ def test_the_map_is_moved_by_pointer_wheel_keys_and_fingers(driver: Chrome, tmp_
     _pinch(driver, canvas.location["x"] + width // 2, canvas.location["y"] + height // 2)
     assert is_new()
     report.keys("0")
+    driver.execute_script("arguments[0].blur()", canvas)
     assert report.picture() == seen[0]
+
+
+def test_several_on_one_pole_are_told_apart(driver: Chrome, tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run", tmp_path / "batch", Wanted(recordings=1, objects=3))
+    write_report(made)
+    report = Report(driver, made).open()
+    canvas = report.find("#ground")
+    scale = min(60.0, (canvas.size["width"] - 80) / 30)
+    place = (canvas, round(15 * scale), round(-2 * scale))
+    ActionChains(driver).move_to_element_with_offset(*place).click().perform()
+    listed = report.texts("#several span")
+    assert sorted(listed) == sorted(report.rows())
+    assert driver.switch_to.active_element.text.startswith(listed[0])
+    report.keys(Keys.ARROW_DOWN, Keys.ENTER)
+    assert report.title() == listed[1]
+    assert not report.find("#several").is_displayed()
+    seen = [report.title()]
+    for _ in listed[1:]:
+        report.keys("b")
+        seen.append(report.title())
+    assert sorted(seen) == sorted(listed)
+    report.find("#beside-list button").click()
+    assert report.title() == listed[1]
+
+    report.keys("v")
+    assert sorted(report.texts("#photograph-frame text")) == sorted(listed)
+    for button in ("#photograph-whole", "#photograph-close-up"):
+        report.find(button).click()
+        assert overlaps(report) == []
+    report.keys(Keys.ESCAPE)
+
+    driver.execute_script("arguments[0].focus()", canvas)
+    report.keys(Keys.ENTER)
+    assert not report.find("#several").is_displayed()
+    for _ in range(round(15 * scale / 80)):
+        report.keys(Keys.ARROW_RIGHT)
+    report.keys("-", "-", "-", "-", "-", Keys.ENTER)
+    assert report.texts("#several span") == listed
+    report.keys(Keys.ESCAPE)
+    assert not report.find("#several").is_displayed()
+    assert driver.switch_to.active_element == canvas
+
+
+def overlaps(report: Report) -> list[tuple[str, str]]:
+    """The names in the photograph that lie on each other."""
+    names = report.driver.find_elements(By.CSS_SELECTOR, "#photograph-frame text")
+    return [
+        (one.text, other.text)
+        for one, other in itertools.combinations(names, 2)
+        for a, b in [(one.rect, other.rect)]
+        if a["x"] < b["x"] + b["width"] - 1
+        and b["x"] < a["x"] + a["width"] - 1
+        and a["y"] < b["y"] + b["height"] - 1
+        and b["y"] < a["y"] + a["height"] - 1
+    ]
 
 
 def _pinch(driver: Chrome, x: int, y: int) -> None:
@@ -322,6 +379,55 @@ def test_names_are_texts_whatever_they_look_like(driver: Chrome, tmp_path: Path)
     path = saved(report, tmp_path / "downloads")
     assert coordinator("review", made.path, path).code == 0
     assert set(report.objects()) == set(HOSTILE)
+
+
+@pytest.fixture
+def compared(driver: Chrome, tmp_path: Path) -> Report:
+    """Three objects that moved by two metres since an earlier run and five that are gone, with names that mean ill."""
+    old = write_run(tmp_path / 'old "<b>"', tmp_path / "old-batch", Wanted(categories=HOSTILE))
+    wanted = Wanted(categories=HOSTILE, names=HOSTILE, objects=3, moved=2.0)
+    new = write_run(tmp_path / "new", tmp_path / "batch", wanted)
+    ended = coordinator("compare", old.path, new.path, "--report", "--sure", "0")
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, f"report      {new.path / 'report.html'}"), (
+        ended.err
+    )
+    return Report(driver, new).open()
+
+
+def test_what_has_changed_is_on_the_page(compared: Report) -> None:
+    kinds = [text.split(" · ")[0] for text in compared.texts("#rows small")]
+    assert kinds == ["gone"] * 5 + ["moved"] * 3
+    assert set(compared.rows()) == set(HOSTILE)
+    assert compared.find("#reviewed").text == "0 of 3 reviewed"
+    compared.keys("n")
+    assert compared.find("#change").text.startswith("Gone: it was in the earlier run and is not in this one")
+    eventually(
+        lambda: compared.driver.execute_script("return document.querySelector('#crops img').naturalWidth")
+    )
+    assert not compared.find("#deciding").is_displayed()
+    compared.keys("a")
+    assert compared.find("#reviewed").text == "0 of 3 reviewed"
+    compared.keys("v")
+    assert "/old-batch/street/r" in str(compared.find("#photograph-file").get_property("href"))
+    compared.keys(Keys.ESCAPE, Keys.ESCAPE)
+    compared.find("#changes-list [name=gone]").send_keys(Keys.SPACE)
+    assert [text.split(" · ")[0] for text in compared.texts("#rows small")] == ["moved"] * 3
+    compared.keys("n")
+    assert compared.find("#change").text == "Moved: it stood 2.00 m from here in the earlier run."
+    compared.keys("a")
+    assert compared.find("#reviewed").text == "1 of 3 reviewed"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_changes_keep_nobody_out_and_fit_a_telephone(compared: Report, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    compared.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    compared.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    for key in ("", "n"):
+        compared.keys(key)
+        assert compared.overflow() == 0
+        assert not browser.AXE.exists() or browser.barriers(compared.driver) == []
 
 
 def test_a_page_as_narrow_as_a_telephone(report: Report) -> None:

@@ -15,7 +15,9 @@ from coordinator.commands.changes import Comparison, Kind, Limits, Look, Thing, 
 from coordinator.strictjson import Json
 from tests.unit.builders import collection, feature
 
-STOP = Thing(id="a", x=0.0, y=0.0, z=3.0, category="stop", sigma=0.1, facing=None, degrees=(5.0, 52.0))
+STOP = Thing(
+    id="a", x=0.0, y=0.0, z=3.0, category="stop", sigma=0.1, facing=None, score=None, degrees=(5.0, 52.0)
+)
 HERE = [Look(x=0.0, y=-10.0 - place, heading=heading) for place, heading in enumerate((None, 10.0, 350.0))]
 """A panorama and two cameras that look to the north, all south of the object."""
 
@@ -31,7 +33,7 @@ def at(x: float, **fields: Any) -> Thing:
 class TestOneObject:
     def test_that_stands_where_it_stood_has_not_changed(self) -> None:
         found = compare([STOP], [at(0.4)], Limits())
-        assert (found.changes, found.same) == ((), 1)
+        assert (found.changes, len(found.same)) == ((), 1)
 
     def test_that_stands_elsewhere_has_moved(self) -> None:
         (change,) = compare([STOP], [at(3.0)], Limits()).changes
@@ -53,18 +55,32 @@ class TestOneObject:
 
     def test_far_west_and_south_of_the_origin_is_found_as_well(self) -> None:
         far = replace(STOP, x=-1234.5, y=-9876.5)
-        assert compare([far], [replace(far, y=-9876.2)], Limits()).same == 1
+        assert len(compare([far], [replace(far, y=-9876.2)], Limits()).same) == 1
 
 
 class TestSigns:
     def test_on_one_pole_are_told_apart_by_their_height(self) -> None:
         pole = [STOP, replace(STOP, id="under", z=2.2)]
-        assert compare(pole, [at(0.0, z=2.3), at(0.0, z=2.9)], Limits()).same == 2
+        assert len(compare(pole, [at(0.0, z=2.3), at(0.0, z=2.9)], Limits()).same) == 2
 
     def test_that_changed_places_are_the_ones_of_their_category(self) -> None:
         old = [STOP, at(0.8, category="yield")]
         new = [at(0.8), at(0.0, category="yield", id="c")]
-        assert (kinds(compare(old, new, Limits())), compare(old, new, Limits()).same) == ([], 2)
+        assert (kinds(compare(old, new, Limits())), len(compare(old, new, Limits()).same)) == ([], 2)
+
+
+class TestWhatARunIsNotSureOf:
+    def test_is_neither_new_nor_gone_if_only_that_run_has_it(self) -> None:
+        doubtful = replace(STOP, score=0.3)
+        assert kinds(compare([doubtful], [], Limits(), seen_again=HERE)) == [Kind.UNSURE]
+        assert kinds(compare([], [doubtful], Limits(), seen_before=HERE)) == [Kind.UNSURE]
+        assert kinds(compare([doubtful], [], Limits(sure=0.2), seen_again=HERE)) == [Kind.GONE]
+
+    def test_is_not_seen_where_nobody_looks_again(self) -> None:
+        assert kinds(compare([replace(STOP, score=0.3)], [], Limits(), seen_again=[])) == [Kind.NOT_SEEN]
+
+    def test_is_as_it_was_if_both_have_it(self) -> None:
+        assert kinds(compare([STOP], [at(0.1, score=0.3)], Limits())) == []
 
 
 class TestWhatIsGone:
@@ -133,7 +149,7 @@ class TestTheCommand:
         new = run_folder(tmp_path / "new", ("n1", 155_000.1, "stop"), ("n3", 155_900.0, "yield"))
         assert main(["compare", str(old), str(new), "--out", str(tmp_path / "changes.geojson")]) == 0
         assert capsys.readouterr().out.splitlines() == [
-            "objects     1 as they were; 0 new, 1 gone, 1 first seen, 0 not seen, 0 moved, 0 re-classed",
+            "objects     1 as they were; 0 new, 1 gone, 1 first seen, 0 not seen, 0 unsure, 0 moved, 0 re-classed",
             "gone        'o2'  'yield' at 155010.00, 463000.00, its place is looked at by 3 recordings of the new run",
             "first seen  'n3'  'yield' at 155900.00, 463000.00, its place is looked at by 0 recordings of the old run",
         ]

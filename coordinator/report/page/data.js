@@ -5,7 +5,9 @@ import { get } from "./document.js";
 export const report = JSON.parse(get("data").textContent);
 get("data").remove();
 
-export const objects = report.objects;
+/** The run's objects and behind them, on a page that compares, those of the earlier run only. */
+export const objects = [...report.objects, ...report.gone.map((object) => ({ ...object, isGone: true }))];
+objects.forEach((object, number) => Object.assign(object, { number, key: object.isGone ? `earlier ${object.id}` : object.id }));
 export const recordings = {
   count: report.recordings.ids.length,
   xs: Float64Array.from(report.recordings.xs),
@@ -14,7 +16,8 @@ export const recordings = {
 };
 for (const [number, rank, source, box] of report.pictures) ((objects[number].pictures ??= [])[rank] = { source, box });
 
-export const numberOf = new Map(objects.map((object, number) => [object.id, number]));
+/** Objects by their names in the page's address. */
+export const byKey = new Map(objects.map((object) => [object.key, object]));
 
 /** A view's recording: its name, its photograph and the size of that, when it was taken and where. */
 export function recordingOf(view) {
@@ -30,7 +33,7 @@ export function recordingOf(view) {
   };
 }
 
-/** What a recording shows of objects: pairs of an object's number and its view. */
+/** What a recording shows of objects: pairs of an object and its view. */
 export function shownIn(number) {
   shown ??= byRecording();
   return shown.get(number) ?? [];
@@ -40,13 +43,13 @@ let shown = null;
 
 function byRecording() {
   const found = new Map();
-  objects.forEach((object, number) => {
+  for (const object of objects) {
     for (const view of object.views) {
       if (view.r === null) continue;
       if (!found.has(view.r)) found.set(view.r, []);
-      found.get(view.r).push([number, view]);
+      found.get(view.r).push([object, view]);
     }
-  });
+  }
   return found;
 }
 
@@ -67,9 +70,12 @@ const hues = new Map(categories.map(([category], rank) => [category, HUES[rank] 
 /** A category's colour on a light or a dark ground. */
 export function colourOf(category, isDark) {
   const hue = hues.get(category);
-  if (category === null || hue === undefined) return isDark ? "oklch(0.74 0.02 200)" : "oklch(0.52 0.02 200)";
-  return isDark ? `oklch(0.76 0.13 ${hue})` : `oklch(0.58 0.16 ${hue})`;
+  return category === null || hue === undefined ? grey(isDark) : coloured(hue, isDark);
 }
+
+/** A hue on a light or a dark ground, and what has none. */
+export const coloured = (hue, isDark) => (isDark ? `oklch(0.76 0.13 ${hue})` : `oklch(0.58 0.16 ${hue})`);
+export const grey = (isDark) => (isDark ? "oklch(0.74 0.02 200)" : "oklch(0.52 0.02 200)");
 
 /** Where a photograph lies as seen from this file; null for one that has no place in the run. */
 export function addressOf(image) {

@@ -1,6 +1,7 @@
 // What the reader has decided of objects: kept in the browser under the run's name, written as review.csv.
 
-import { report } from "./data.js";
+import { colourOfChange, isCompared } from "./changes.js";
+import { colourOf, report } from "./data.js";
 import { followed } from "./follow.js";
 
 const KEPT = `coordinator review ${report.key}`;
@@ -38,6 +39,7 @@ export const areKept = () => isKept;
 
 /** An object's decision: {decision, category, note, time}, or null. */
 export function decisionOf(object) {
+  if (object.isGone) return null;
   const found = own.get(object.id) ?? report.decisions[object.id] ?? null;
   return found?.decision === "undo" ? null : found;
 }
@@ -86,6 +88,9 @@ export function categoryNow(object) {
   const found = decisionOf(object);
   return found?.decision === "reclass" ? found.category : object.category;
 }
+
+/** An object's colour on a light or a dark ground: of what has become of it on a page that compares, else of its category. */
+export const colourNow = (object, isDark) => (isCompared ? colourOfChange(object, isDark) : colourOf(categoryNow(object), isDark));
 
 /** All decisions as CSV (RFC 4180), in the order of the objects; those that are lost are not in it. */
 export function asCsv() {

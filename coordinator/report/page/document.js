@@ -40,6 +40,9 @@ export function lasted(seconds) {
 export const moment = (seconds) =>
   new Date(1000 * seconds).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
 
+/** When a recording was taken, as its batch says it; null for what is not known. */
+export const seenAt = (time) => (typeof time === "string" ? time.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC") : null);
+
 /** A category as it is read. */
 export const spoken = (category) => (category === null ? "no category" : category.replaceAll("_", " "));
 

@@ -1,9 +1,10 @@
 // The map's layers, from the ground up. Each draws what of it is seen, as finely as can be seen.
 
 import { boxAround } from "./camera.js";
-import { colourOf, objects, recordings, report, recordingOf } from "./data.js";
-import { categoryNow, decisionOf, onDecision } from "./decisions.js";
+import { objects, recordings, report, recordingOf } from "./data.js";
+import { colourNow, decisionOf, onDecision } from "./decisions.js";
 import { Dots, packed } from "./dots.js";
+import { disc, drawCount, drawObject } from "./sprites.js";
 
 const FULL = 2 * Math.PI;
 const SIGMAS = 3;
@@ -11,10 +12,13 @@ const SIGMAS = 3;
 const MANY_AREAS = 60;
 /** Pixels below which dots are not told apart. */
 const DOTS_APART = 6;
-const DISCS_APART = 6;
+/** Objects that are closer are one disc with their number. */
+export const DISCS_APART = 10;
 /** Beyond so many objects, they are dots of so many pixels. */
 const MANY_OBJECTS = 1500;
 const DOT = 5;
+/** Discs up to which those that stand for several say for how many. */
+const MANY_COUNTS = 400;
 const MANY_HEADINGS = 3000;
 const sheet = new Dots();
 
@@ -108,7 +112,7 @@ function drawHeadings(context, camera, colours, seen) {
 
 /** Rays from the recordings that show an object, these as larger dots. */
 export function drawRays(context, camera, colours, object) {
-  const colour = colourOf(categoryNow(object), colours.isDark);
+  const colour = colourNow(object, colours.isDark);
   const here = camera.toScreen(object.x, object.y);
   const places = object.views.map((view) => recordingOf(view).place).filter((place) => place).map((place) => camera.toScreen(...place));
   context.strokeStyle = colour;
@@ -141,12 +145,60 @@ export function drawTruth(context, camera, colours) {
   context.stroke();
 }
 
-/** Objects: discs in their categories' colours, hollow where they are rejected, ringed where they are accepted. */
-export function drawObjects(context, camera, colours, thinned, xs, ys) {
-  const seen = visible(thinned.at(DISCS_APART / camera.scale), xs, ys, camera);
+/** Objects: discs in their colours, hollow where they are rejected, ringed where they are accepted; one for several on one pole. */
+export function drawObjects(context, camera, colours, stacks, xs, ys) {
+  const seen = visible(stacks.at(DISCS_APART / camera.scale).firsts, xs, ys, camera);
   if (seen.length > MANY_OBJECTS) return drawDots(context, camera, colours, seen, xs, ys);
-  const size = camera.scale > 4 ? 7 : camera.scale > 0.5 ? 5 : 3.5;
-  for (const number of seen) drawObject(context, camera, colours, objects[number], size);
+  for (const number of seen) drawObject(context, camera, colours, objects[number], sizeAt(camera));
+}
+
+/** For how many objects a disc stands, where it is several. */
+export function drawCounts(context, camera, colours, stacks, xs, ys) {
+  const { firsts, members } = stacks.at(DISCS_APART / camera.scale);
+  const seen = visible(firsts, xs, ys, camera);
+  if (seen.length > MANY_COUNTS) return;
+  for (const number of seen) {
+    const count = members.get(number).length;
+    if (count > 1) drawCount(context, camera, colours, objects[number], sizeAt(camera), count);
+  }
+}
+
+/** Pixels of a disc's radius. */
+const sizeAt = ({ scale }) => (scale > 4 ? 7 : scale > 0.5 ? 5 : 3.5);
+
+/** Where what has moved stood before: a ring, and a line from there. */
+export function drawMoves(context, camera, colours, stacks, xs, ys) {
+  const seen = visible(stacks.all, xs, ys, camera);
+  if (seen.length > MANY_OBJECTS) return;
+  context.lineWidth = 1.5;
+  for (const number of seen) {
+    const { change, x, y } = objects[number];
+    if (change?.kind !== "moved") continue;
+    const [before, now] = [camera.toScreen(...change.at), camera.toScreen(x, y)];
+    context.strokeStyle = colourNow(objects[number], colours.isDark);
+    context.beginPath();
+    context.moveTo(...before);
+    context.lineTo(...now);
+    context.stroke();
+    context.beginPath();
+    context.arc(...before, 4, 0, FULL);
+    context.fillStyle = colours.paper;
+    context.fill();
+    context.stroke();
+  }
+}
+
+/** A cross in the middle, where Enter looks for an object. */
+export function drawMiddle(context, camera, colours) {
+  const [across, down] = [camera.width / 2, camera.height / 2];
+  context.beginPath();
+  for (const [x, y] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    context.moveTo(across + 6 * x, down + 6 * y);
+    context.lineTo(across + 14 * x, down + 14 * y);
+  }
+  context.strokeStyle = colours.accent;
+  context.lineWidth = 2;
+  context.stroke();
 }
 
 /** The same for very many: squares, colour by colour. */
@@ -168,18 +220,12 @@ onDecision(() => (dots = { isDark: null, colours: [] }));
 /** An object's colour, found once: grey if it is rejected. */
 function dotOf(number, colours) {
   if (dots.isDark !== colours.isDark) dots = { isDark: colours.isDark, colours: [] };
-  return (dots.colours[number] ??= decisionOf(objects[number])?.decision === "reject" ? colours.soft : colourOf(categoryNow(objects[number]), colours.isDark));
-}
-
-function drawObject(context, camera, colours, object, size) {
-  const sprite = spriteOf(categoryNow(object), decisionOf(object)?.decision, size, colours);
-  const [across, down] = camera.toScreen(object.x, object.y);
-  context.drawImage(sprite, across - sprite.middle, down - sprite.middle, 2 * sprite.middle, 2 * sprite.middle);
+  return (dots.colours[number] ??= decisionOf(objects[number])?.decision === "reject" ? colours.soft : colourNow(objects[number], colours.isDark));
 }
 
 /** Where objects are likely to stand, as far as their rays tell: an ellipse of three standard deviations. */
-export function drawEllipses(context, camera, colours, thinned, xs, ys) {
-  const seen = visible(thinned.at(DISCS_APART / camera.scale), xs, ys, camera);
+export function drawEllipses(context, camera, colours, stacks, xs, ys) {
+  const seen = visible(stacks.at(DISCS_APART / camera.scale).firsts, xs, ys, camera);
   if (camera.scale < 3 || seen.length > 1500) return;
   context.lineWidth = 1;
   for (const number of seen) {
@@ -189,7 +235,7 @@ export function drawEllipses(context, camera, colours, thinned, xs, ys) {
     if (SIGMAS * major * camera.scale < 2) continue;
     context.beginPath();
     context.ellipse(...camera.toScreen(object.x, object.y), SIGMAS * major * camera.scale, SIGMAS * minor * camera.scale, -turn, 0, FULL);
-    context.fillStyle = context.strokeStyle = colourOf(categoryNow(object), colours.isDark);
+    context.fillStyle = context.strokeStyle = colourNow(object, colours.isDark);
     context.globalAlpha = 0.15;
     context.fill();
     context.globalAlpha = 0.7;
@@ -245,49 +291,4 @@ export function drawScale(context, camera, colours) {
 function visible(numbers, xs, ys, camera) {
   const [left, right, low, high] = camera.bounds(20);
   return numbers.filter((number) => xs[number] >= left && xs[number] <= right && ys[number] >= low && ys[number] <= high);
-}
-
-function disc(context, across, down, radius, colour, around) {
-  context.beginPath();
-  context.arc(across, down, radius, 0, FULL);
-  context.fillStyle = colour;
-  context.strokeStyle = around;
-  context.lineWidth = 1.5;
-  context.fill();
-  context.stroke();
-}
-
-const sprites = new Map();
-
-/** An object's sign, drawn once for all objects that look alike. */
-function spriteOf(category, decision, size, colours) {
-  const key = `${category} ${decision} ${size} ${colours.isDark} ${devicePixelRatio}`;
-  if (!sprites.has(key)) sprites.set(key, newSprite(colourOf(category, colours.isDark), decision, size, colours));
-  return sprites.get(key);
-}
-
-function newSprite(colour, decision, size, colours) {
-  const canvas = document.createElement("canvas");
-  const middle = size + 4;
-  canvas.width = canvas.height = Math.ceil(2 * middle * devicePixelRatio);
-  canvas.middle = middle;
-  const context = canvas.getContext("2d");
-  context.scale(devicePixelRatio, devicePixelRatio);
-  if (decision === "reject") {
-    disc(context, middle, middle, size - 1, colours.paper, colours.soft);
-    context.beginPath();
-    context.moveTo(middle - size / 2, middle + size / 2);
-    context.lineTo(middle + size / 2, middle - size / 2);
-    context.stroke();
-    return canvas;
-  }
-  disc(context, middle, middle, size, colour, colours.paper);
-  if (decision) {
-    context.beginPath();
-    context.arc(middle, middle, size + 2, 0, FULL);
-    context.strokeStyle = colours.accent;
-    context.lineWidth = 2;
-    context.stroke();
-  }
-  return canvas;
 }

@@ -1,5 +1,6 @@
 // Which objects are shown, and in which order.
 
+import { isCompared, isWanted, rankOf, startChanges, wantChanges } from "./changes.js";
 import { categories, colourOf, objects, recordingOf } from "./data.js";
 import { categoryNow, decisionOf } from "./decisions.js";
 import { counted, get, make, spoken } from "./document.js";
@@ -17,13 +18,17 @@ const orders = {
   category: (a, b) => (categoryNow(a) ?? "").localeCompare(categoryNow(b) ?? ""),
   views: (a, b) => a.views.length - b.views.length,
   place: (a, b) => b.y - a.y,
+  change: (a, b) => rankOf(a) - rankOf(b) || orders.category(a, b),
 };
 const boxes = new Map();
 
-/** Shows the categories with their colours; `changed` is called whenever other objects are to be shown. */
+/** Shows the changes and the categories with their colours; `changed` is called whenever other objects are to be shown. */
 export function startFilter(changed) {
   const most = Math.max(1, ...objects.map((object) => object.views.length));
   controls.leastViews.max = most;
+  startChanges(changed);
+  get("order-change").hidden = !isCompared;
+  if (isCompared) controls.order.value = "change";
   for (const [category, count] of categories) get("category-list").append(row(category, count));
   for (const control of Object.values(controls)) control.addEventListener("input", changed);
   get("category-list").addEventListener("change", changed);
@@ -33,6 +38,7 @@ export function startFilter(changed) {
     Object.assign(controls.search, { value: "" });
     controls.decided.value = "any";
     [controls.leastScore.value, controls.mostScore.value, controls.leastViews.value] = [0, 1, 1];
+    wantChanges();
     check(true, changed);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
@@ -42,7 +48,7 @@ export function startFilter(changed) {
 function row(category, count) {
   const box = make("input", { type: "checkbox", checked: true });
   boxes.set(category, box);
-  const swatch = make("i", { class: "swatch", "aria-hidden": "true" });
+  const swatch = make("i", { class: "swatch", "aria-hidden": "true", hidden: isCompared });
   return make("li", {}, make("label", {}, box, swatch, make("span", {}, spoken(category)), make("small", {}, count.toLocaleString("en"))));
 }
 
@@ -68,7 +74,7 @@ export function filtered() {
   objects.forEach((object, number) => {
     const score = object.score ?? 1;
     if (hidden.has(object.category) || object.views.length < views || score < low || score > high) return;
-    if (isDecided(object) && isFound(object, words)) kept.push(number);
+    if (isWanted(object) && isDecided(object) && isFound(object, words)) kept.push(number);
   });
   const order = orders[controls.order.value];
   kept.sort((a, b) => order(objects[a], objects[b]) || a - b);
@@ -78,7 +84,7 @@ export function filtered() {
 
 function isDecided(object) {
   const wanted = controls.decided.value;
-  return wanted === "any" || wanted === (decisionOf(object)?.decision ?? "open");
+  return wanted === "any" || (!object.isGone && wanted === (decisionOf(object)?.decision ?? "open"));
 }
 
 function isFound(object, words) {

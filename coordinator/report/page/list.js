@@ -1,7 +1,8 @@
 // The list of objects beside the map: as many rows as can be looked over, and more when asked for.
 
-import { colourOf, objects } from "./data.js";
-import { WORDS, categoryNow, decisionOf } from "./decisions.js";
+import { isCompared, kindOf, signOf } from "./changes.js";
+import { objects } from "./data.js";
+import { WORDS, categoryNow, colourNow, decisionOf } from "./decisions.js";
 import { counted, decimals, get, make, spoken } from "./document.js";
 
 const PAGE = 100;
@@ -32,12 +33,12 @@ function more(choose) {
 function row(number, choose) {
   const object = objects[number];
   const decision = decisionOf(object)?.decision;
-  const swatch = make("i", { class: "swatch", "aria-hidden": "true" });
-  swatch.style.background = colourOf(categoryNow(object), matchMedia("(prefers-color-scheme: dark)").matches);
+  const swatch = make("i", { class: "swatch sign", "aria-hidden": "true", "data-sign": signOf(object) });
+  swatch.style.background = colourNow(object, matchMedia("(prefers-color-scheme: dark)").matches);
   const button = make("button", { type: "button", "data-number": number, "data-decision": decision ?? null, onclick: () => choose(number) },
     swatch,
     make("span", { class: "what" }, spoken(categoryNow(object))),
-    make("small", {}, `${decimals(object.score, 2)} · ${counted(object.views.length, "view")}`),
+    make("small", {}, `${isCompared ? kindOf(object) : counted(object.views.length, "view")} · ${decimals(object.score, 2)}`),
     make("b", { "aria-label": decision ? WORDS[decision] : null, role: decision ? "img" : null }, SIGNS[decision] ?? ""),
   );
   return make("li", {}, button);

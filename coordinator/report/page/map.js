@@ -4,14 +4,20 @@ import { BaseMap } from "./basemap.js";
 import { Camera, boxAround } from "./camera.js";
 import { objects, recordings, recordingOf, report } from "./data.js";
 import { onDecision } from "./decisions.js";
+import { announce } from "./document.js";
 import {
-  drawChosen, drawEllipses, drawObjects, drawRays, drawRecordings, drawRegions, drawScale, drawTruth, theme,
+  DISCS_APART, drawChosen, drawCounts, drawEllipses, drawMiddle, drawMoves, drawObjects, drawRays, drawRecordings, drawRegions,
+  drawScale, drawTruth, theme,
 } from "./drawing.js";
+import { askWhich, close } from "./several.js";
+import { Stacks } from "./stacks.js";
 import { Thinned } from "./thinned.js";
 
 const NEAR = 14;
 const STILL = 5;
 const STEP = 80;
+/** Of more than so many objects in one place the map shows them larger, if that helps; else it asks which is meant. */
+const MANY = 8;
 const xs = Float64Array.from(objects, (object) => object.x);
 const ys = Float64Array.from(objects, (object) => object.y);
 
@@ -44,7 +50,7 @@ export class MapView {
   /** Shows these objects and no others; the first are those that stay where there is no room for all. */
   show(numbers) {
     this.#shown = numbers;
-    this.#objects = new Thinned(xs, ys, numbers);
+    this.#objects = new Stacks(xs, ys, numbers);
     this.redraw();
   }
 
@@ -53,6 +59,11 @@ export class MapView {
     this.chosen = number;
     this.#keepInSight();
     this.redraw();
+  }
+
+  /** The objects for which one disc stands as the map is now, one of them given. */
+  besides(number) {
+    return [...this.#objects.at(DISCS_APART / this.camera.scale).members.values()].find((numbers) => numbers.includes(number)) ?? [];
   }
 
   /** Everything that there is. */
@@ -96,10 +107,13 @@ export class MapView {
     if (layers.ellipses) drawEllipses(context, camera, colours, this.#objects, xs, ys);
     const object = this.chosen === null ? null : objects[this.chosen];
     if (object) drawRays(context, camera, colours, object);
+    drawMoves(context, camera, colours, this.#objects, xs, ys);
     drawObjects(context, camera, colours, this.#objects, xs, ys);
     if (layers.truth) drawTruth(context, camera, colours);
     if (object) drawChosen(context, camera, colours, object);
+    drawCounts(context, camera, colours, this.#objects, xs, ys);
     drawScale(context, camera, colours);
+    if (this.#canvas.matches(":focus-visible")) drawMiddle(context, camera, colours);
   }
 
   #keepInSight() {
@@ -133,10 +147,18 @@ export class MapView {
     return this.#shown.filter((number) => away(number) < NEAR / this.camera.scale).sort((a, b) => away(a) - away(b));
   }
 
-  /** The object that a click means: of several on one pole, one after the other. */
-  #meant(across, down) {
-    const found = this.#at(across, down);
-    return found.length ? found[(found.indexOf(this.chosen) + 1) % found.length] : null;
+  /** Chooses what is meant by a pixel: of several on one pole, what its reader picks. Says whether there is anything. */
+  #pick(across, down, choose) {
+    close(() => {});
+    const [nearest] = this.#at(across, down);
+    if (nearest === undefined) return false;
+    const found = this.besides(nearest);
+    const box = boxAround(found.map((number) => [xs[number], ys[number]]));
+    if (found.length === 1) choose(nearest);
+    else if (found.length > MANY && Math.max(box[1] - box[0], box[3] - box[2]) > 1) this.camera.fit(box);
+    else askWhich(found, [across, down], choose);
+    this.redraw();
+    return true;
   }
 
   #listen(choose, hover) {
@@ -157,12 +179,12 @@ export class MapView {
       const finger = this.#fingers.get(event.pointerId);
       this.#fingers.delete(event.pointerId);
       if (!finger || finger.moved > STILL || event.button > 0) return;
-      const number = this.#meant(event.offsetX, event.offsetY);
-      if (number !== null) choose(number);
+      this.#pick(event.offsetX, event.offsetY, choose);
     });
     canvas.addEventListener("pointercancel", (event) => this.#fingers.delete(event.pointerId));
     canvas.addEventListener("pointerleave", () => hover(null));
-    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("keydown", (event) => this.#key(event, choose));
+    for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, () => this.redraw());
   }
 
   /** One finger moves the ground, two stretch it, too. */
@@ -181,7 +203,11 @@ export class MapView {
     this.redraw();
   }
 
-  #key(event) {
+  #key(event, choose) {
+    if (event.key === "Enter") {
+      event.preventDefault(); // or else it would press the first button of what it opens
+      if (!this.#pick(this.camera.width / 2, this.camera.height / 2, choose)) announce("There is no object in the middle of the map.");
+    }
     const way = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] }[event.key];
     if (!way || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();

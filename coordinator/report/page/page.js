@@ -1,13 +1,14 @@
 // The page: its parts put together, its tabs, its address and its keys.
 
-import { numberOf, objects, report } from "./data.js";
+import { isCompared, kindOf } from "./changes.js";
+import { byKey, objects, report } from "./data.js";
 import { areKept, asCsv, categoryNow, decidedCount, decisionOf, onDecision } from "./decisions.js";
 import { announce, counted, get, isWriting, make, moment, spoken } from "./document.js";
 import { filtered, startFilter } from "./filter.js";
 import { focusRow, showList } from "./list.js";
 import { showLost } from "./lost.js";
 import { MapView } from "./map.js";
-import { askCategory, current, currentNumber, decideCurrent, refreshDecision, showNone, showObject, undoCurrent } from "./panel.js";
+import { askCategory, current, currentNumber, decideCurrent, onPole, refreshDecision, showNone, showObject, undoCurrent } from "./panel.js";
 import { openPhotograph } from "./photograph.js";
 import { reviewCommand, showRun } from "./run.js";
 import { startTimeline } from "./timeline.js";
@@ -30,12 +31,12 @@ function open(number) {
   select("map");
   map.choose(number);
   const place = shown.indexOf(number);
-  showObject(number, place < 0 ? "" : `${place + 1} of ${shown.length.toLocaleString("en")}`);
+  showObject(number, place < 0 ? "" : `${place + 1} of ${shown.length.toLocaleString("en")}`, open);
   get("browse").hidden = true;
   get("object").hidden = false;
   get("side").scrollTop = 0;
   get("object-title").focus({ preventScroll: true });
-  history.replaceState(null, "", `#${encodeURIComponent(objects[number].id)}`);
+  history.replaceState(null, "", `#${encodeURIComponent(objects[number].key)}`);
 }
 
 /** Back to the list of all. */
@@ -58,11 +59,18 @@ function step(by) {
   open(shown[current() ? (Math.max(0, place) + by + shown.length) % shown.length : 0]);
 }
 
+/** The next one of those that share the pole of the open object. */
+function nextOnPole() {
+  const [next] = onPole(current());
+  if (next) open(next.number);
+  else announce("Nothing else is on this pole.");
+}
+
 /** After a decision: the next object in the list that is not decided of, or back to the list. */
 function advance() {
   const place = shown.indexOf(currentNumber());
   const rest = [...shown.slice(place + 1), ...shown.slice(0, Math.max(0, place))];
-  const next = rest.find((number) => !decisionOf(objects[number]));
+  const next = rest.find((number) => !objects[number].isGone && !decisionOf(objects[number]));
   if (next === undefined) {
     announce("All objects of the list are reviewed.");
     return;
@@ -70,21 +78,28 @@ function advance() {
   open(next);
 }
 
+/** Whether the reader may decide of what is open; what is of the earlier run only is told. */
+function mayDecide() {
+  if (current()?.isGone) announce("It is of the earlier run: there is nothing to decide of.");
+  return current() && !current().isGone;
+}
+
 function decideAndGoOn(decision) {
-  if (!current()) return;
+  if (!mayDecide()) return;
   decideCurrent(decision);
   advance();
 }
 
 function reclass() {
-  if (current()) askCategory(advance);
+  if (mayDecide()) askCategory(advance);
 }
 
 function decided() {
   isListStale = true;
   refreshDecision();
   const count = decidedCount();
-  get("reviewed").textContent = objects.length ? `${count.toLocaleString("en")} of ${objects.length.toLocaleString("en")} reviewed` : "";
+  const { length } = report.objects;
+  get("reviewed").textContent = length ? `${count.toLocaleString("en")} of ${length.toLocaleString("en")} reviewed` : "";
   get("save").disabled = count === 0 && !Object.keys(report.decisions).length;
 }
 
@@ -104,7 +119,8 @@ function hover(number, across = 0, down = 0) {
   const label = get("under");
   label.hidden = number === null;
   if (number === null) return;
-  label.textContent = `${spoken(categoryNow(objects[number]))} · ${counted(objects[number].views.length, "view")}`;
+  const others = map.besides(number).length - 1;
+  label.textContent = others > 0 ? `${others + 1} objects` : `${isCompared ? `${kindOf(objects[number])}: ` : ""}${spoken(categoryNow(objects[number]))} · ${counted(objects[number].views.length, "view")}`;
   label.style.left = `${Math.max(0, Math.min(across + 14, get("map").clientWidth - label.offsetWidth - 8))}px`;
   label.style.top = `${down + 14}px`;
 }
@@ -137,11 +153,12 @@ const KEYS = {
   a: () => decideAndGoOn("accept"),
   r: () => decideAndGoOn("reject"),
   c: reclass,
-  u: () => current() && undoCurrent(),
+  u: () => mayDecide() && undoCurrent(),
   n: () => step(1),
   p: () => step(-1),
   v: () => current()?.views.length && openPhotograph(current(), current().views[0]),
   t: () => current() && !get("note").disabled && get("note").focus(),
+  b: () => current() && nextOnPole(),
   z: () => current() && map.fitObject(currentNumber()),
   "/": search,
   "?": () => get("help").showModal(),
@@ -201,7 +218,7 @@ function startLayers() {
 function showAddress() {
   const name = decodeURIComponent(location.hash.slice(1));
   if (name === "run") select("run");
-  else if (numberOf.has(name)) open(numberOf.get(name));
+  else if (byKey.has(name)) open(byKey.get(name).number);
 }
 
 get("title").textContent = report.title;

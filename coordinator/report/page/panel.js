@@ -1,12 +1,15 @@
 // The object under review: its best views, what is known of it, and what its reader decides.
 
-import { categories, colourOf, numberOf, objects, recordingOf, report, addressOf } from "./data.js";
-import { WORDS, areKept, categoryNow, decide, decisionOf, undo } from "./decisions.js";
-import { announce, counted, decimals, get, make, moment, spoken } from "./document.js";
+import { signOf, toldChange } from "./changes.js";
+import { categories, objects, recordingOf, report, addressOf } from "./data.js";
+import { WORDS, areKept, categoryNow, colourNow, decide, decisionOf, undo } from "./decisions.js";
+import { announce, counted, decimals, get, make, moment, seenAt, spoken } from "./document.js";
 import { axes } from "./drawing.js";
 import { crop, openPhotograph } from "./photograph.js";
 
 const CROPS = 3;
+/** Metres on the ground up to which two objects share a pole. */
+const POLE = 0.75;
 const WINDS = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"];
 /** What is said under names of the page's own, or is none of the reader's business. */
 const TOLD = new Set([
@@ -18,30 +21,48 @@ let object = null;
 /** The object that the panel shows, or null. */
 export const current = () => object;
 
-/** Shows an object; `place` says where it is in the list. */
-export function showObject(number, place) {
+/** Shows an object; `place` says where it is in the list, `open` is called with the number of one beside it that is picked. */
+export function showObject(number, place, open) {
   object = objects[number];
   get("place-in-list").textContent = place;
+  get("change").textContent = toldChange(object);
+  get("deciding").hidden = get("note").hidden = object.isGone === true;
   refreshDecision();
+  const others = onPole(object);
+  get("beside").hidden = others.length === 0;
+  get("beside-list").replaceChildren(...others.map((other) => make("button", { type: "button", class: "quiet", onclick: () => open(other.number) }, spoken(categoryNow(other)))));
   get("crops").replaceChildren(...object.views.slice(0, CROPS).map((view, rank) => cropOf(view, rank)));
   get("facts").replaceChildren(...facts().flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   get("views-title").textContent = `Seen in ${counted(object.views.length, "photograph")}`;
   get("views").replaceChildren(...object.views.map(viewRow));
 }
 
+/** The other objects on an object's pole, from it upwards and on from the lowest. */
+export function onPole(one) {
+  const height = (other) => other.said.z ?? 0;
+  const pole = objects.filter((other) => Math.hypot(other.x - one.x, other.y - one.y) < POLE).sort((a, b) => height(a) - height(b) || a.number - b.number);
+  const place = pole.indexOf(one);
+  return [...pole.slice(place + 1), ...pole.slice(0, place)];
+}
+
 /** What changes when its reader decides. */
 export function refreshDecision() {
   if (!object) return;
   const found = decisionOf(object);
-  const swatch = make("i", { class: "swatch", "aria-hidden": "true" });
-  swatch.style.background = colourOf(categoryNow(object), matchMedia("(prefers-color-scheme: dark)").matches);
+  const swatch = make("i", { class: "swatch sign", "aria-hidden": "true", "data-sign": signOf(object) });
+  swatch.style.background = colourNow(object, matchMedia("(prefers-color-scheme: dark)").matches);
   get("object-title").replaceChildren(swatch, spoken(categoryNow(object)));
   get("object-said").textContent = object.id;
   for (const name of Object.keys(WORDS)) get(name).setAttribute("aria-pressed", found?.decision === name);
   get("note").value = found?.note ?? "";
   get("note").disabled = !found;
   get("note").placeholder = found ? "Note" : "Decide first, then note why";
-  get("decision").textContent = found ? `${wordsOf(found)}, ${moment(Date.parse(found.time) / 1000)}. U takes it back.` : notKept();
+  get("decision").textContent = saidOf(found);
+}
+
+function saidOf(found) {
+  if (found) return `${wordsOf(found)}, ${moment(Date.parse(found.time) / 1000)}. U takes it back.`;
+  return object.isGone ? "It is of the earlier run: there is nothing to decide of." : notKept();
 }
 
 const notKept = () => (areKept() ? "" : "This browser keeps nothing for files: save the review before you leave.");
@@ -73,8 +94,8 @@ function facts() {
     ["Residual", metres(said.residual)],
     ["Spread (1σ)", metres(spread)],
     ["Facing", facing(said)],
-    ["First seen", seen(said.first_seen)],
-    ["Last seen", seen(said.last_seen)],
+    ["First seen", seenAt(said.first_seen)],
+    ["Last seen", seenAt(said.last_seen)],
     ["OSM tags", tags(said.osm)],
     ...Object.entries(said).filter(([name, value]) => !TOLD.has(name) && isPlain(value)).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
   ];
@@ -91,7 +112,6 @@ function facing({ facing: degrees, facing_sd: spread }) {
   return `${Math.round(degrees)}°${typeof spread === "number" ? ` ± ${Math.round(spread)}°` : ""} (${wind})`;
 }
 
-const seen = (time) => (typeof time === "string" ? time.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC") : null);
 const tags = (osm) =>
   typeof osm === "object" && osm !== null ? Object.entries(osm).map(([name, value]) => `${name}=${value}`).join("\n") : null;
 
@@ -153,7 +173,7 @@ get("note").addEventListener("change", () => {
 });
 
 /** The number of the object that is shown. */
-export const currentNumber = () => (object ? numberOf.get(object.id) : null);
+export const currentNumber = () => object?.number ?? null;
 
 /** Shows no object. */
 export function showNone() {

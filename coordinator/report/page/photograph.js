@@ -1,12 +1,18 @@
 // Photographs: a view cut out of one, and the whole one in a dialogue with the boxes of what was found in it.
 
-import { addressOf, colourOf, numberOf, objects, recordingOf, shownIn } from "./data.js";
-import { categoryNow } from "./decisions.js";
-import { draw, get, make, spoken } from "./document.js";
+import { addressOf, recordingOf, shownIn } from "./data.js";
+import { categoryNow, colourNow } from "./decisions.js";
+import { draw, get, make, seenAt, spoken } from "./document.js";
+import { laidOut, leader } from "./labels.js";
 
 const CROP = 2;
 const CLOSE_UP = 12;
 const WIDE = 16 / 9;
+/** Of a name's letters, as a part of what is shown across. */
+const LETTERS = 1 / 50;
+/** Pixels of their height at the least, so that they can be read on a telephone. */
+const LEGIBLE = 12;
+const ruler = document.createElement("canvas").getContext("2d");
 const dialog = get("photograph");
 let shown = null;
 
@@ -65,10 +71,10 @@ export function openPhotograph(object, view) {
   get("photograph-said").textContent = [
     spoken(categoryNow(object)),
     view.distance === null ? "" : `${view.distance.toFixed(1)} m away`,
-    recording.time ?? "",
+    seenAt(recording.time),
   ].filter(Boolean).join(" · ");
-  frame(true);
   dialog.showModal();
+  frame(true);
 }
 
 function frame(isCloseUp) {
@@ -82,23 +88,40 @@ function frame(isCloseUp) {
   const [x, y, width, height] = isCloseUp ? around(view.box, CLOSE_UP, WIDE, recording.size) : [0, 0, columns, rows];
   const svg = draw("svg", { viewBox: `${x} ${y} ${width} ${height}`, role: "img", "aria-label": `Photograph ${recording.name} with boxes` });
   svg.append(image(recording, () => place.replaceChildren(notThere(recording))));
-  const others = view.r === null ? [[numberOf.get(object.id), view]] : shownIn(view.r);
-  for (const [number, other] of others) svg.append(named(objects[number], other, number === numberOf.get(object.id), width));
+  const others = view.r === null ? [[object, view]] : shownIn(view.r);
+  const seen = others.filter(([one, other]) => one === object || isSeen(other.box, [x, y, width, height]));
+  seen.sort(([one], [other]) => (other === object) - (one === object));
+  svg.append(...named(seen, object, [x, y, width, height]));
   place.replaceChildren(svg);
   get("photograph-whole").setAttribute("aria-pressed", !isCloseUp);
   get("photograph-close-up").setAttribute("aria-pressed", isCloseUp);
 }
 
-function named(object, view, isChosen, width) {
-  const group = draw("g", { class: isChosen ? "chosen" : "other" });
+const isSeen = ([x, y, width, height], [left, top, across, down]) =>
+  x < left + across && left < x + width && y < top + down && top < y + height;
+
+/** Boxes with the names of what is in them, none on another; the chosen one's is drawn last. */
+function named(shown, chosen, view) {
+  const size = view[2] * Math.max(LETTERS, LEGIBLE / Math.max(1, get("photograph-frame").clientWidth));
+  const names = shown.map(([object, { box }]) => ({ box, text: spoken(categoryNow(object)), width: 0 }));
+  ruler.font = "600 100px system-ui, sans-serif";
+  for (const name of names) name.width = (ruler.measureText(name.text).width / 100 + 0.3) * size;
+  const places = laidOut(names, 1.3 * size, view);
+  return shown.map(([object], number) => group(object, object === chosen, names[number], places[number], size)).reverse();
+}
+
+function group(object, isChosen, { box, text }, place, size) {
+  const element = draw("g", { class: isChosen ? "chosen" : "other" });
+  element.style.color = isChosen ? "" : colourNow(object, true);
   const title = draw("title");
-  title.textContent = `${spoken(categoryNow(object))}, ${object.id}`;
-  group.append(rectangle(view.box), title);
-  const text = draw("text", { x: view.box[0], y: view.box[1] - width / 150, "font-size": width / 50 });
-  text.textContent = spoken(categoryNow(object));
-  group.style.color = isChosen ? "" : colourOf(categoryNow(object), true);
-  group.append(text);
-  return group;
+  title.textContent = `${text}, ${object.id}`;
+  element.append(rectangle(box), title);
+  const line = leader(place, box);
+  if (line) element.append(draw("line", { ...line, class: "leader" }));
+  const label = draw("text", { x: place[0] + 0.15 * size, y: place[1] + size, "font-size": size });
+  label.textContent = text;
+  element.append(label);
+  return element;
 }
 
 const notThere = ({ image }) =>

@@ -70,6 +70,7 @@ function commands() {
     ["What is left to do", run.proceed === run.again ? null : run.proceed],
     ["This page, as the run is now", `python -m coordinator report ${quoted(run.folder)}`],
     ["A review into the results", reviewCommand()],
+    ["What has changed since an earlier run, on this page", `python -m coordinator compare ${report.earlier === null ? "OLD_RUN_DIR" : quoted(report.earlier)} ${quoted(run.folder)} --report`],
   ].filter(([, command]) => command);
 }
 
