@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from coordinator.commands.streams import warn
 from coordinator.errors import CoordinatorError, ExitCode
 
 _PATIENCE = 3.0
@@ -38,8 +39,7 @@ def _call(command: str, run_folder: Path, code: ExitCode) -> None:
     sys.stdout.flush()
     print(f"coordinator: waiting for --on-end {command!r} to end", file=sys.stderr, flush=True)
     if how := _outcome(command, {"RUN_DIR": str(run_folder.resolve()), "EXIT_CODE": str(int(code))}):
-        told = f"{how}; the run itself ended with {int(code)}"
-        print(f"coordinator: warning: --on-end {command!r} {told}", file=sys.stderr)
+        warn(f"--on-end {command!r} {how}; the run itself ended with {int(code)}")
 
 
 def _outcome(command: str, told: Mapping[str, str]) -> str | None:

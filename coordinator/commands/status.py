@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from coordinator.commands.poolwords import pool_lines
 from coordinator.commands.runmetrics import prometheus
+from coordinator.commands.streams import warn
 from coordinator.errors import ExitCode, RunFolderError
 from coordinator.findings import Level
 from coordinator.record.history import Attempts, History, Tally
@@ -49,7 +49,7 @@ def _warn_of_damage(folder: RunFolder, state: RunState) -> None:
         folder.read_about()
     except RunFolderError as error:
         told = "these figures are the journal's; `report`, `review` and `retry` need it: `run` writes it anew"
-        print(f"coordinator: warning: {error}; {told}", file=sys.stderr)
+        warn(f"{error}; {told}")
 
 
 @dataclass(frozen=True, kw_only=True)
