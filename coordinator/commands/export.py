@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
+from typing import Any
 
 from coordinator.errors import EXIT_CODES, ExitCode, RunFolderError, UsageError
 from coordinator.record.gis.layers import LAYERS
@@ -34,21 +37,33 @@ def main(options: argparse.Namespace) -> ExitCode:
         raise UsageError(
             f"the GDAL of this pyogrio cannot write {driver}; {out.with_suffix('.fgb')} can be written"
         )
+    troubles = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError)
     try:
-        count = _copy(pyogrio, source, options.layer, out, driver)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError) as error:
-        raise RunFolderError(f"{out} cannot be written: {error}") from error
-    print(f"{options.layer:12}{count} features in {out}")
+        features = pyogrio.raw.read(source, layer=options.layer)
+    except troubles as error:
+        raise RunFolderError(f"{source} cannot be read: {error}; `run` writes it anew") from error
+    try:
+        count = _write(pyogrio, features, options.layer, out, driver)
+    except troubles as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise RunFolderError(f"{out} cannot be written: {why}") from error
+    print(f"{options.layer:13}{count} features in {out}")
     return ExitCode.DONE
 
 
-def _copy(pyogrio: ModuleType, source: Path, layer: str, out: Path, driver: str) -> int:
-    """Writes the layer aside, and then in place; returns how many features it has."""
-    told, _, geometries, values = pyogrio.raw.read(source, layer=layer)
-    aside = out.with_name(f".part.{out.name}")
-    try:
+def _write(pyogrio: ModuleType, features: tuple[Any, ...], layer: str, out: Path, driver: str) -> int:
+    """Writes the ``features`` of a layer aside, and then in place; returns how many they are.
+
+    What a format has beside its file, as GML a schema that its file names, comes with it.
+    """
+    told, _, geometries, values = features
+    # An index of places cannot hold what has none, as failures that lie nowhere.
+    options = (
+        {"SPATIAL_INDEX": "NO"} if driver == "FlatGeobuf" and any(one is None for one in geometries) else {}
+    )
+    with TemporaryDirectory(prefix=f".part.{out.name}.", dir=out.parent) as aside:
         pyogrio.raw.write(
-            aside,
+            Path(aside, out.name),
             geometries,
             values,
             told["fields"],
@@ -56,11 +71,22 @@ def _copy(pyogrio: ModuleType, source: Path, layer: str, out: Path, driver: str)
             driver=driver,
             geometry_type=told["geometry_type"],
             crs=told["crs"],
+            **options,
         )
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
+        _check(pyogrio, Path(aside, out.name), len(geometries))
+        for path in sorted(Path(aside).iterdir(), key=lambda path: path.name == out.name):
+            path.replace(out.with_name(path.name))
     return len(geometries)
+
+
+def _check(pyogrio: ModuleType, path: Path, count: int) -> None:
+    """Raises OSError unless a file has ``count`` features: not every driver tells of a disk that is full."""
+    try:
+        found = pyogrio.read_info(path, force_feature_count=True)["features"]
+    except pyogrio.errors.DataSourceError as error:
+        raise OSError(errno.EIO, f"it cannot be read back, as on a full disk: {error}") from error
+    if found != count:
+        raise OSError(errno.EIO, f"it has {found} of {count} features, as on a full disk")
 
 
 def _load_pyogrio() -> ModuleType:

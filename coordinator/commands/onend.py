@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from coordinator.commands.streams import warn
 from coordinator.errors import CoordinatorError, ExitCode
+
+_PATIENCE = 3.0
+"""Seconds that a command has to end by itself when it is interrupted."""
 
 
 def told_at_the_end(command: str | None, run_folder: Path, run: Callable[[], ExitCode]) -> ExitCode:
@@ -31,9 +37,34 @@ def told_at_the_end(command: str | None, run_folder: Path, run: Callable[[], Exi
 def _call(command: str, run_folder: Path, code: ExitCode) -> None:
     """Runs a line of the shell with ``RUN_DIR`` and ``EXIT_CODE``; that it failed is told and no more."""
     sys.stdout.flush()
-    given = {**os.environ, "RUN_DIR": str(run_folder.resolve()), "EXIT_CODE": str(int(code))}
     print(f"coordinator: waiting for --on-end {command!r} to end", file=sys.stderr, flush=True)
-    done = subprocess.run(command, shell=True, env=given, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        told = f"ended with exit code {done.returncode}; the run itself ended with {int(code)}"
-        print(f"coordinator: warning: --on-end {command!r} {told}", file=sys.stderr)
+    if how := _outcome(command, {"RUN_DIR": str(run_folder.resolve()), "EXIT_CODE": str(int(code))}):
+        warn(f"--on-end {command!r} {how}; the run itself ended with {int(code)}")
+
+
+def _outcome(command: str, told: Mapping[str, str]) -> str | None:
+    """Runs the command to its end, or until an interrupt, which ends it; says how it failed, if it did."""
+    try:
+        # In a group of its own, so that an interrupt ends all of it, whatever its parts make of that.
+        started = subprocess.Popen(
+            command, shell=True, env={**os.environ, **told}, stdin=subprocess.DEVNULL, process_group=0
+        )
+    except OSError as error:
+        return f"could not be started: {error.strerror}"
+    try:
+        code = started.wait()
+    except KeyboardInterrupt:
+        _end(started)
+        return "was ended by the interrupt"
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}" if code else None
+
+
+def _end(started: subprocess.Popen[bytes]) -> None:
+    """Ends the command and what it has started: asked first, and after a moment, or at another interrupt, killed."""
+    with suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        started.wait(_PATIENCE)
+    with suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait()

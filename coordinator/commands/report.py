@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from coordinator.batch.crs import Projection
 from coordinator.commands.placed import read_placed
+from coordinator.commands.streams import warn
 from coordinator.errors import ExitCode
 from coordinator.record.runfolder import RunFolder
 from coordinator.report.model import Mark
@@ -26,13 +26,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> ExitCode:
     folder = RunFolder(options.run)
-    path = write_report(folder, _truth(folder, options.truth), _warn)
+    path = write_report(folder, _truth(folder, options.truth), warn)
     print(f"report      {path}")
     return ExitCode.DONE
-
-
-def _warn(told: str) -> None:
-    print(f"coordinator: warning: {told}", file=sys.stderr)
 
 
 def _truth(folder: RunFolder, path: Path | None) -> list[Mark]:

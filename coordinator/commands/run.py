@@ -102,6 +102,10 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
     if options.cluster is None and (options.node_paths or options.node_cache):
         name = "--node-paths" if options.node_paths else "--node-cache"
         raise UsageError(f"{name} is about folders of a cluster's nodes; use it with --cluster")
+    if options.on_end is not None and options.dry_run:
+        raise UsageError(
+            "--on-end is for when a run has ended, and --dry-run runs nothing: leave one of them out"
+        )
     if options.cluster is not None and (options.jobs or options.dry_run):
         raise UsageError("--cluster goes with --instances, and with neither --jobs nor --dry-run")
     if options.cluster is not None and (options.chunk or options.prestart):

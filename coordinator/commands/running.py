@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from coordinator.commands.onend import told_at_the_end
-from coordinator.commands.streams import drop_stdout
+from coordinator.commands.streams import drop_stdout, warn
 from coordinator.errors import ExitCode
 from coordinator.findings import Level
 from coordinator.record.journal import Status
@@ -54,9 +54,9 @@ def _say(tell: Callable[[], None]) -> None:
 def _report(out: Path) -> Path | None:
     """Writes the run's page; if that cannot be done, it is told, and the run has ended as well as without it."""
     try:
-        path: Path = _load_report().write_report(RunFolder(out))
+        path: Path = _load_report().write_report(RunFolder(out), warn=warn)
     except Exception as error:  # whatever it is, the map is there
-        print(f"coordinator: warning: no report.html: {error}; `report {out}` writes it", file=sys.stderr)
+        warn(f"no report.html: {error}; `report {out}` writes it")
         return None
     return path
 

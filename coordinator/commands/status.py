@@ -11,7 +11,8 @@ from pathlib import Path
 
 from coordinator.commands.poolwords import pool_lines
 from coordinator.commands.runmetrics import prometheus
-from coordinator.errors import ExitCode
+from coordinator.commands.streams import warn
+from coordinator.errors import ExitCode, RunFolderError
 from coordinator.findings import Level
 from coordinator.record.history import Attempts, History, Tally
 from coordinator.record.journal import BATCH, Status
@@ -34,9 +35,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> ExitCode:
     report = status(options.run)
+    _warn_of_damage(RunFolder(options.run), report.state)
     told = prometheus(report.as_json()) if options.prometheus else lines(report)
     print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(told))
     return ExitCode.DONE
+
+
+def _warn_of_damage(folder: RunFolder, state: RunState) -> None:
+    """Says that ``run.json`` is not as a run leaves it: of what is told here nothing is from it, but others need it."""
+    if state is RunState.AT_WORK and not folder.about.exists():
+        return  # it has only just begun
+    try:
+        folder.read_about()
+    except RunFolderError as error:
+        told = "these figures are the journal's; `report`, `review` and `retry` need it: `run` writes it anew"
+        warn(f"{error}; {told}")
 
 
 @dataclass(frozen=True, kw_only=True)

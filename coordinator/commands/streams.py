@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 
 def open_missing_streams() -> None:
@@ -20,3 +21,9 @@ def open_missing_streams() -> None:
 def drop_stdout() -> None:
     """The reader of our stdout (head, less) has gone; nothing more may be written, not even at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def warn(told: str) -> None:
+    """A warning beside what the command prints, which ends as well if nobody reads it."""
+    with suppress(OSError):
+        print(f"coordinator: warning: {told}", file=sys.stderr, flush=True)

@@ -28,11 +28,11 @@ from coordinator.session.options import RunOptions
 from coordinator.session.run import run
 from tests.acceptance.conftest import ROOT, as_from_a_terminal, coordinator, interrupt, start_coordinator
 from tests.integration.conftest import left_behind
+from tests.integration.disks import fill, small_disk
 from tests.integration.invariants import violations
 from tests.waiting import PATIENCE, eventually, eventually_heard
 
 NAMES = ("a", "b", "c")
-MIB = 1024**2
 
 
 @dataclass(frozen=True)
@@ -123,31 +123,6 @@ class Site:
         finally:
             process.kill()
             process.communicate()
-
-
-@contextmanager
-def small_disk(at: Path, megabytes: int, *, read_only: bool = False) -> Iterator[Path]:
-    """A disk of its own at a path."""
-    at.mkdir(parents=True, exist_ok=True)
-    options = f"size={megabytes}m" + (",ro" if read_only else "")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", at], capture_output=True).returncode:
-        pytest.skip("no disk can be mounted here")
-    try:
-        yield at
-    finally:
-        subprocess.run(["umount", "-l", at], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Takes all that is free on a disk; the file to remove."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(MIB)):
-                continue
-        except OSError:
-            return ballast
-    return ballast
 
 
 @pytest.fixture
