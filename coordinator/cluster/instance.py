@@ -25,7 +25,7 @@ from coordinator.cluster.shelf import taken
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.paths import FETCHED
 from coordinator.core.resources import Grant
-from coordinator.core.retries import DEADLY
+from coordinator.core.retries import spoils
 from coordinator.core.seating import Seat
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.pipeline import Rung, Step
@@ -155,8 +155,7 @@ class Instance:
     def _take(self, outcomes: Sequence[Outcome]) -> None:
         """Takes what its runner says of tasks, from any thread."""
         for outcome in map(self._as_seen_from_afar, map(self._as_kept, outcomes)):
-            result = outcome.result
-            if isinstance(result, TaskError) and result.kind in DEADLY:
+            if spoils(outcome.result, has_gpus=bool(self._grant.gpu_uuids)):
                 self._leave_lane()
             self._answer(outcome)
 

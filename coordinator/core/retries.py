@@ -58,5 +58,15 @@ def retry(error: TaskError, tries: Tries, retries: int) -> Retry | None:
     return Retry(tries=replace(tries, attempt=tries.attempt + 1), pause=_pause(tries.attempt))
 
 
+def spoils(result: object, *, has_gpus: bool) -> bool:
+    """Whether what is kept for a task is to serve no others behind its ``result``.
+
+    A container can lose its GPUs while it runs. Its program then says of every task that it cannot do it.
+    """
+    return isinstance(result, TaskError) and (
+        result.kind in DEADLY or (has_gpus and result.kind is ErrorKind.INTERNAL)
+    )
+
+
 def _pause(times: int) -> float:
     return min(_MAX_PAUSE, _FIRST_PAUSE * 2.0 ** (times - 1))

@@ -88,8 +88,9 @@ class Seating:
     def give_back(self, seat: Seat, seconds: float, *, spoilt: bool = False) -> None:
         """The seat's task has ended; ``seconds`` is what it kept its lane busy for.
 
-        A task that killed its step leaves its lane ``spoilt``: what is kept there is closed, so that the next attempt,
-        and everybody else's, is made elsewhere. A lane of one program has a new program by then.
+        A task that killed its step, or that may have failed of a lost GPU, leaves its lane ``spoilt``: what is kept
+        there is closed, so that the next attempt, and everybody else's, is made elsewhere. Without GPUs, a lane of one
+        program stays: it has a new program by then.
         """
         lane = self._lanes.get(seat.lane)
         if lane is None:  # a fresh one, which ends with its task
@@ -98,12 +99,14 @@ class Seating:
             return
         self._note_seconds(seat.step, seconds)
         lane.in_flight -= 1
+        if spoilt and (seat.step.rung is Rung.EXEC or seat.grant.gpu_uuids):
+            lane.left = 0
         if lane.in_flight == 0:
             self.busy -= 1
             if lane.active is not None:
                 self._ledger.release(lane.active)
             lane.active = None
-            if not lane.left or (spoilt and seat.step.rung is Rung.EXEC):
+            if not lane.left:
                 self._close(seat.lane)
 
     def closed(self) -> list[int]:

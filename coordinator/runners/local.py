@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from coordinator.contract import Success, TaskError
 from coordinator.core.resources import Ledger
-from coordinator.core.retries import DEADLY
+from coordinator.core.retries import spoils
 from coordinator.core.seating import Seat, Seating
 from coordinator.core.tasks import FetchTask, Outcome, StepTask
 from coordinator.pipeline import Rung, Step
@@ -109,7 +109,7 @@ class LocalExecutor:
         seat = self._seats.pop(outcome.task, None)
         if seat is None:  # what was fetched had none
             return
-        spoilt = isinstance(outcome.result, TaskError) and outcome.result.kind in DEADLY
+        spoilt = spoils(outcome.result, has_gpus=bool(seat.grant.gpu_uuids))
         self._seating.give_back(seat, outcome.times.busy or 0.0, spoilt=spoilt)
         self._close_lanes()
 

@@ -11,7 +11,7 @@ from coordinator.batch.recording import BadRecording, Recording
 from coordinator.batch.regions import Regions, Undivided
 from coordinator.contract import Success, TaskError
 from coordinator.core.resources import Inventory, Ledger
-from coordinator.core.retries import DEADLY
+from coordinator.core.retries import spoils
 from coordinator.core.seating import Seat, Seating
 from coordinator.core.tasks import FetchTask, Outcome, StepTask, Task
 from coordinator.pipeline import Per, Step
@@ -130,7 +130,7 @@ class FakeExecutor:
     def _end(self, task: Task) -> Outcome:
         answer = (self.fetched(task) or []) if isinstance(task, FetchTask) else self.work(task)
         if seat := self.held.pop(task.id, None):
-            self.seating.give_back(seat, 0.0, spoilt=isinstance(answer, TaskError) and answer.kind in DEADLY)
+            self.seating.give_back(seat, 0.0, spoilt=spoils(answer, has_gpus=bool(seat.grant.gpu_uuids)))
             self._end_lanes()
         if isinstance(answer, TaskError):
             return Outcome(task=task.id, result=answer)

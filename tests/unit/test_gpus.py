@@ -1,6 +1,6 @@
 """Which GPUs there are: of NVML as a stand-in tells it, and of the kernel's folders of AMD's driver.
 
-The real package asks a stub library in tests/integration/test_gpus.py.
+The real package asks a stub library in tests/integration/test_granted_gpus.py.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +91,22 @@ def test_a_lane_of_one_program_stays_because_it_gets_a_new_program() -> None:
     seat = _take(lanes, 0)
     lanes.give_back(seat, 1.0, spoilt=True)
     assert (lanes.closed(), _take(lanes, 0).lane) == ([], seat.lane)
+
+
+@pytest.mark.parametrize("rung", [Rung.EXEC, Rung.RESIDENT])
+def test_a_lane_whose_gpu_may_have_gone_gives_no_more_seats_and_is_closed(rung: Rung) -> None:
+    lanes = _lanes(_step("a", rung, gpus=1.0), gpus=(Gpu(uuid="GPU-a", memory=GIB),))
+    seat = _take(lanes, 0)
+    beside = lanes.seat(0)
+    lanes.give_back(seat, 1.0, spoilt=True)
+    assert lanes.seat(0) is None
+    if rung is Rung.RESIDENT:
+        assert beside is not None
+        assert lanes.closed() == []  # somebody is served there
+        lanes.give_back(beside, 1.0)
+    assert lanes.closed() == [seat.lane]
+    lanes.ended(seat.lane)
+    assert _take(lanes, 0).lane != seat.lane
 
 
 def test_a_lane_takes_as_many_tasks_as_keep_it_busy() -> None:

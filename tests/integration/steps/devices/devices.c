@@ -1,5 +1,6 @@
 /* A step that adds to its one item, by the name of the step, which GPUs it has (as /dev/gpu0), and when it had them.
  *
+ * With params["needs"] it fails if it has none. With params["write"] it writes the item into a file instead, and adds where that is.
  * With params["hold"] it answers only once there is a file /batch/go, which the test makes when it is ready for that.
  * It knows the order in which the coordinator writes the members of a request, and nothing of JSON.
  */
@@ -20,6 +21,45 @@ static double now(void)
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
+static int has_gpu(int number)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/dev/gpu%d", number);
+    return access(path, F_OK) == 0;
+}
+
+static int has_none(void)
+{
+    for (int number = 0; number < GPUS; number++)
+        if (has_gpu(number))
+            return 0;
+    return 1;
+}
+
+static void add_gpus(double began)
+{
+    const char *comma = "";
+    printf("\"gpus\":[");
+    for (int number = 0; number < GPUS; number++) {
+        if (has_gpu(number)) {
+            printf("%s%d", comma, number);
+            comma = ",";
+        }
+    }
+    printf("],\"began\":%.6f,\"ended\":%.6f", began, now());
+}
+
+static void add_file(const char *request, const char *items, size_t length)
+{
+    char path[4096];
+    const char *folder = strstr(request, "\"work_dir\":\"") + strlen("\"work_dir\":\"");
+    snprintf(path, sizeof path, "%.*s/seen.txt", (int)strcspn(folder, "\""), folder);
+    FILE *file = fopen(path, "w");
+    if (!file || fwrite(items, 1, length, file) != length || fclose(file) != 0)
+        exit(1);
+    printf("\"image\":\"%s\"", path);
+}
+
 static void serve(const char *request)
 {
     double began = now();
@@ -27,19 +67,18 @@ static void serve(const char *request)
     const char *items = strstr(request, "\"items\":"), *region = strstr(request, "}],\"region\":");
     while (strstr(request, "\"hold\":true") && access("/batch/go", F_OK) != 0)
         usleep(10000);
-    printf("{%.*s,%.*s,", (int)(step - task), task, (int)(region - items), items);
     const char *name = step + strlen(",\"step\":");
-    printf("%.*s:{\"gpus\":[", (int)strcspn(name, ","), name);
-    const char *comma = "";
-    for (int number = 0; number < GPUS; number++) {
-        char path[32];
-        snprintf(path, sizeof path, "/dev/gpu%d", number);
-        if (access(path, F_OK) == 0) {
-            printf("%s%d", comma, number);
-            comma = ",";
-        }
+    if (strstr(request, "\"needs\":true") && has_none()) {
+        printf("{%.*s,\"error\":{\"kind\":\"internal\",\"message\":\"no GPU\"}}\n", (int)(step - task), task);
+        fflush(stdout);
+        return;
     }
-    printf("],\"began\":%.6f,\"ended\":%.6f}}]}\n", began, now());
+    printf("{%.*s,%.*s,%.*s:{", (int)(step - task), task, (int)(region - items), items, (int)strcspn(name, ","), name);
+    if (strstr(request, "\"write\":true"))
+        add_file(request, items, (size_t)(region - items));
+    else
+        add_gpus(began);
+    printf("}}]}\n");
     fflush(stdout);
 }
 

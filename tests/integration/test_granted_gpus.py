@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from tests.integration.conftest import Workshop
 from tests.integration.engines import Gpus, Setting, settings, started
 from tests.integration.gpurig import GIB, VARIABLE, Rig, make_rig, name
 from tests.integration.ownengine import OwnEngine
-from tests.integration.ran import ROOT
+from tests.integration.ran import ROOT, attempts
 from tests.waiting import eventually
 
 RUNGS = [Rung.FRESH, Rung.EXEC, Rung.RESIDENT]
@@ -83,16 +83,20 @@ def step(rig: Rig, wanted: dict[str, Any], name: str = "one", **more: Any) -> di
     }
 
 
-def go_when_held(engine: OwnEngine, workshop: Workshop, containers: int) -> threading.Thread:
-    """Lets the held tasks answer as soon as so many containers of the run are at work."""
-    labels = [FOLDER_LABEL + f"={workshop.out}"]
+def at_work(engine: OwnEngine, workshop: Workshop) -> list[str]:
+    """The containers of the run in which tasks are."""
+    found = engine.client.api.containers(filters={"label": [f"{FOLDER_LABEL}={workshop.out}"]})
+    return [one["Id"] for one in found if one["Labels"].get(ROLE) in (TASK, LANE)]
 
-    def count() -> int:
-        found = engine.client.api.containers(filters={"label": labels})
-        return sum(one["Labels"].get(ROLE) in (TASK, LANE) for one in found)
+
+def go_when_held(
+    engine: OwnEngine, workshop: Workshop, containers: int, first: Callable[[], None] = lambda: None
+) -> threading.Thread:
+    """Lets the held tasks answer as soon as so many containers of the run are at work; before, ``first`` is done."""
 
     def wait() -> None:
-        eventually(lambda: count() >= containers)
+        eventually(lambda: len(at_work(engine, workshop)) >= containers)
+        first()
         workshop.go()
 
     thread = threading.Thread(target=wait, daemon=True)
@@ -152,6 +156,27 @@ def test_a_gpu_that_is_cut_is_given_out_in_its_parts(
     held.join()
     assert seen(workshop, "one") == granted
     assert set(granted.values()) == {(name(0),), (name(2),), (name(3),)}
+
+
+@pytest.mark.parametrize("rung", [Rung.EXEC, Rung.RESIDENT])
+def test_a_gpu_that_a_container_loses_while_it_runs(
+    workshop: Workshop, rig: Rig, gpu_engine: OwnEngine, rung: Rung
+) -> None:
+    """As at a ``systemctl daemon-reload``: the tasks are tried again in a container that has it."""
+
+    def lose() -> None:
+        for one in at_work(gpu_engine, workshop):
+            process = gpu_engine.client.api.inspect_container(one)["State"]["Pid"]
+            for device in Path(f"/proc/{process}/root/dev").glob("gpu*"):
+                device.unlink()
+
+    workshop.photographs("a.jpg", "b.jpg", "c.jpg")
+    held = go_when_held(gpu_engine, workshop, 1, lose)
+    wanted = step(rig, {"gpus": 1}, params={**HOLD, "needs": True}, retries=1)
+    assert workshop.run(wanted, rung=rung, jobs=1).counts == {("one", Status.SUCCEEDED): 3}
+    held.join()
+    assert attempts(workshop)["one/a.jpg"] == 2
+    assert {len(gpus) for gpus in seen(workshop, "one").values()} == {1}
 
 
 def test_doctor_and_the_command_see_them_through_the_library(
