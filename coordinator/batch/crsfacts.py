@@ -46,6 +46,10 @@ class Area:
         return self.beyond(longitude, latitude) == 0.0
 
 
+_AXES = " (with axis order normalized for visualization)"
+"""What PROJ from 9.8 on has behind its operations' names: longitude comes before latitude, as here always."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """A way between a CRS and WGS84. ``accuracy`` is EPSG's figure in metres, None if there is none."""
@@ -58,7 +62,7 @@ class Operation:
     @classmethod
     def of(cls, steps: str, accuracy: float, grids: Iterable[Any] = ()) -> Operation:
         """From pyproj's words, numbers and grids: the change of datum, without what is projected or put first."""
-        told = [step for step in steps.split(" + ") if " to " in step]
+        told = [step.removesuffix(_AXES) for step in steps.split(" + ") if " to " in step]
         missing = tuple(grid.short_name for grid in grids if not grid.available)
         return cls(" + ".join(told), accuracy if accuracy >= 0.0 else None, missing)
 

@@ -11,6 +11,7 @@ from steps.align import poses, rotations
 from steps.align.params import Params
 from steps.stepkit import BadInput, Json
 from steps.stepkit.camera import rotation
+from tests.unit.builders import PROPERTY
 
 
 def item(**pose: object) -> Json:
@@ -18,6 +19,7 @@ def item(**pose: object) -> Json:
     return {"id": "a", "image": "a.jpg", "camera": {"model": "pinhole"}, "pose": {**stands, **pose}}
 
 
+@PROPERTY
 @given(st.floats(0, 359.9), st.floats(-89, 89), st.floats(-179, 179))
 def test_angles_are_the_inverse_of_rotation(heading: float, pitch: float, roll: float) -> None:
     back = poses.angles(rotation(heading, pitch, roll))
@@ -26,6 +28,7 @@ def test_angles_are_the_inverse_of_rotation(heading: float, pitch: float, roll: 
     assert back[1:] == pytest.approx((pitch, roll), abs=1e-6)
 
 
+@PROPERTY
 @given(st.tuples(*[st.floats(-1.5, 1.5)] * 3))
 def test_turns_and_vectors_are_each_others_inverse(vector: tuple[float, float, float]) -> None:
     turn = rotations.turns(np.array(vector))

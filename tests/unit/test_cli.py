@@ -146,6 +146,10 @@ class TestUsage:
         }  # fmt: skip
         assert not {"pydantic", "docker", "yaml", "numpy", "PIL", "rich", "fastapi"} & set(loaded)
 
+    def test_an_image_that_is_not_the_coordinators_own_is_refused_by_name(self, said: Said) -> None:
+        assert run("images", "build", "detect", "nowhere") == 2
+        assert "no Dockerfile for nowhere, but for: align, detect, " in said()[1]
+
     @pytest.mark.parametrize("error", [UsageError, BatchError, PipelineError, EngineError, RunFolderError])
     def test_every_refusal_has_an_exit_code(self, error: type[CoordinatorError]) -> None:
         assert error.exit_code is ExitCode.REFUSED

@@ -7,18 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steps.detect import boxes
+from tests.unit.builders import PROPERTY
 
 edge = st.floats(-200, 1200)
 side = st.floats(1, 400)
 box = st.tuples(edge, edge, side, side)
 
 
+@PROPERTY
 @given(box, box)
 def test_iou_is_symmetric_and_a_share(a: boxes.Box, b: boxes.Box) -> None:
     assert 0 <= boxes.iou(a, b) <= 1 + 1e-9
     assert boxes.iou(a, b) == pytest.approx(boxes.iou(b, a))
 
 
+@PROPERTY
 @given(box)
 def test_a_box_overlaps_itself_a_turn_further(a: boxes.Box) -> None:
     assert boxes.iou(a, (a[0] + 1000, *a[1:]), turn=1000) == pytest.approx(1)

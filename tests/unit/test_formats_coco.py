@@ -183,7 +183,7 @@ class TestFilesThatAreNone:
             (b'{"images": [],\n "annotations": [1,,2]}', "not JSON: .* at line 2, column 20"),
             (b'{"images": [', "is the file complete"),
             (b"\xff\xd8\xff\xe0 a photograph", "is not JSON: byte 0"),
-            (b"[" * 5000, "cannot be read as JSON"),
+            (b"[" * 200_000, "cannot be read as JSON"),
             (b"{}", "an empty object"),
             (b"[]", "an empty list"),
             (b"5", "but a number"),

@@ -23,6 +23,7 @@ from coordinator.formats.similarity import fit, root_mean_square, spreads
 from coordinator.formats.upright import known, upright_pinhole, upright_size, upright_turn
 from steps.stepkit.arrays import F64
 from steps.stepkit.camera import pixels_to_rays, rotation
+from tests.unit.builders import PROPERTY
 from tests.unit.posed_world import TOWN, axes, ecef, stood_upright
 
 _ANGLE = st.floats(-180, 180)
@@ -32,6 +33,7 @@ def _rows(matrix: F64) -> Matrix:
     return vector(matrix[0]), vector(matrix[1]), vector(matrix[2])
 
 
+@PROPERTY
 @given(heading=st.floats(0, 359.9), pitch=st.floats(-89, 89), roll=st.floats(-179, 179))
 def test_angles_are_the_inverse_of_the_steps_rotation(heading: float, pitch: float, roll: float) -> None:
     found = angles(_rows(rotation(heading, pitch, roll)))
@@ -45,6 +47,7 @@ def test_a_view_along_the_plumb_line_keeps_its_rotation(pitch: float) -> None:
     assert rotation(*angles(_rows(turn))) == pytest.approx(turn, abs=1e-9)
 
 
+@PROPERTY
 @given(x=_ANGLE, y=_ANGLE, z=_ANGLE)
 def test_angle_and_axis_are_opencvs(x: float, y: float, z: float) -> None:
     axis = np.radians([x, y, z])
@@ -73,6 +76,7 @@ def test_what_is_no_rotation_is_refused(matrix: F64) -> None:
         nearest_rotation(_rows(matrix))
 
 
+@PROPERTY
 @given(longitude=st.floats(-180, 180), latitude=st.floats(-90, 90), altitude=st.floats(-400, 9000))
 def test_places_are_projs_there_and_back(longitude: float, latitude: float, altitude: float) -> None:
     there = Place(longitude, latitude, altitude).ecef()

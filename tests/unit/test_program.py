@@ -122,6 +122,6 @@ def test_what_is_not_there_is_told_when_it_is_to_run(command: tuple[str, ...]) -
 def test_of_a_program_of_too_many_files_nothing_is_reused(
     step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "_MAX_FILES", 2)
+    monkeypatch.setattr(program, "_MAX_FILES", 1)
     command = ("python3", str(step))
     assert program_id(command) != program_id(command)

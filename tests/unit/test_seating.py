@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from coordinator.core.resources import Gpu, Inventory, Ledger
 from coordinator.core.seating import Seat, Seating
 from coordinator.pipeline import Resources, Rung, Step
+from tests.unit.builders import PROPERTY
 
 GIB = 1024**3
 JOBS = 100
@@ -239,6 +240,7 @@ STEPS = (
 )
 
 
+@PROPERTY
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60))
 def test_lanes_never_hold_more_than_the_machine_has(moves: list[tuple[int, bool]]) -> None:
     ledger = Ledger(Inventory(cpus=2.0, memory=6 * GIB, gpus=(Gpu(uuid="GPU-a", memory=GIB),)))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from steps.stepkit import BadInput, Json, Task
 from steps.stepkit.lines import Lines
 from steps.stepkit.loop import answer, answers
-from tests.unit.builders import item, request
+from tests.unit.builders import PROPERTY, item, request
 
 ROOT = Path(__file__).resolve().parents[2]
 JUNK = b"junk\n"
@@ -57,6 +57,7 @@ class TestLines:
         assert next(groups, None) is None
         os.close(reader)
 
+    @PROPERTY
     @given(
         lines=st.lists(
             st.binary(min_size=1, max_size=400_000).filter(lambda one: b"\n" not in one and one.strip())
