@@ -43,6 +43,7 @@ _OF_GPS = (
 _PHOTO_IFD, _GPS_IFD = 0x8769, 0x8825
 _MAX_CHUNKS = 200_000
 """Maximum number of a PNG's chunks that are looked at: more than the largest photograph has, in pieces of 8 kB."""
+_UPRIGHT = 1
 _EMPTY = 20
 """Bytes of an EXIF block without any tag."""
 _DAMAGE = ("Corrupt EXIF", "Possibly corrupt EXIF", "Tag ", "Truncated File Read")
@@ -71,6 +72,7 @@ def read_tags(image: Any, path: Path) -> Tags:
         if not exif:  # Pillow has tried before, when it opened the image, and keeps what it found
             return Tags(is_broken=len(image.info.get("exif") or b"") > _EMPTY)
         of_image = {tag: exif[tag] for tag in _OF_IMAGE if tag in exif}
+        of_image[ORIENTATION] = orientation(of_image.get(ORIENTATION))
     except Exception:  # Pillow lets through whatever its parser stumbles over
         return Tags(is_broken=True)
     photo, gps = _ifd(exif, _PHOTO_IFD, _OF_PHOTO), _ifd(exif, _GPS_IFD, _OF_GPS)
@@ -81,6 +83,13 @@ def read_tags(image: Any, path: Path) -> Tags:
         is_broken=photo is None,
         is_gps_broken=gps is None,
     )
+
+
+def orientation(value: Any) -> int:
+    """How the image is to be turned, written as SHORT, LONG or BYTE; 1, as it is, for whatever else stands there."""
+    if isinstance(value, bytes) and len(value) == 1:
+        return value[0]
+    return value if isinstance(value, int) else _UPRIGHT
 
 
 def named(tags: Tags) -> tuple[str, str]:

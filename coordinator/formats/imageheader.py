@@ -37,6 +37,7 @@ from coordinator.formats.xmp import EXIF, PHOTOSHOP, TIFF, XMP, Xmp, read_xmp
 from coordinator.strictjson import Json
 
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
+_NO_IMAGE = "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _TURNED_BY_90 = {5, 6, 7, 8}
 _APPLE_PANORAMA = 6
@@ -78,8 +79,11 @@ class TooLarge(str):
     __slots__ = ()
 
 
-def read(path: Path) -> Header | str:
-    """The header of the image at ``path``, or the reason why it is not an image that steps can read."""
+def read(path: Path, formats: tuple[str, ...] = _FORMATS) -> Header | str:
+    """The header of the image at ``path``, or the reason why it is not an image that steps can read.
+
+    ``formats`` are those that may be read, as Pillow names them.
+    """
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):  # to open a named pipe would be to wait for its writer
@@ -88,20 +92,20 @@ def read(path: Path) -> Header | str:
             return "is empty"
         if state.st_size > MAX_BYTES:
             return TooLarge(f"has {state.st_size:,} bytes, more than {MAX_BYTES:,}")
-        return _read(path)
+        return _read(path, formats)
     except FileNotFoundError:
         return "does not exist"
     except Exception as error:  # Pillow lets through whatever its parsers stumble over in a damaged file
         return f"cannot be read: {error}"
 
 
-def _read(path: Path) -> Header | str:
+def _read(path: Path, formats: tuple[str, ...]) -> Header | str:
     # Pillow's own, lower limit only warns and would refuse large panoramas; ours is checked below.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")  # what is damaged is a value here, and no line on the user's terminal
         try:
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(path, formats=formats) as image:
                 width, height = _stored_size(image)
                 if width * height > MAX_PIXELS:
                     return TooLarge(f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}")
@@ -111,7 +115,7 @@ def _read(path: Path) -> Header | str:
                     tags = replace(tags, is_broken=True)
                 return _header(tags, xmp, width, height)
         except UnidentifiedImageError:
-            return "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
+            return _NO_IMAGE if formats == _FORMATS else "is not an image: its header is damaged"
         except Image.DecompressionBombError:
             return TooLarge(f"promises more than {MAX_PIXELS:,} pixels")
 

@@ -11,9 +11,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from coordinator.core.paths import IMAGE_SUFFIXES
-from coordinator.formats import imageheader, upright
-
-_ORIENTATION = 0x0112
+from coordinator.formats import exiftags, imageheader, upright
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Photographs:
         """How EXIF says that a stored photograph is to be turned; 1 if it says nothing of use."""
         try:
             with Image.open(self.folder / path) as image:
-                return upright.known(image.getexif().get(_ORIENTATION))
+                return upright.known(exiftags.orientation(image.getexif().get(exiftags.ORIENTATION)))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return 1
 

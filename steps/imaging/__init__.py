@@ -2,7 +2,9 @@
 
 image.py        what an image is here, and how large it may be
 reading.py      a photograph, or what an earlier task left -> image
-orientation.py  EXIF turned into an upright image                     pure
+photographs.py  a file's bytes -> image, upright and in sRGB
+png.py          what of a PNG is the picture                          pure
+colour.py       ICC profiles -> sRGB                                  pure
 resize.py       one operation each                                    pure
 split.py
 blur.py

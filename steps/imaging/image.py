@@ -7,6 +7,8 @@ from steps.stepkit.loop import BadInput
 
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 32_767
+MAX_SCANNED = 20 * MAX_PIXELS
+"""Maximum number of pixels that a decoder goes over: those of a progressive JPEG once for each of its scans."""
 ALPHA = 3
 """The index of the alpha channel."""
 
@@ -27,3 +29,11 @@ def check_size(what: str, width: int, height: int) -> None:
         raise BadInput(f"{what} is {width}x{height}; a side has at most {MAX_SIDE:,} pixels")
     if width * height > MAX_PIXELS:
         raise BadInput(f"{what} is {width}x{height}; an image has at most {MAX_PIXELS:,} pixels")
+
+
+def check_scans(what: str, scans: int, width: int, height: int) -> None:
+    """Raises BadInput for a progressive JPEG that is all scans; ``what`` begins the message."""
+    if scans * width * height > MAX_SCANNED:
+        raise BadInput(
+            f"{what} has {scans} scans of {width}x{height} pixels; together at most {MAX_SCANNED:,} are decoded"
+        )

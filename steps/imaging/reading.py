@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
-from steps.imaging.image import check_size, size_of
-from steps.imaging.orientation import upright
+from steps.imaging import photographs
+from steps.imaging.image import check_scans, check_size, size_of
 from steps.stepkit import imagefile
 from steps.stepkit.arrays import Pixels
-from steps.stepkit.decoding import decode
 from steps.stepkit.loop import BadInput
 from steps.stepkit.photograph import content
 
@@ -20,7 +18,7 @@ def read(path: str, size: tuple[int, int] | None = None) -> Pixels:
     """The image at ``path``, upright, shape (height, width, ...), with the channels and the depth that it has there.
 
     ``size`` is the (width, height) that its item promises. Raises BadInput, with the reason, for a file that is
-    missing, too large, truncated, damaged, neither JPEG nor PNG nor an array, or not of the promised size.
+    missing, too large, truncated, damaged, of no format that is read, or not of the promised size.
     """
     try:
         image = _array(path) if path.endswith(_ARRAY_SUFFIX) else _photograph(path)
@@ -34,20 +32,20 @@ def read(path: str, size: tuple[int, int] | None = None) -> Pixels:
 
 def _photograph(path: str) -> Pixels:
     data = content(path)
-    if not data.startswith((imagefile.JPEG, imagefile.PNG)):
-        raise BadInput(f"image {path!r} is neither a JPEG nor a PNG")
+    if photographs.kind(data) is None:
+        raise BadInput(f"image {path!r} is neither a JPEG nor a PNG, nor a WebP, GIF or AVIF")
     if kind := imagefile.truncated(data):
         raise BadInput(f"image {path!r} is a truncated {kind}")
-    promised = imagefile.size(data)
+    promised = photographs.size(data)
     if promised is None:
         raise BadInput(f"image {path!r} has a damaged header")
     check_size(f"image {path!r}", *promised)
+    if data.startswith(imagefile.JPEG):
+        check_scans(f"image {path!r}", imagefile.scans(data), *promised)
     try:
-        # With any other flag OpenCV drops the alpha channel; with this one it leaves the turning to us.
-        image = decode(data, cv2.IMREAD_UNCHANGED)
+        return photographs.decoded(data)
     except BadInput as error:
         raise BadInput(f"image {path!r} {error}") from error
-    return upright(image, imagefile.exif(data))
 
 
 def _array(path: str) -> Pixels:

@@ -5,7 +5,9 @@ Read here and not by OpenCV, which makes room for the whole image as soon as it 
 
 from __future__ import annotations
 
+import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 
 from steps.stepkit import tiff
@@ -19,8 +21,13 @@ _WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9)}
 """A zero makes no marker, but a byte of data out of the 0xFF before it."""
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SCAN, _END, _END_OF_IMAGE = 0xDA, 0xD9, b"\xff\xd9"
+_BEHIND_PIXELS = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])", re.DOTALL)
+"""The next marker that is neither a byte of pixels nor a restart among them."""
 _PNG_END = b"\0\0\0\0IEND"
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
+_APP2, _ICC = 0xE2, b"ICC_PROFILE\0"
+_MAX_PROFILE = 16 * 1024 * 1024
+"""Maximum bytes of a profile that is packed: a hundred bytes of nothing make a hundred thousand."""
 
 
 def size(data: bytes) -> Size | None:
@@ -49,10 +56,17 @@ def is_deep(data: bytes) -> bool:
 
 
 def exif(data: bytes) -> bytes:
-    """The EXIF of a JPEG or PNG, as TIFF bytes; none if there is none. Of several, OpenCV turns by the first one."""
+    """The EXIF of a JPEG or PNG, unchecked; none if there is none. Of several blocks the first one counts."""
     if data.startswith(JPEG):
         return _jpeg_exif(data)
-    return _png_exif(data) if data.startswith(PNG) else b""
+    return _png_chunk(data, b"eXIf") if data.startswith(PNG) else b""
+
+
+def profile(data: bytes) -> bytes:
+    """The ICC profile of a JPEG or PNG, unchecked; none if there is none, or not all of it."""
+    if data.startswith(JPEG):
+        return _jpeg_profile(data)
+    return _png_profile(data) if data.startswith(PNG) else b""
 
 
 def without_strays(data: bytes) -> bytes:
@@ -65,6 +79,18 @@ def without_strays(data: bytes) -> bytes:
         length = int.from_bytes(data[at : at + 2], "big")
         parts.append(data[at - 2 : at + length])
     return data
+
+
+def scans(data: bytes) -> int:
+    """How many times a decoder goes over a JPEG's picture: once as a rule, some ten times if it is progressive."""
+    count, at = 0, 2
+    while scan := next((at for marker, at in _segments(data, at) if marker == _SCAN), None):
+        count += 1
+        behind = _BEHIND_PIXELS.search(data, scan)
+        if behind is None or data[behind.start(1)] == _END:
+            break
+        at = behind.start()
+    return count
 
 
 def padding(data: bytes) -> int:
@@ -82,12 +108,36 @@ def _jpeg_exif(data: bytes) -> bytes:
     return b""
 
 
-def _png_exif(data: bytes) -> bytes:
-    """Of the eXIf chunk, which may also stand behind the pixels."""
+def _jpeg_profile(data: bytes) -> bytes:
+    """Put together from its segments, each of which tells its number, from 1 on, and how many there are."""
+    pieces: dict[int, bytes] = {}
+    total = 0
+    for marker, at in _segments(data):
+        if marker == _APP2 and data.startswith(_ICC, at + 2):
+            begin = at + 2 + len(_ICC)
+            number, total = data[begin], data[begin + 1]
+            pieces.setdefault(number, data[begin + 2 : at + int.from_bytes(data[at : at + 2], "big")])
+    numbers = range(1, total + 1)
+    return b"".join(pieces[number] for number in numbers) if pieces.keys() >= set(numbers) else b""
+
+
+def _png_profile(data: bytes) -> bytes:
+    """Of the iCCP chunk: a name, a zero, the method of compression (there is one only), then the profile."""
+    _, _, packed = _png_chunk(data, b"iCCP").partition(b"\0")
+    try:
+        unpacking = zlib.decompressobj()
+        found = unpacking.decompress(packed[1:], _MAX_PROFILE)
+    except zlib.error:
+        return b""
+    return found if unpacking.eof else b""
+
+
+def _png_chunk(data: bytes, wanted: bytes) -> bytes:
+    """The content of a chunk, which may also stand behind the pixels; empty if there is none."""
     at = len(PNG)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"eXIf":
+        if kind == wanted:
             return data[at + 8 : at + 8 + length]
         at += 12 + length
     return b""
@@ -99,13 +149,12 @@ def _jpeg_has_end(data: bytes) -> bool:
     return scan is not None and data.rfind(_END_OF_IMAGE, scan) > 0
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """The markers of a JPEG's header up to the first scan, and where their lengths stand.
+def _segments(data: bytes, at: int = 2) -> Iterator[tuple[int, int]]:
+    """The markers of a JPEG from ``at``, its header, up to the next scan, and where their lengths stand.
 
     Found as libjpeg does (next_marker in its jdmarker.c): bytes between a segment's end and the next marker are
     passed over, since cameras and editors leave some behind thumbnails and comments of odd length.
     """
-    at = 2
     while (at := data.find(0xFF, at)) >= 0:
         while data[at : at + 1] == b"\xff":
             at += 1

@@ -14,6 +14,7 @@ from steps.stepkit.arrays import Image, Pixels
 from steps.stepkit.decoding import decode
 from steps.stepkit.loop import BadInput, Json
 from steps.stepkit.numbers import is_finite
+from steps.stepkit.orientation import upright
 
 MAX_PIXELS = 250_000_000
 """A header that promises more is refused before anything is decoded. It is more than the largest panoramas have
@@ -37,14 +38,22 @@ def read(path: str | Path, size: tuple[int, int] | None = None) -> Image:
     if reason := damage(data):
         raise BadInput(f"image {str(path)!r} {reason}")
     try:
-        depth = cv2.IMREAD_ANYDEPTH if imagefile.is_deep(data) else 0
-        image = _eight_bits(decode(data, cv2.IMREAD_COLOR | depth))
+        image = _eight_bits(_upright(data))
     except BadInput as error:
         raise BadInput(f"image {str(path)!r} {error}") from error
     height, width = image.shape[:2]
     if size is not None and size != (width, height):
         raise BadInput(f"image {str(path)!r} {_unlike(size, (width, height))}")
     return image
+
+
+def _upright(data: bytes) -> Pixels:
+    """Shape (height, width, 3), in the file's depth. Only TIFF and WebP are left to OpenCV to be turned."""
+    depth = cv2.IMREAD_ANYDEPTH if imagefile.is_deep(data) else 0
+    if not data.startswith((imagefile.JPEG, imagefile.PNG)):
+        return decode(data, cv2.IMREAD_COLOR | depth)
+    image = decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION | depth)
+    return upright(image, imagefile.exif(data))
 
 
 def _eight_bits(image: Pixels) -> Image:

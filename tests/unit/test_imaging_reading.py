@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from steps.imaging import reading
-from steps.imaging.orientation import upright
 from steps.stepkit import BadInput, imagefile
 from steps.stepkit.arrays import Pixels
+from steps.stepkit.orientation import upright
 from tests.unit.builders import PROPERTY
 
 XMP = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Orientation="6"/>'
@@ -155,7 +155,7 @@ class TestDamage:
         [
             (b"", "neither a JPEG nor a PNG"),
             (b"text", "neither a JPEG nor a PNG"),
-            (encoded("GIF"), "neither a JPEG nor a PNG"),
+            (encoded("ICO"), "neither a JPEG nor a PNG"),
             (encoded("TIFF"), "neither a JPEG nor a PNG"),
             (encoded("JPEG")[:-2], "is a truncated JPEG"),
             (encoded("PNG")[:-12], "is a truncated PNG"),

@@ -202,7 +202,7 @@ BAD_REQUESTS: dict[str, tuple[tuple[bytes, ...], dict[str, Any], int, str, str]]
         {},
         422,
         "files[1]",
-        "neither a JPEG nor a PNG",
+        "begins like a gif file, but is not an image",
     ),
     "a name that lies": (
         (actions(), image(b"MZ\x90", "a.jpg")),

@@ -1,0 +1,75 @@
+"""What a PNG file is made of: which of its chunks make the picture, and which colour in it is transparent. Pure."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from steps.stepkit import imagefile
+from steps.stepkit.arrays import Pixels
+
+_GREY, _COLOUR = 0, 2
+_OF_THE_PICTURE = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+
+
+class Chunk(NamedTuple):
+    """A chunk's kind, its content, and all of it as it lies in the file."""
+
+    kind: bytes
+    content: bytes
+    whole: bytes
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """The chunks of a PNG up to its end; what lies behind that is none."""
+    at = len(imagefile.PNG)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        yield Chunk(kind, data[at + 8 : end - 4], data[at:end])
+        if kind == b"IEND":
+            return
+        at = end
+
+
+def picture(data: bytes) -> bytes:
+    """The same file with nothing but its default picture.
+
+    An animation's further pictures are left out, as is what no pixel needs and may be damaged, and the transparent
+    colour of grey and coloured files, which OpenCV drops or takes for one of 8 bit: see :func:`with_transparency`.
+    """
+    kept = _OF_THE_PICTURE | (set() if _colour_type(data) in (_GREY, _COLOUR) else {b"tRNS"})
+    return imagefile.PNG + b"".join(chunk.whole for chunk in chunks(data) if chunk.kind in kept)
+
+
+def with_transparency(image: Pixels, data: bytes) -> Pixels:
+    """The picture of a PNG, shape (height, width) or (height, width, 3), with what its tRNS chunk adds.
+
+    Shape (height, width, 4) if the chunk names a transparent colour, which no pixel need have.
+    """
+    colour = _transparent_colour(data)
+    if colour is None:
+        return image
+    is_it = image == colour if image.ndim == 2 else np.all(image == colour, axis=2)
+    with_alpha = cv2.cvtColor(image, cv2.COLOR_GRAY2BGRA if image.ndim == 2 else cv2.COLOR_BGR2BGRA)
+    with_alpha[is_it, 3] = 0
+    return with_alpha
+
+
+def _transparent_colour(data: bytes) -> Pixels | None:
+    """One grey or BGR, in steps of the decoded image; None if there is none."""
+    channels = {_GREY: 1, _COLOUR: 3}.get(_colour_type(data))
+    content = next((chunk.content for chunk in chunks(data) if chunk.kind == b"tRNS"), b"")
+    if channels is None or len(content) != 2 * channels:
+        return None
+    bits = data[24]
+    levels = np.frombuffer(content, ">u2")[::-1] & (1 << bits) - 1
+    return levels.astype(np.uint16) * (255 // ((1 << bits) - 1) if bits < 8 else 1)
+
+
+def _colour_type(data: bytes) -> int:
+    return data[25] if len(data) > 25 else _GREY
