@@ -8,6 +8,7 @@ colour.py       ICC profiles -> sRGB                                  pure
 resize.py       one operation each                                    pure
 split.py
 blur.py
+transparency.py colours weighted by alpha, for those that mix them
 write.py        image -> file
 plan.py         parameters -> operations, and one image through them  pure
 allocator.py    what makes a kept process fast

@@ -1,4 +1,7 @@
-"""Four ways to blur. All keep the size, the channels and the depth, and take alpha for a channel like others."""
+"""Four ways to blur. All keep the size, the channels and the depth.
+
+The first two weigh colours by alpha, bilateral leaves alpha as it is, and median takes it for a channel like others.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import cv2
 import numpy as np
 
 from steps.imaging.image import ALPHA, has_alpha, size_of
+from steps.imaging.transparency import weighted
 from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput
 
@@ -27,12 +31,12 @@ def parse(value: object) -> Callable[[Pixels], Pixels]:
 
 def gaussian(image: Pixels) -> Pixels:
     """5x5 pixels, with the standard deviation that OpenCV takes for that size; any shape of ``Pixels``, kept."""
-    return cv2.GaussianBlur(image, (5, 5), 0)
+    return weighted(image, lambda pixels: cv2.GaussianBlur(pixels, (5, 5), 0))
 
 
 def updownsampling(image: Pixels) -> Pixels:
     """Half the size (of odd sides the larger half) and back to the same shape, by OpenCV's pyramids."""
-    return cv2.pyrUp(cv2.pyrDown(image), dstsize=size_of(image))
+    return weighted(image, lambda pixels: cv2.pyrUp(cv2.pyrDown(pixels), dstsize=size_of(pixels)))
 
 
 def bilateral(image: Pixels) -> Pixels:

@@ -10,6 +10,7 @@ from functools import partial
 import cv2
 
 from steps.imaging.image import check_size, size_of
+from steps.imaging.transparency import weighted
 from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput
 
@@ -32,7 +33,7 @@ def resize(image: Pixels, target: Target) -> Pixels:
     """An image, shape (height, width, ...), in another size. Raises BadInput if that is larger than an image may be."""
     width, height = target(*size_of(image))
     check_size("the result of resize", width, height)
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return weighted(image, partial(cv2.resize, dsize=(width, height), interpolation=cv2.INTER_AREA))
 
 
 def _target(value: str) -> Target | None:
