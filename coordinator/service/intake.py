@@ -94,7 +94,7 @@ class Intake:
 
     def _check_number(self, order: Order, images: int) -> None:
         if not images:
-            raise Refused(FILES, "missing; send at least one JPEG or PNG image")
+            raise Refused(FILES, "missing; send at least one image")
         if images > self._settings.max_files:
             raise Refused("actions.paths", f"more than {self._settings.max_files} images", TOO_LARGE)
         if images * order.results > self._settings.max_results:

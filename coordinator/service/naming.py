@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _MAX_STEM = 80
 """Maximum number of characters of a stem."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_SUFFIX = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
+_SUFFIX = re.compile(r"\.(jpe?g|png|webp|gif|avif)$", re.IGNORECASE)
 _NAMELESS = "image"
 
 

@@ -15,7 +15,9 @@ from typing import Any
 from coordinator.service.refusal import Refused
 from coordinator.strictjson import decode
 
-OUTPUTS = ("jpg", "png")
+OUTPUTS = ("jpg", "png", "webp")
+LOSSLESS = ("png",)
+"""Outputs without a quality."""
 BLURS = ("gaussian", "updownsampling", "bilateral", "median")
 MAX_OPERATIONS, MAX_SPLITS = 99, 6
 """Maximum numbers in one order: of all operations, and of the splits among them."""
@@ -23,6 +25,7 @@ MAX_SIDE, MAX_RESULT_PIXELS = 32_767, 100_000_000
 """Maximum numbers of pixels: of a side of any image, and of the result of a resize."""
 
 _SIDES = re.compile(r"([1-9][0-9]{0,4})?x([1-9][0-9]{0,4})?")
+_AREA = re.compile(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(\+[0-9]{1,5}\+[0-9]{1,5})?")
 _PERCENT = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,6})?)%")
 _MEMBERS = ("operations", "output", "paths")
 
@@ -54,6 +57,7 @@ def parse_order(raw: bytes) -> Order:
     output = document.get("output")
     if output not in OUTPUTS:
         raise Refused("actions.output", f"must be one of {', '.join(OUTPUTS)}, not {_shown(output)}")
+    _check_quality(operations, output)
     return Order(operations=operations, output=output, paths=_paths(document.get("paths", [])))
 
 
@@ -83,6 +87,17 @@ def _operations(given: object) -> tuple[Operation, ...]:
     return operations
 
 
+def _check_quality(operations: tuple[Operation, ...], output: str) -> None:
+    """It is of the output: one is enough, and one that loses nothing has none."""
+    places = [number for number, (name, _) in enumerate(operations) if name == "quality"]
+    if len(places) > 1:
+        raise Refused(f"actions.operations[{places[1]}]", "quality may be given once only")
+    if places and output in LOSSLESS:
+        raise Refused(
+            f"actions.operations[{places[0]}]", f"quality is for jpg and webp; {output} loses nothing"
+        )
+
+
 def _operation(field: str, entry: object) -> Operation:
     if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str):
         raise Refused(field, f"must be a pair of name and value, not {_shown(entry)}")
@@ -110,6 +125,21 @@ def _resize(value: object) -> str | None:
     return None
 
 
+def _fit(value: object) -> str | None:
+    is_box = isinstance(value, str) and value != "x" and _SIDES.fullmatch(value)
+    return None if is_box else "must be like 200x300, 200x or x300"
+
+
+def _crop(value: object) -> str | None:
+    is_area = isinstance(value, str) and _AREA.fullmatch(value)
+    return None if is_area else "must be like 200x300 or 200x300+10+20"
+
+
+def _quality(value: object) -> str | None:
+    is_quality = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100
+    return None if is_quality else "must be a whole number from 1 to 100"
+
+
 def _split(value: object) -> str | None:
     return None if value is True else "must be true"
 
@@ -118,7 +148,14 @@ def _blur(value: object) -> str | None:
     return None if isinstance(value, str) and value in BLURS else f"must be one of {', '.join(BLURS)}"
 
 
-_CHECKS: Mapping[str, Callable[[object], str | None]] = {"resize": _resize, "split": _split, "blur": _blur}
+_CHECKS: Mapping[str, Callable[[object], str | None]] = {
+    "resize": _resize,
+    "split": _split,
+    "blur": _blur,
+    "fit": _fit,
+    "crop": _crop,
+    "quality": _quality,
+}
 
 
 def _paths(given: object) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class JobDocument(_Answer):
     created: str = Field(json_schema_extra={"format": "date-time"})
     finished: str | None
     operations: list[list[Any]]
-    output: Literal["jpg", "png"]
+    output: Literal["jpg", "png", "webp"]
     progress: Progress
     links: Links
     files: list[JobFile]
@@ -88,6 +88,9 @@ _NAME_AND_VALUE = (
     ),
     ("split", {"const": True}),
     ("blur", {"enum": list(BLURS)}),
+    ("fit", {"type": "string", "pattern": "^([1-9][0-9]{0,4}x([1-9][0-9]{0,4})?|x[1-9][0-9]{0,4})$"}),
+    ("crop", {"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}([+][0-9]{1,5}[+][0-9]{1,5})?$"}),
+    ("quality", {"type": "integer", "minimum": 1, "maximum": 100}),
 )
 _ACTIONS: Document = {
     "type": "object",
@@ -134,13 +137,17 @@ BODY: Document = {
                         "files": {
                             "type": "array",
                             "minItems": 1,
-                            "items": {"type": "string", "format": "binary", "description": "a JPEG or PNG"},
+                            "items": {
+                                "type": "string",
+                                "format": "binary",
+                                "description": "JPEG, PNG, WebP, GIF, AVIF",
+                            },
                         },
                     },
                 },
                 "encoding": {
                     "actions": {"contentType": "application/json"},
-                    "files": {"contentType": "image/jpeg, image/png"},
+                    "files": {"contentType": "image/jpeg, image/png, image/webp, image/gif, image/avif"},
                 },
             }
         },

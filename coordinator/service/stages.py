@@ -32,15 +32,17 @@ class Stage:
 
 
 def stages(order: Order, *, files: int, workers: int) -> tuple[Stage, ...]:
-    """The stages for a job of so many files; the last one ends with writing the results."""
+    """The stages for a job of so many files; the last one ends with writing the results, in their quality."""
     cuts: list[tuple[int, list[Operation]]] = []
     images, stretch = files, list[Operation]()
-    for left, operation in enumerate(order.operations, start=1 - len(order.operations)):
+    of_output = [operation for operation in order.operations if operation[0] == "quality"]
+    of_image = [operation for operation in order.operations if operation[0] != "quality"]
+    for left, operation in enumerate(of_image, start=1 - len(of_image)):
         stretch.append(operation)
         if operation[0] == "split" and images < workers and left:
             cuts.append((images, stretch))
             images, stretch = images * _QUARTERS, []
-    cuts.append((images, [*stretch, ("write", order.output)]))
+    cuts.append((images, [*stretch, *of_output, ("write", order.output)]))
     return tuple(
         Stage(name=_name(number, operations), operations=tuple(operations), tasks=tasks)
         for number, (tasks, operations) in enumerate(cuts, start=1)
@@ -64,5 +66,5 @@ def in_order(items: Iterable[Json]) -> list[Json]:
 
 
 def _name(number: int, operations: Sequence[Operation]) -> str:
-    words = [name for name, _ in operations if name != "write"] or ["write"]
+    words = [name for name, _ in operations if name not in ("quality", "write")] or ["write"]
     return "-".join([str(number), *words])[:_MAX_NAME].rstrip("-")

@@ -1,4 +1,4 @@
-"""The imaging step: resize, split and blur, in any order and number, then written as jpg or png.
+"""The imaging step: resize, split, blur, fit and crop, in any order and number, then written as jpg, png or webp.
 
 image.py        what an image is here, and how large it may be
 reading.py      a photograph, or what an earlier task left -> image
@@ -7,6 +7,7 @@ png.py          what of a PNG is the picture                          pure
 colour.py       ICC profiles -> sRGB                                  pure
 resize.py       one operation each                                    pure
 split.py
+crop.py
 blur.py
 transparency.py colours weighted by alpha, for those that mix them
 write.py        image -> file

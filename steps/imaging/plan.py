@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from steps.imaging import blur, resize, split, write
+from steps.imaging import blur, crop, resize, split, write
 from steps.imaging.write import Writer
 from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import BadInput, Json
@@ -19,13 +19,16 @@ MAX_OPERATIONS = 100
 MAX_SPLITS = 6
 """In one task, which so has 4,096 results at most."""
 
-_WRITE = "write"
+_WRITE, _QUALITY = "write", "quality"
+_MOVES_PIXELS = {"resize", "fit", "crop", "split"}
 _PARSERS: Mapping[str, Callable[[object], Operation]] = {
     "resize": resize.parse,
     "split": split.parse,
     "blur": blur.parse,
+    "fit": resize.parse_fit,
+    "crop": crop.parse,
 }
-NAMES = (*_PARSERS, _WRITE)
+NAMES = (*_PARSERS, _QUALITY, _WRITE)
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -56,13 +59,14 @@ def parse(params: Json) -> Plan:
         raise BadInput(f"operations may split {MAX_SPLITS} times at most; go on in a further step")
     if _WRITE in names[:-1]:
         raise BadInput(f"operations[{names.index(_WRITE)}]: write must be the last operation")
-    writer: Writer = write.array
-    if names[-1] == _WRITE:
-        writer = _at(len(pairs) - 1, write.parse, pairs.pop()[1])
     return Plan(
-        operations=tuple(_at(number, _PARSERS[name], value) for number, (name, value) in enumerate(pairs)),
-        writer=writer,
-        moves_pixels=not {"resize", "split"}.isdisjoint(names),
+        operations=tuple(
+            _at(number, _PARSERS[name], value)
+            for number, (name, value) in enumerate(pairs)
+            if name in _PARSERS
+        ),
+        writer=_writer(pairs),
+        moves_pixels=not _MOVES_PIXELS.isdisjoint(names),
     )
 
 
@@ -80,6 +84,21 @@ def results(plan: Plan, image: Pixels, name: str, done: int = 0) -> Iterator[tup
             return
         image = made
     yield name, image
+
+
+def _writer(pairs: list[tuple[str, object]]) -> Writer:
+    """How the results are written, by the last operation and by a quality, wherever that stands."""
+    qualities = [(number, value) for number, (name, value) in enumerate(pairs) if name == _QUALITY]
+    last, (name, value) = len(pairs) - 1, pairs[-1]
+    encoding = _at(last, write.parse, value) if name == _WRITE else None
+    if not qualities:
+        return encoding.writer() if encoding else write.array
+    if len(qualities) > 1:
+        raise BadInput(f"operations[{qualities[1][0]}]: quality may be given once only")
+    ((number, quality),) = qualities
+    if encoding is None:
+        raise BadInput(f"operations[{number}]: quality needs write as the last operation")
+    return _at(number, encoding.writer_of, quality)
 
 
 def _pairs(operations: Any) -> list[tuple[str, object]]:

@@ -29,6 +29,27 @@ def parse(value: object) -> Callable[[Pixels], Pixels]:
     return partial(resize, target=target)
 
 
+def parse_fit(value: object) -> Callable[[Pixels], Pixels]:
+    """The operation for ``200x300``, ``200x`` or ``x300`` to fit into. Raises BadInput for anything else."""
+    sides = _SIDES.fullmatch(value) if isinstance(value, str) and value != "x" else None
+    if sides is None:
+        raise BadInput(f"fit must be like 200x300, 200x or x300, not {reprlib.repr(value)}")
+    wide, high = (int(side) if side else 0 for side in sides.groups())
+    return partial(fit, wide=wide, high=high)
+
+
+def fit(image: Pixels, wide: int, high: int) -> Pixels:
+    """An image, shape (height, width, ...), in its proportions, at most so wide and high; 0 is any.
+
+    It is never enlarged: one that fits is as it was.
+    """
+    width, height = size_of(image)
+    factor = min(wide / width if wide else 1.0, high / height if high else 1.0)
+    if factor >= 1:
+        return image
+    return resize(image, lambda width, height: (_whole(width * factor), _whole(height * factor)))
+
+
 def resize(image: Pixels, target: Target) -> Pixels:
     """An image, shape (height, width, ...), in another size. Raises BadInput if that is larger than an image may be."""
     width, height = target(*size_of(image))

@@ -261,3 +261,65 @@ class TestJpg:
     def test_what_cannot_be_seen_is_white(self, bench: Bench) -> None:
         (item,) = bench.items(bench.item(np.zeros((16, 16, 4), np.uint8)), [["write", "jpg"]])
         assert (stored(item["image"]) == 255).all()
+
+
+class TestFurtherOperations:
+    """``fit``, ``crop`` and ``quality``."""
+
+    @pytest.mark.parametrize(
+        ("box", "expected"),
+        [
+            ("32x32", (32, 24)), ("320x12", (16, 12)), ("16x", (16, 12)), ("x12", (16, 12)), ("64x48", (64, 48)),
+            ("100x100", (64, 48)), ("1x1", (1, 1)), ("63x999", (63, 47)), ("99999x", (64, 48)),
+        ],
+    )  # fmt: skip
+    def test_what_fits_into_a_box(self, bench: Bench, box: str, expected: tuple[int, int]) -> None:
+        image = picture("colour", 64, 48)
+        (found,) = bench.made(image, ["fit", box])
+        same = image if expected == (64, 48) else cv2.resize(image, expected, interpolation=cv2.INTER_AREA)
+        assert_same(found, same)
+
+    @pytest.mark.parametrize(
+        ("area", "rows", "columns"),
+        [
+            ("10x8", slice(20, 28), slice(27, 37)),
+            ("11x7", slice(20, 27), slice(26, 37)),
+            ("10x8+0+0", slice(0, 8), slice(0, 10)),
+            ("10x8+60+47", slice(47, 48), slice(60, 64)),
+            ("99999x1", slice(23, 24), slice(0, 64)),
+        ],
+    )
+    def test_a_part(self, bench: Bench, area: str, rows: slice, columns: slice) -> None:
+        image = picture("alpha", 64, 48)
+        (found,) = bench.made(image, ["crop", area])
+        assert_same(found, image[rows, columns])
+
+    def test_a_part_that_is_not_there(self, bench: Bench) -> None:
+        with pytest.raises(
+            BadInput, match=r"operations\[0\]: crop begins at 64,0, outside of an image of 64x48"
+        ):
+            bench.made(picture("grey", 64, 48), ["crop", "5x5+64+0"])
+
+    @pytest.mark.parametrize("output", ["jpg", "webp"])
+    def test_quality_is_of_the_output(self, bench: Bench, output: str) -> None:
+        item = bench.item(picture("colour", 64, 48))
+        sizes = [
+            Path(bench.items(item, [["quality", quality], ["write", output]])[0]["image"]).stat().st_size
+            for quality in (1, 50, 100)
+        ]
+        assert sizes == sorted(sizes)
+        assert sizes[2] > 2 * sizes[0]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_webp(self, bench: Bench, kind: str) -> None:
+        image = cv2.GaussianBlur(picture(kind, 64, 48), (0, 0), 5)
+        (made,) = bench.items(bench.item(image), [["write", "webp"]])
+        found = stored(made["image"])
+        channels = 4 if "alpha" in kind else 3
+        expected = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        assert found.shape == (48, 64, channels)
+        assert np.abs(found - expected / (257 if "16" in kind else 1)).mean() < 4
+
+    def test_a_webp_that_is_too_large(self, bench: Bench) -> None:
+        with pytest.raises(BadInput, match="is 16384x1; a webp has at most 16,383 pixels a side"):
+            bench.items(bench.item(np.zeros((1, 16_384), np.uint8)), [["write", "webp"]])

@@ -46,6 +46,21 @@ REFUSED: list[tuple[Any, str]] = [
         )
     ],
     *[
+        ({"operations": [["fit", no_box]]}, r"operations\[0\]: fit must be like 200x300, 200x or x300, not")
+        for no_box in ("", "x", "50%", "0x5", "5 x 5", 5, None, True)
+    ],
+    *[
+        ({"operations": [["crop", no_area]]}, r"operations\[0\]: crop must be like 200x300 or 200x300\+10\+20, not")
+        for no_area in ("", "x", "5x", "0x5", "5x5+1", "5x5-1-1", "5x5+1+1+1", "50%", 5, None, True)
+    ],
+    *[
+        ({"operations": [["quality", no_quality], ["write", "jpg"]]}, r"operations\[0\]: quality must be a whole")
+        for no_quality in (0, 101, -5, 50.5, "50", None, True)
+    ],
+    ({"operations": [["quality", 50]]}, r"operations\[0\]: quality needs write as the last"),
+    ({"operations": [["quality", 50], ["write", "png"]]}, r"operations\[0\]: quality is for jpg and webp; png loses"),
+    ({"operations": [["quality", 5], ["quality", 5], ["write", "jpg"]]}, r"operations\[1\]: quality may be given once"),
+    *[
         ({"operations": [["split", no_truth]]}, r"operations\[0\]: split must be true")
         for no_truth in (False, 1, "true", None)
     ],
@@ -145,6 +160,8 @@ class TestItems:
             ([["blur", "median"]], True),
             ([["write", "png"]], True),
             ([["resize", "50%"]], False),
+            ([["fit", "2x2"]], False),
+            ([["crop", "2x2"]], False),
             ([["split", True], ["blur", "median"]], False),
             # The quarters of twice the size are as large as the image was.
             ([["resize", "200%"], ["split", True]], False),

@@ -80,7 +80,37 @@ def test_no_operation_only_changes_the_format() -> None:
         ),
         (actions(operations=[["resize", "20000x20000"]]), "actions.operations[0]", "100,000,000 in all"),
         (actions(operations=[["split", True]] * 7), "actions.operations", "may hold split 6 times at most"),
-        (actions(output="gif"), "actions.output", "must be one of jpg, png, not 'gif'"),
+        (
+            actions(operations=[["fit", "50%"]]),
+            "actions.operations[0]",
+            "fit must be like 200x300, 200x or x300",
+        ),
+        (
+            actions(operations=[["crop", "5x5+1"]]),
+            "actions.operations[0]",
+            "crop must be like 200x300 or 200x",
+        ),
+        (
+            actions(operations=[["quality", 101]]),
+            "actions.operations[0]",
+            "quality must be a whole number from",
+        ),
+        (
+            actions(operations=[["quality", True]]),
+            "actions.operations[0]",
+            "quality must be a whole number from",
+        ),
+        (
+            actions(operations=[["quality", 5], ["quality", 5]]),
+            "actions.operations[1]",
+            "quality may be given once",
+        ),
+        (
+            actions(operations=[["quality", 5]], output="png"),
+            "actions.operations[0]",
+            "quality is for jpg and webp; png loses nothing",
+        ),
+        (actions(output="gif"), "actions.output", "must be one of jpg, png, webp, not 'gif'"),
         (actions(output=["jpg"]), "actions.output", "must be one of jpg, png"),
         (actions(paths="a.jpg"), "actions.paths", "must be a list of paths"),
         (actions(paths=["a.jpg", 3]), "actions.paths[1]", "must be the path of an image, not 3"),

@@ -39,6 +39,13 @@ def test_a_step_ends_after_a_split_while_there_are_too_few_images_for_the_worker
     assert made(*operations, files=files, workers=workers) == expected
 
 
+def test_a_quality_goes_where_the_results_are_written() -> None:
+    operations: tuple[Operation, ...] = (("quality", 80), SPLIT, BLUR)
+    found = stages(Order(operations=operations, output="jpg"), files=1, workers=4)
+    assert [stage.operations for stage in found] == [(SPLIT,), (BLUR, ("quality", 80), ("write", "jpg"))]
+    assert [stage.name for stage in found] == ["1-split", "2-blur"]
+
+
 def test_a_long_chain_keeps_a_name_that_a_step_may_have() -> None:
     ((name, _),) = made(*[BLUR] * 50, files=1, workers=1)
     assert len(name) <= 40
