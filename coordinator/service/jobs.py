@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from coordinator.contract import TaskError
 from coordinator.service.costs import Cost
-from coordinator.service.naming import result_name
+from coordinator.service.naming import link, result_name
 from coordinator.service.orders import Operation, Order
 from coordinator.service.stages import Stage, stages
 from coordinator.strictjson import Json
@@ -95,6 +95,15 @@ class Job:
         """The number of tasks if none fails."""
         return sum(stage.tasks for stage in self.stages)
 
+    @property
+    def result_names(self) -> list[str]:
+        """The file names of all its published results."""
+        return [
+            result_name(file.stem, number, self.output)
+            for file in self.files
+            for number in range(file.results)
+        ]
+
     def in_state(self, state: JobState) -> Job:
         """The same in another state."""
         return replace(self, state=state)
@@ -107,7 +116,6 @@ class Job:
 
     def as_json(self, done: int | None = None) -> Json:
         """What a client sees; ``done`` is the number of tasks that have ended, None for a job that has ended."""
-        base = f"/static/{self.id}"
         return {
             "id": self.id,
             "state": str(self.state),
@@ -116,13 +124,18 @@ class Job:
             "operations": [list(operation) for operation in self.operations],
             "output": self.output,
             "progress": {"done": self.tasks if done is None else done, "expected": self.tasks},
-            "links": {"self": f"/jobs/{self.id}", "events": f"/jobs/{self.id}/events", "files": f"{base}/"},
+            "links": {
+                "self": f"/jobs/{self.id}",
+                "events": f"/jobs/{self.id}/events",
+                "files": f"/static/{self.id}/",
+                "zip": f"/jobs/{self.id}/zip",
+            },
             "files": [
                 {
                     "name": file.name,
-                    "original": f"{base}/original/{file.original}",
+                    "original": link("static", self.id, "original", file.original),
                     "results": [
-                        f"{base}/{result_name(file.stem, number, self.output)}"
+                        link("static", self.id, result_name(file.stem, number, self.output))
                         for number in range(file.results)
                     ],
                     "error": file.error.model_dump(mode="json") if file.error else None,

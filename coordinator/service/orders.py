@@ -120,8 +120,10 @@ def _resize(value: object) -> str | None:
     if not (sides := _SIDES.fullmatch(value)) or value == "x":
         return form
     width, height = (int(side or 1) for side in sides.groups())
-    if max(width, height) > MAX_SIDE or width * height > MAX_RESULT_PIXELS:
-        return f"must give at most {MAX_SIDE:,} pixels a side and {MAX_RESULT_PIXELS:,} in all"
+    if max(width, height) > MAX_SIDE:
+        return f"must give at most {MAX_SIDE:,} pixels a side"
+    if width * height > MAX_RESULT_PIXELS:
+        return f"must give fewer pixels, at most {MAX_RESULT_PIXELS:,} in all"
     return None
 
 

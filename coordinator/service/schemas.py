@@ -28,6 +28,7 @@ class Links(_Answer):
     self: str
     events: str
     files: str
+    zip: str
 
 
 class FileError(_Answer):
@@ -169,7 +170,7 @@ _RETRY_AFTER: Document = {"Retry-After": {"schema": {"type": "integer"}, "descri
 _REASONS = {
     404: "there is no such job",
     408: "the body came too slowly",
-    409: "the job was cancelled while it was waited for",
+    409: "the job was cancelled while it was waited for, or has not ended yet",
     413: "too large: bytes, pixels, files or results",
     415: "not multipart/form-data",
     422: "a field is wrong; the answer says which, and why",
