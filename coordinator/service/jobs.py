@@ -35,7 +35,8 @@ class JobState(StrEnum):
 class File:
     """One image of a job. ``name`` is the client's, ``stem`` and ``suffix`` make its name on disk.
 
-    ``width`` and ``height`` are pixels, upright.
+    ``width`` and ``height`` are pixels, upright. A file that was no image when it came has no ``suffix``, and
+    nothing of it is kept but its error.
     ``seconds`` of a worker and bytes of ``memory`` are what it costs by estimate.
     ``results`` is the number of its published results; a file with an error has none.
     """
@@ -49,6 +50,11 @@ class File:
     memory: int = 0
     results: int = 0
     error: TaskError | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether there is something to be done with it."""
+        return bool(self.suffix)
 
     @property
     def original(self) -> str:
@@ -88,7 +94,7 @@ class Job:
     def stages(self) -> tuple[Stage, ...]:
         """The steps of its run."""
         order = Order(operations=self.operations, output=self.output)
-        return stages(order, files=len(self.files), workers=self.workers)
+        return stages(order, files=sum(file.is_image for file in self.files), workers=self.workers)
 
     @property
     def tasks(self) -> int:
@@ -133,7 +139,7 @@ class Job:
             "files": [
                 {
                     "name": file.name,
-                    "original": link("static", self.id, "original", file.original),
+                    "original": link("static", self.id, "original", file.original) if file.is_image else None,
                     "results": [
                         link("static", self.id, result_name(file.stem, number, self.output))
                         for number in range(file.results)

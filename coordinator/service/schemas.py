@@ -42,7 +42,7 @@ class JobFile(_Answer):
     """One image of the job; its results and original are there once the job has ended."""
 
     name: str = Field(description="as the client named it")
-    original: str
+    original: str | None = Field(description="none of a file that was no image")
     results: list[str]
     error: FileError | None
 
@@ -114,6 +114,10 @@ _ACTIONS: Document = {
             },
         },
         "output": {"enum": list(OUTPUTS)},
+        "bad_files": {
+            "enum": ["refuse", "fail"],
+            "description": "whether a file that is no image has the request refused, or fails by itself",
+        },
         "paths": {
             "type": "array",
             "items": {"type": "string", "minLength": 1},

@@ -431,6 +431,26 @@ class TestAnswers:
         (job,) = service.manager.jobs
         assert (answer.headers["x-job-id"], answer.headers["location"]) == (job, f"/jobs/{job}")
 
+    def test_a_bad_file_fails_by_itself_if_the_client_asks_for_that(self, service: Service) -> None:
+        parts = (image(), image(b"text", "bad.jpg"), image(picture()[:-60], "half.png"))
+        assert service.post("/jobs", actions(), *parts).status_code == 422
+        answer = service.post("/jobs", actions(bad_files="fail"), *parts)
+        assert answer.status_code == 202
+        JobDocument.model_validate(answer.json())
+        good, bad, half = answer.json()["files"]
+        assert (good["error"], bad["original"], bad["error"]["kind"]) == (None, None, "bad_input")
+        assert "neither a JPEG nor a PNG" in bad["error"]["message"]
+        assert "is truncated" in half["error"]["message"]
+        (uploads,) = service.uploads()
+        assert [path.name for path in uploads.iterdir()] == ["photo.png"]
+        assert service.get(answer.headers["location"]).json()["progress"]["expected"] == 1
+
+    def test_a_request_of_bad_files_alone_is_refused(self, service: Service) -> None:
+        answer = service.post("/jobs", actions(bad_files="fail"), image(b"text"), image(b""))
+        assert answer.status_code == 422
+        assert answer.json()["error"]["message"].startswith("none is an image: files[0] is neither")
+        assert not service.uploads()
+
     def test_the_zip_of_a_job(self, service: Service) -> None:
         service.manager.outcome = lambda job: job.ended(
             [replace(file, results=2) for file in job.files], job.created
