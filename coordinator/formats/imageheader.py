@@ -79,10 +79,11 @@ class TooLarge(str):
     __slots__ = ()
 
 
-def read(path: Path, formats: tuple[str, ...] = _FORMATS) -> Header | str:
+def read(path: Path, formats: tuple[str, ...] = _FORMATS, max_pixels: int = MAX_PIXELS) -> Header | str:
     """The header of the image at ``path``, or the reason why it is not an image that steps can read.
 
-    ``formats`` are those that may be read, as Pillow names them.
+    ``formats`` are those that may be read, as Pillow names them, and ``max_pixels`` is the number that a refusal
+    names: the caller's own limit, if that is lower.
     """
     try:
         state = path.stat()
@@ -92,14 +93,14 @@ def read(path: Path, formats: tuple[str, ...] = _FORMATS) -> Header | str:
             return "is empty"
         if state.st_size > MAX_BYTES:
             return TooLarge(f"has {state.st_size:,} bytes, more than {MAX_BYTES:,}")
-        return _read(path, formats)
+        return _read(path, formats, max_pixels)
     except FileNotFoundError:
         return "does not exist"
     except Exception as error:  # Pillow lets through whatever its parsers stumble over in a damaged file
         return f"cannot be read: {error}"
 
 
-def _read(path: Path, formats: tuple[str, ...]) -> Header | str:
+def _read(path: Path, formats: tuple[str, ...], max_pixels: int) -> Header | str:
     # Pillow's own, lower limit only warns and would refuse large panoramas; ours is checked below.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     with warnings.catch_warnings(record=True) as told:
@@ -108,7 +109,7 @@ def _read(path: Path, formats: tuple[str, ...]) -> Header | str:
             with Image.open(path, formats=formats) as image:
                 width, height = _stored_size(image)
                 if width * height > MAX_PIXELS:
-                    return TooLarge(f"promises {width}x{height} pixels, more than {MAX_PIXELS:,}")
+                    return TooLarge(f"promises {width}x{height} pixels, more than {max_pixels:,}")
                 xmp = read_xmp(_packet(image))
                 tags = read_tags(image, path)
                 if tell_damage(told):
@@ -117,7 +118,7 @@ def _read(path: Path, formats: tuple[str, ...]) -> Header | str:
         except UnidentifiedImageError:
             return _NO_IMAGE if formats == _FORMATS else "is not an image: its header is damaged"
         except Image.DecompressionBombError:
-            return TooLarge(f"promises more than {MAX_PIXELS:,} pixels")
+            return TooLarge(f"promises more than {max_pixels:,} pixels")
 
 
 def _stored_size(image: Any) -> tuple[int, int]:

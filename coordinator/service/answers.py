@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from coordinator.service.jobs import Job, JobState
+from coordinator.service.naming import quoted
 from coordinator.service.refusal import TOO_SLOW, Refused
 from coordinator.strictjson import Json
 
@@ -14,12 +15,21 @@ JSON, TEXT = "application/json", "text/plain"
 
 
 def prefers_json(accept: str) -> bool:
-    """Whether an Accept header ranks JSON above plain text; a client that takes anything is a plain one."""
+    """Whether an Accept header ranks JSON above plain text; a client that takes anything is a plain one.
+
+    Of two that it ranks alike, it is the one that it names, and of two that it names, the first.
+    """
     ranks = dict(_ranks(accept))
-    anything = ranks.get("*/*", 0.0)
-    as_json = ranks.get(JSON, ranks.get("application/*", anything))
-    as_text = ranks.get(TEXT, ranks.get("text/*", anything))
-    return as_json > as_text
+    as_json = _rank(ranks, JSON)
+    return as_json[0] > 0 and as_json > _rank(ranks, TEXT)
+
+
+def _rank(ranks: Mapping[str, float], kind: str) -> tuple[float, int, int]:
+    """How much a type is wanted; then, how closely it is named; then, how early."""
+    for farness, name in enumerate((kind, f"{kind.partition('/')[0]}/*", "*/*")):
+        if name in ranks:
+            return ranks[name], -farness, -list(ranks).index(name)
+    return 0.0, 0, 0
 
 
 def _ranks(accept: str) -> Iterator[tuple[str, float]]:
@@ -54,6 +64,11 @@ def plain(job: Job) -> str:
     )
 
 
+def job_headers(job: Job) -> dict[str, str]:
+    """Where a job is found, for clients that do not read its document."""
+    return {"Location": f"/jobs/{job.id}", "X-Job-ID": job.id}
+
+
 def event(name: str, document: Json) -> bytes:
     """One server-sent event."""
     return f"event: {name}\ndata: {json.dumps(document, ensure_ascii=False)}\n\n".encode()
@@ -62,7 +77,7 @@ def event(name: str, document: Json) -> bytes:
 def listing(title: str, names: Iterable[str]) -> str:
     """A folder as a page of links; the names of folders end with a slash."""
     links = "".join(
-        f'<li><a href="{html.escape(name)}">{html.escape(name)}</a></li>\n' for name in ("../", *names)
+        f'<li><a href="{quoted(name)}">{html.escape(name)}</a></li>\n' for name in ("../", *names)
     )
     shown = html.escape(title)
     return f'<!doctype html>\n<meta charset="utf-8">\n<title>{shown}</title>\n<h1>{shown}</h1>\n<ul>\n{links}</ul>\n'

@@ -84,6 +84,10 @@ def _add_jobs(app: FastAPI, routes: Routes) -> None:
     app.get(
         "/jobs/{job_id}/events", responses={200: stream, **refusals(404)}, response_class=StreamingResponse
     )(routes.events)
+    archive = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
+    app.get(
+        "/jobs/{job_id}/zip", responses={200: archive, **refusals(404, 409)}, response_class=StreamingResponse
+    )(routes.bundle)
     app.delete("/jobs/{job_id}", status_code=204, response_class=Response, responses=refusals(404))(
         routes.delete
     )

@@ -97,7 +97,7 @@ class Execution:
                 observer=self,
             )
             try:
-                complete = self._scheduler.run(map(self._recording, range(len(self.job.files))))
+                complete = self._scheduler.run(map(self._recording, self._images()))
             except BaseException:
                 self._executor.close()  # its files are to be removed: no worker may be at them
                 raise
@@ -142,6 +142,10 @@ class Execution:
         """Of a task by its image's file; a part of the operations counts as all of them."""
         return weight(self.job.files[place(task.request.items[0]["id"])[0]].cost)
 
+    def _images(self) -> Iterable[int]:
+        """The numbers of the files that there is something to do with."""
+        return (number for number, file in enumerate(self.job.files) if file.is_image)
+
     def _recording(self, number: int) -> Recording:
         file = self.job.files[number]
         item: Json = {
@@ -153,7 +157,7 @@ class Execution:
         return Recording(id=item["id"], item=item)
 
     def _ended(self, journal: Journal) -> Ended:
-        errors: dict[int, TaskError] = {}
+        errors = {number: file.error for number, file in enumerate(self.job.files) if file.error}
         failures = list(journal.failures())
         if self._folder.failures.is_dir():  # of earlier sessions, too
             self._folder.evidence.keep_only(failure.id for failure in failures)

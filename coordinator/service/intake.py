@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from coordinator.contract import ErrorKind, TaskError
 from coordinator.record.disk import sync
 from coordinator.record.permissions import let_in
 from coordinator.service.budget import Budget
@@ -74,13 +75,14 @@ class Intake:
     def _make_job(self, job_id: str, folder: Path, form: Form) -> Job:
         order = parse_order(form.actions)
         self._check_number(order, len(form.uploads) + len(order.paths))
-        sources = [self._source(number, path) for number, path in enumerate(order.paths)]
+        sources = [self._source(number, path, order) for number, path in enumerate(order.paths)]
         self._check_bytes(upload.path for upload in (*form.uploads, *sources))
         named = [_copied(folder, number, source) for number, source in enumerate(sources)]
         uploads = (*form.uploads, *named)
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
         files = tuple(self._files(folder, uploads, fields, order))
+        _check_any(files, fields)
         sync(folder)
         sync(folder.parent)
         return Job(
@@ -109,19 +111,32 @@ class Intake:
         self, folder: Path, uploads: Sequence[Upload], fields: Sequence[str], order: Order
     ) -> Iterator[File]:
         """Examines the images and what they will cost, gives them their names on disk, and syncs them."""
-        found = [
-            examine(upload.path, field, self._settings.max_pixels)
-            for upload, field in zip(uploads, fields, strict=True)
+        found = [self._examined(upload, field, order) for upload, field in zip(uploads, fields, strict=True)]
+        costs = [
+            Cost(seconds=0, memory=0) if isinstance(one, TaskError) else _cost(upload.path, one, order)
+            for upload, one in zip(uploads, found, strict=True)
         ]
-        costs = [_cost(upload.path, one, order) for upload, one in zip(uploads, found, strict=True)]
         self._budget.check(costs, fields)
         names = stems(upload.name for upload in uploads)
         for upload, one, cost, stem in zip(uploads, found, costs, names, strict=True):
+            if isinstance(one, TaskError):
+                upload.path.unlink()
+                yield File(name=upload.name, stem=stem, suffix="", width=0, height=0, error=one)
+                continue
             file = File(name=upload.name, stem=stem, **vars(one), **vars(cost))
             original = upload.path.rename(folder / file.original)
             let_in(original)
             sync(original)
             yield file
+
+    def _examined(self, upload: Upload, field: str, order: Order) -> Photograph | TaskError:
+        """What a file is, or why it fails, if it may do so without the others. Raises Refused if it may not."""
+        try:
+            return examine(upload.path, field, self._settings.max_pixels)
+        except Refused as refused:
+            if not order.lets_files_fail:
+                raise
+            return TaskError(kind=ErrorKind.BAD_INPUT, message=refused.message)
 
     def _check_bytes(self, images: Iterable[Path]) -> None:
         """Images that are named count as if they had been sent: they will be copied."""
@@ -129,7 +144,7 @@ class Intake:
             message = f"the images have more than {self._limits.request_bytes:,} bytes together"
             raise Refused("actions.paths", message, TOO_LARGE)
 
-    def _source(self, number: int, path: str) -> Upload:
+    def _source(self, number: int, path: str, order: Order) -> Upload:
         """An image below the configured folder, within all limits, where it lies."""
         field = f"actions.paths[{number}]"
         root = self._settings.images
@@ -141,10 +156,20 @@ class Intake:
                 raise Refused(field, "names no image below the configured folder")
             if source.stat().st_size > self._settings.max_file_bytes:
                 raise Refused(field, f"is larger than {self._settings.max_file_bytes:,} bytes", TOO_LARGE)
-            examine(source, field, self._settings.max_pixels)
+            upload = Upload(name=source.name, path=source)
+            self._examined(upload, field, order)
         except (OSError, ValueError) as error:
             raise Refused(field, "names no image that can be read") from error
-        return Upload(name=source.name, path=source)
+        return upload
+
+
+def _check_any(files: Sequence[File], fields: Sequence[str]) -> None:
+    """A request of which nothing can be done is refused, whatever it asks for."""
+    if not any(file.is_image for file in files):
+        told = [
+            f"{field} {file.error.message}" for field, file in zip(fields, files, strict=True) if file.error
+        ]
+        raise Refused(FILES, f"none is an image: {'; '.join(told)}")
 
 
 def _cost(path: Path, found: Photograph, order: Order) -> Cost:

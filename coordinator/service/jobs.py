@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from coordinator.contract import TaskError
 from coordinator.service.costs import Cost
-from coordinator.service.naming import result_name
+from coordinator.service.naming import link, result_name
 from coordinator.service.orders import Operation, Order
 from coordinator.service.stages import Stage, stages
 from coordinator.strictjson import Json
@@ -35,7 +35,8 @@ class JobState(StrEnum):
 class File:
     """One image of a job. ``name`` is the client's, ``stem`` and ``suffix`` make its name on disk.
 
-    ``width`` and ``height`` are pixels, upright.
+    ``width`` and ``height`` are pixels, upright. A file that was no image when it came has no ``suffix``, and
+    nothing of it is kept but its error.
     ``seconds`` of a worker and bytes of ``memory`` are what it costs by estimate.
     ``results`` is the number of its published results; a file with an error has none.
     """
@@ -49,6 +50,11 @@ class File:
     memory: int = 0
     results: int = 0
     error: TaskError | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether there is something to be done with it."""
+        return bool(self.suffix)
 
     @property
     def original(self) -> str:
@@ -88,12 +94,21 @@ class Job:
     def stages(self) -> tuple[Stage, ...]:
         """The steps of its run."""
         order = Order(operations=self.operations, output=self.output)
-        return stages(order, files=len(self.files), workers=self.workers)
+        return stages(order, files=sum(file.is_image for file in self.files), workers=self.workers)
 
     @property
     def tasks(self) -> int:
         """The number of tasks if none fails."""
         return sum(stage.tasks for stage in self.stages)
+
+    @property
+    def result_names(self) -> list[str]:
+        """The file names of all its published results."""
+        return [
+            result_name(file.stem, number, self.output)
+            for file in self.files
+            for number in range(file.results)
+        ]
 
     def in_state(self, state: JobState) -> Job:
         """The same in another state."""
@@ -107,7 +122,6 @@ class Job:
 
     def as_json(self, done: int | None = None) -> Json:
         """What a client sees; ``done`` is the number of tasks that have ended, None for a job that has ended."""
-        base = f"/static/{self.id}"
         return {
             "id": self.id,
             "state": str(self.state),
@@ -116,13 +130,18 @@ class Job:
             "operations": [list(operation) for operation in self.operations],
             "output": self.output,
             "progress": {"done": self.tasks if done is None else done, "expected": self.tasks},
-            "links": {"self": f"/jobs/{self.id}", "events": f"/jobs/{self.id}/events", "files": f"{base}/"},
+            "links": {
+                "self": f"/jobs/{self.id}",
+                "events": f"/jobs/{self.id}/events",
+                "files": f"/static/{self.id}/",
+                "zip": f"/jobs/{self.id}/zip",
+            },
             "files": [
                 {
                     "name": file.name,
-                    "original": f"{base}/original/{file.original}",
+                    "original": link("static", self.id, "original", file.original) if file.is_image else None,
                     "results": [
-                        f"{base}/{result_name(file.stem, number, self.output)}"
+                        link("static", self.id, result_name(file.stem, number, self.output))
                         for number in range(file.results)
                     ],
                     "error": file.error.model_dump(mode="json") if file.error else None,

@@ -27,7 +27,8 @@ MAX_SIDE, MAX_RESULT_PIXELS = 32_767, 100_000_000
 _SIDES = re.compile(r"([1-9][0-9]{0,4})?x([1-9][0-9]{0,4})?")
 _AREA = re.compile(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(\+[0-9]{1,5}\+[0-9]{1,5})?")
 _PERCENT = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,6})?)%")
-_MEMBERS = ("operations", "output", "paths")
+_MEMBERS = ("operations", "output", "paths", "bad_files")
+_REFUSE, _FAIL = "refuse", "fail"
 
 Operation = tuple[str, Any]
 """Name and value, for example ``("resize", "200x300")``."""
@@ -35,11 +36,15 @@ Operation = tuple[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is to be done with every image of a request. ``paths`` are images below the configured folder."""
+    """What is to be done with every image of a request. ``paths`` are images below the configured folder.
+
+    ``lets_files_fail`` tells that one that is no image fails by itself, and does not have the request refused.
+    """
 
     operations: tuple[Operation, ...]
     output: str
     paths: tuple[str, ...] = ()
+    lets_files_fail: bool = False
 
     @property
     def results(self) -> int:
@@ -58,7 +63,15 @@ def parse_order(raw: bytes) -> Order:
     if output not in OUTPUTS:
         raise Refused("actions.output", f"must be one of {', '.join(OUTPUTS)}, not {_shown(output)}")
     _check_quality(operations, output)
-    return Order(operations=operations, output=output, paths=_paths(document.get("paths", [])))
+    bad_files = document.get("bad_files", _REFUSE)
+    if bad_files not in (_REFUSE, _FAIL):
+        raise Refused("actions.bad_files", f"must be {_REFUSE} or {_FAIL}, not {_shown(bad_files)}")
+    return Order(
+        operations=operations,
+        output=output,
+        paths=_paths(document.get("paths", [])),
+        lets_files_fail=bad_files == _FAIL,
+    )
 
 
 def _document(raw: bytes) -> dict[str, Any]:
@@ -120,8 +133,10 @@ def _resize(value: object) -> str | None:
     if not (sides := _SIDES.fullmatch(value)) or value == "x":
         return form
     width, height = (int(side or 1) for side in sides.groups())
-    if max(width, height) > MAX_SIDE or width * height > MAX_RESULT_PIXELS:
-        return f"must give at most {MAX_SIDE:,} pixels a side and {MAX_RESULT_PIXELS:,} in all"
+    if max(width, height) > MAX_SIDE:
+        return f"must give at most {MAX_SIDE:,} pixels a side"
+    if width * height > MAX_RESULT_PIXELS:
+        return f"must give fewer pixels, at most {MAX_RESULT_PIXELS:,} in all"
     return None
 
 

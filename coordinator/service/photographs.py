@@ -70,7 +70,7 @@ def examine(path: Path, field: str, max_pixels: int) -> Photograph:
         raise Refused(field, "is empty")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         kind = _format(data[:12], field)
-        header = imageheader.read(path, formats=(kind.name,))
+        header = imageheader.read(path, formats=(kind.name,), max_pixels=max_pixels)
         if isinstance(header, imageheader.TooLarge):
             raise Refused(field, header, TOO_LARGE)
         if isinstance(header, str):
@@ -101,12 +101,11 @@ def _format(head: bytes, field: str) -> _Format:
 
 
 def _check_size(header: imageheader.Header, field: str, max_pixels: int) -> None:
-    if header.width * header.height > max_pixels or max(header.width, header.height) > MAX_SIDE:
-        raise Refused(
-            field,
-            f"has {header.width}x{header.height} pixels; at most {max_pixels:,} are allowed, {MAX_SIDE:,} a side",
-            TOO_LARGE,
-        )
+    told = f"has {header.width}x{header.height} pixels; at most"
+    if header.width * header.height > max_pixels:
+        raise Refused(field, f"{told} {max_pixels:,} are allowed", TOO_LARGE)
+    if max(header.width, header.height) > MAX_SIDE:
+        raise Refused(field, f"{told} {MAX_SIDE:,} a side are allowed", TOO_LARGE)
 
 
 def _check_scans(data: mmap.mmap, header: imageheader.Header, field: str) -> None:

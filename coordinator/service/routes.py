@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from coordinator.service.answers import event, listing, plain, prefers_json
+from coordinator.service.answers import event, job_headers, listing, plain, prefers_json
+from coordinator.service.bundle import zipped
 from coordinator.service.driver import LiveJob
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job, JobState
@@ -64,15 +65,13 @@ class Routes:
             raise Refused("service", message, HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
         status = HTTPStatus.OK if job.state is JobState.DONE else HTTPStatus.UNPROCESSABLE_ENTITY
         if prefers_json(request.headers.get("accept", "")):
-            return JSONResponse(job.as_json(), status)
-        return PlainTextResponse(plain(job), status)
+            return JSONResponse(job.as_json(), status, job_headers(job))
+        return PlainTextResponse(plain(job), status, job_headers(job))
 
     async def create(self, request: Request) -> Response:
         """The same, answered as soon as the job is stored: it will be carried out, even after a restart."""
         live = await self._accept(request)
-        document = live.as_json()
-        headers = {"Location": document["links"]["self"]}
-        return JSONResponse(document, HTTPStatus.ACCEPTED, headers)
+        return JSONResponse(live.as_json(), HTTPStatus.ACCEPTED, job_headers(live.job))
 
     async def job(self, job_id: str) -> Response:
         """The job as it is now."""
@@ -91,6 +90,23 @@ class Routes:
             raise _no_such_job(job_id)
         await asyncio.shield(asyncio.wrap_future(removed))
         return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def bundle(self, job_id: str) -> Response:
+        """All results of a job that has ended, as a zip file."""
+        live = self._manager.live(job_id)
+        job = live.job if live else await asyncio.to_thread(self._manager.kept, job_id)
+        if job is None:
+            raise _no_such_job(job_id)
+        if not job.state.is_final:
+            raise Refused(
+                "job",
+                f"{job.id} is {job.state}; its results are there when it has ended",
+                HTTPStatus.CONFLICT,
+            )
+        folder = self._store.static / job.id
+        results = [(name, folder / name) for name in job.result_names]
+        headers = {"Content-Disposition": f'attachment; filename="{job.id}.zip"'}
+        return StreamingResponse(zipped(results), media_type="application/zip", headers=headers)
 
     async def health(self) -> Response:
         """Whether the service takes requests."""

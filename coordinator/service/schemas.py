@@ -28,6 +28,7 @@ class Links(_Answer):
     self: str
     events: str
     files: str
+    zip: str
 
 
 class FileError(_Answer):
@@ -41,7 +42,7 @@ class JobFile(_Answer):
     """One image of the job; its results and original are there once the job has ended."""
 
     name: str = Field(description="as the client named it")
-    original: str
+    original: str | None = Field(description="none of a file that was no image")
     results: list[str]
     error: FileError | None
 
@@ -113,6 +114,10 @@ _ACTIONS: Document = {
             },
         },
         "output": {"enum": list(OUTPUTS)},
+        "bad_files": {
+            "enum": ["refuse", "fail"],
+            "description": "whether a file that is no image has the request refused, or fails by itself",
+        },
         "paths": {
             "type": "array",
             "items": {"type": "string", "minLength": 1},
@@ -169,7 +174,7 @@ _RETRY_AFTER: Document = {"Retry-After": {"schema": {"type": "integer"}, "descri
 _REASONS = {
     404: "there is no such job",
     408: "the body came too slowly",
-    409: "the job was cancelled while it was waited for",
+    409: "the job was cancelled while it was waited for, or has not ended yet",
     413: "too large: bytes, pixels, files or results",
     415: "not multipart/form-data",
     422: "a field is wrong; the answer says which, and why",

@@ -107,7 +107,8 @@ class Store:
         shutil.rmtree(aside, ignore_errors=True)
         (aside / "original").mkdir(parents=True)
         for file, images in results:
-            os.link(self.upload_folder(job.id) / file.original, aside / "original" / file.original)
+            if file.is_image:
+                os.link(self.upload_folder(job.id) / file.original, aside / "original" / file.original)
             for number, image in enumerate(images):
                 source = self._result(image)
                 os.link(source, aside / result_name(file.stem, number, job.output), follow_symlinks=False)

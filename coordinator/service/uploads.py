@@ -12,6 +12,7 @@ from typing import BinaryIO
 from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from coordinator.service.disposition import field_and_name
 from coordinator.service.pace import PERIOD, Pace, PaceLimits
 from coordinator.service.refusal import TOO_LARGE, TOO_SLOW, Refused
 
@@ -136,20 +137,18 @@ class _Parts:
         self._header = (bytearray(), bytearray())
 
     def _headers_finished(self) -> None:
-        disposition = self._headers.get(b"content-disposition", b"").decode("latin-1")
-        _, options = parse_options_header(disposition)
-        name = options.get(b"name", b"").decode(errors="replace")
+        part, name = field_and_name(self._headers.get(b"content-disposition", b""))
         self._length = 0
-        if name == ACTIONS:
+        if part == ACTIONS:
             if self.actions is not None:
                 raise Refused(ACTIONS, "given twice")
             self.actions = bytearray()
-        elif name == FILES:
-            self._open(options.get(b"filename"))
+        elif part == FILES:
+            self._open(name)
         else:
-            raise Refused(name[:80] or "body", f"an unknown field; known are {ACTIONS} and {FILES}")
+            raise Refused(part[:80] or "body", f"an unknown field; known are {ACTIONS} and {FILES}")
 
-    def _open(self, name: bytes | None) -> None:
+    def _open(self, name: str | None) -> None:
         blamed = f"{FILES}[{len(self.uploads)}]"
         if name is None:
             raise Refused(blamed, "is no file: it has no filename")
@@ -157,7 +156,7 @@ class _Parts:
             raise Refused(FILES, f"more than {self.limits.files} files", TOO_LARGE)
         path = self.folder / f".{len(self.uploads)}"
         self._file = path.open("wb", buffering=0)
-        self.uploads.append(Upload(name=name.decode(errors="replace"), path=path))
+        self.uploads.append(Upload(name=name, path=path))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._length += end - start

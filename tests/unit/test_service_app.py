@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import tempfile
+import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
@@ -431,6 +434,51 @@ class TestAnswers:
         assert (answer.status_code, answer.text) == (200, "OK")
         assert answer.headers["content-type"].startswith("text/plain")
         assert answer.headers["x-content-type-options"] == "nosniff"
+        (job,) = service.manager.jobs
+        assert (answer.headers["x-job-id"], answer.headers["location"]) == (job, f"/jobs/{job}")
+
+    def test_a_bad_file_fails_by_itself_if_the_client_asks_for_that(self, service: Service) -> None:
+        parts = (image(), image(b"text", "bad.jpg"), image(picture()[:-60], "half.png"))
+        assert service.post("/jobs", actions(), *parts).status_code == 422
+        answer = service.post("/jobs", actions(bad_files="fail"), *parts)
+        assert answer.status_code == 202
+        JobDocument.model_validate(answer.json())
+        good, bad, half = answer.json()["files"]
+        assert (good["error"], bad["original"], bad["error"]["kind"]) == (None, None, "bad_input")
+        assert "neither a JPEG nor a PNG" in bad["error"]["message"]
+        assert "is truncated" in half["error"]["message"]
+        (uploads,) = service.uploads()
+        assert [path.name for path in uploads.iterdir()] == ["photo.png"]
+        assert service.get(answer.headers["location"]).json()["progress"]["expected"] == 1
+
+    def test_a_request_of_bad_files_alone_is_refused(self, service: Service) -> None:
+        answer = service.post("/jobs", actions(bad_files="fail"), image(b"text"), image(b""))
+        assert answer.status_code == 422
+        assert answer.json()["error"]["message"].startswith("none is an image: files[0] is neither")
+        assert not service.uploads()
+
+    def test_the_zip_of_a_job(self, service: Service) -> None:
+        service.manager.outcome = lambda job: job.ended(
+            [replace(file, results=2) for file in job.files], job.created
+        )
+        job = service.post("/jobs", actions(), image(filename="日本.png")).json()
+        assert job["files"][0]["results"][1] == f"/static/{job['id']}/%E6%97%A5%E6%9C%AC-1.png"
+        folder = service.store.static / job["id"]
+        folder.mkdir()
+        for number in range(2):
+            (folder / f"日本-{number}.png").write_bytes(b"png")
+        answer = service.get(job["links"]["zip"])
+        assert answer.headers["content-type"] == "application/zip"
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.namelist() == ["日本-0.png", "日本-1.png"]
+
+    def test_the_zip_of_a_job_that_is_not_done(self, service: Service) -> None:
+        service.manager.outcome = lambda job: job
+        job = service.post("/jobs", actions(), image()).json()
+        answer = service.get(job["links"]["zip"])
+        assert answer.status_code == 409
+        assert "is queued; its results are there when it has ended" in answer.json()["error"]["message"]
+        assert service.get("/jobs/0123456789abcdef/zip").status_code == 404
 
     @pytest.mark.parametrize(
         ("accept", "is_json"),

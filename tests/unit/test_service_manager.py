@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,23 @@ def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(
         (1, None),
     ]
     assert (shop.store.static / job.id / "original" / "photo_1.png").is_file()
+
+
+def test_what_was_no_image_is_told_and_the_others_have_their_results(shop: Shop) -> None:
+    manager = shop.open()
+    bad = TaskError(kind=ErrorKind.BAD_INPUT, message="is no image")
+    job = shop.job(1, files=2)
+    none = File(name="a.txt", stem="a", suffix="", width=0, height=0, error=bad)
+    with manager.admission():
+        live = manager.accept(replace(job, files=(job.files[0], none, job.files[1])))
+    ended = live.ended.result(PATIENCE)
+    assert ended.state is JobState.FAILED
+    assert [(file.results, file.error) for file in ended.files] == [(1, None), (0, bad), (1, None)]
+    assert sorted(path.name for path in (shop.store.static / job.id).glob("*.*")) == [
+        "photo_0-0.png",
+        "photo_1-0.png",
+    ]
+    assert manager.kept(job.id) == ended
 
 
 def test_a_result_that_is_no_file_is_not_published(shop: Shop) -> None:

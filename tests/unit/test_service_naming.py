@@ -21,7 +21,7 @@ from tests.unit.builders import PROPERTY
         (["Photo.JPG", "photo.jpeg"], ("Photo", "photo_2")),
         (["../../etc/passwd", "C:\\photos\\a.png"], ("passwd", "a")),
         (["..", ".hidden.jpg", "-rf.png", ""], ("image", "hidden", "rf", "image_2")),
-        (["a b/ü<script>.jpg"], ("_script_",)),
+        (["a b/ü<script>.jpg"], ("ü_script_",)),
         (["nul\0l\n.png", "x" * 300 + ".jpg"], ("nul_l_", "x" * 80)),
         (["x" * 300, "x" * 300], ("x" * 80, "x" * 78 + "_2")),
     ],
@@ -34,7 +34,8 @@ def test_stems(names: list[str], expected: tuple[str, ...]) -> None:
 @given(st.lists(st.text(max_size=100) | st.sampled_from(["a.jpg", "a_2.png", "A", "a-0.jpg"]), max_size=8))
 def test_they_are_safe_and_their_results_never_meet(names: list[str]) -> None:
     found = stems(names)
-    assert all(re.fullmatch(r"(?![.-])[A-Za-z0-9._-]{1,80}", stem) for stem in found)
+    assert all(re.fullmatch(r"(?![.-])[^/\\\0-,:-@[\]^`{-\x9f\s]{1,80}", stem) for stem in found)
+    assert all(len(stem.encode()) <= 200 for stem in found)
     results = [result_name(stem, number, "jpg").casefold() for stem in found for number in range(3)]
     assert len(set(results)) == len(results)
 

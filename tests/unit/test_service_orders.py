@@ -112,6 +112,8 @@ def test_no_operation_only_changes_the_format() -> None:
         ),
         (actions(output="gif"), "actions.output", "must be one of jpg, png, webp, not 'gif'"),
         (actions(output=["jpg"]), "actions.output", "must be one of jpg, png"),
+        (actions(bad_files="skip"), "actions.bad_files", "must be refuse or fail, not 'skip'"),
+        (actions(bad_files=["fail"]), "actions.bad_files", "must be refuse or fail"),
         (actions(paths="a.jpg"), "actions.paths", "must be a list of paths"),
         (actions(paths=["a.jpg", 3]), "actions.paths[1]", "must be the path of an image, not 3"),
         (actions(paths=["a\0b"]), "actions.paths[0]", "must be the path of an image"),
