@@ -79,8 +79,8 @@ class Change:
 class Limits:
     """In metres: how far an object may have moved and still be itself, and from where on it has moved at all.
 
-    ``sure`` is the score from which on an object that is in one run only was there, or is there now. Of the 200 objects
-    of five rendered towns the two false ones score 0.33 and 0.58, and the true ones 0.72 and more.
+    ``sure`` is the score from which on an object that is in one run only was there, or is there now. Of the 197 objects
+    of five runs through rendered towns the two false ones score 0.33 and 0.58, the true ones 0.72 and more.
     """
 
     radius: float = 5.0

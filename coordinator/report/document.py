@@ -21,7 +21,8 @@ from coordinator.strictjson import Json
 
 _MODULES = (
     "document", "data", "changes", "follow", "decisions", "camera", "thinned", "basemap", "dots", "sprites", "stacks",
-    "drawing", "several", "map", "filter", "labels", "photograph", "panel", "list", "lost", "run", "timeline", "page",
+    "drawing", "several", "map", "filter", "labels", "photograph", "panel", "standing", "list", "lost", "run",
+    "timeline", "page",
 )  # fmt: skip
 _STYLES = ("base", "map", "panel", "run")
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)

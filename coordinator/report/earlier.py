@@ -34,15 +34,21 @@ def since(report: Report, earlier: Earlier, page: Path) -> Report:
 
     Raises RunFolderError for what is no run folder any more.
     """
-    before, files, frame = gather(earlier.folder), files_of(earlier.folder), report.frame
+    before, files = gather(earlier.folder), files_of(earlier.folder)
     mounts = {str(MOUNT): relative(files.batch, page), str(WORK_MOUNT): relative(files.work, page)}
-    gone = [thing for thing in before.things if thing.id in earlier.gone]
-    return replace(
+    report = replace(
         report,
         earlier=str(earlier.folder.path),
         folders={**report.folders, **{_APART + mount: place for mount, place in mounts.items()}},
-        things=[replace(thing, change=_placed(earlier.here.get(thing.id), frame)) for thing in report.things],
-        gone=[_shown(thing, frame, earlier.gone[thing.id]) for thing in gone] if frame is not None else [],
+    )
+    if report.frame is None:
+        return report
+    plane = _Plane(report.frame, Projection.named(report.frame.crs))
+    gone = [thing for thing in before.things if thing.id in earlier.gone]
+    return replace(
+        report,
+        things=[replace(thing, change=_placed(earlier.here.get(thing.id), plane)) for thing in report.things],
+        gone=[_shown(thing, plane, earlier.gone[thing.id]) for thing in gone],
     )
 
 
@@ -62,22 +68,27 @@ def files_of(folder: RunFolder) -> Files:
     return folder.files(Path(folder.read_about()["batch"]["folder"]))
 
 
-def _placed(change: Changed | None, frame: Frame | None) -> Changed | None:
+@dataclass(frozen=True)
+class _Plane:
+    """The page's plane."""
+
+    frame: Frame
+    projection: Projection
+
+    def local(self, longitude: float, latitude: float) -> Point:
+        return self.frame.local(*self.projection.to_projected(longitude, latitude))
+
+
+def _placed(change: Changed | None, plane: _Plane) -> Changed | None:
     """A change with the place where the object stood on the page's plane."""
-    if change is None or change.at is None or frame is None:
-        return change
-    return replace(change, at=_local(frame, *change.at))
+    return change if change is None or change.at is None else replace(change, at=plane.local(*change.at))
 
 
-def _shown(thing: Thing, frame: Frame, change: Changed) -> Thing:
+def _shown(thing: Thing, plane: _Plane, change: Changed) -> Thing:
     """An object of the earlier run on the later one's plane; its views bring along what its recordings say of them."""
-    x, y = _local(frame, thing.longitude, thing.latitude)
+    x, y = plane.local(thing.longitude, thing.latitude)
     views = tuple(replace(view, recording=None, image=_apart(view.image)) for view in thing.views)
     return replace(thing, x=x, y=y, views=views, change=change)
-
-
-def _local(frame: Frame, longitude: float, latitude: float) -> Point:
-    return frame.local(*Projection.named(frame.crs).to_projected(longitude, latitude))
 
 
 def _apart(image: str) -> str:

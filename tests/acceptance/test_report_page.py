@@ -18,6 +18,7 @@ from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from coordinator.record.facts import SessionState
 from coordinator.record.runfolder import RunFolder
 from coordinator.report.model import Mark
 from coordinator.report.written import write_report
@@ -363,6 +364,31 @@ def test_how_the_run_went(report: Report) -> None:
     assert report.find("#timeline").is_displayed()
     report.find("#tab-run").send_keys(Keys.ARROW_LEFT)
     assert report.find("#ground").is_displayed()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "unfinished", "nothing"),
+    [
+        (Wanted(objects=0, photographs=False), "", "Nothing was detected in the 41 recordings."),
+        (
+            Wanted(objects=0, photographs=False, state=SessionState.INTERRUPTED),
+            "The run is not complete (interrupted): the page Run says how to go on. "
+            "This page shows what was there when it was written.",
+            "There are no objects yet.",
+        ),
+    ],
+    ids=["complete", "interrupted"],
+)
+def test_a_run_without_objects_says_why(
+    driver: Chrome, tmp_path: Path, wanted: Wanted, unfinished: str, nothing: str
+) -> None:
+    made = write_run(tmp_path / "run", tmp_path / "batch", wanted)
+    write_report(made)
+    report = Report(driver, made).open()
+    assert (report.find("#unfinished").text, report.find("#nothing").text) == (unfinished, nothing)
+    assert not report.find("#save").is_displayed()
+    report.keys("n", "b", "a", "v", "z")
+    assert report.find("#browse").is_displayed()
 
 
 def test_names_are_texts_whatever_they_look_like(driver: Chrome, tmp_path: Path) -> None:

@@ -316,6 +316,39 @@ class TestThePage:
         subprocess.run([node, "--check", path], check=True)
 
 
+class TestWithAnEarlierRun:
+    @pytest.fixture
+    def page(self, tmp_path: Path) -> Any:
+        """Of three objects that moved by two metres since an earlier run, of whose others two are gone."""
+        old = write_run(tmp_path / "old", tmp_path / "old-batch", Wanted(objects=5))
+        new = write_run(tmp_path / "new", tmp_path / "batch", Wanted(objects=3, moved=2.0))
+        assert main(["compare", str(old.path), str(new.path), "--report", "--sure", "0"]) == 0
+        return Page((new.path / "report.html").read_text()).data
+
+    def test_every_object_says_what_has_become_of_it(self, page: Any) -> None:
+        assert page["earlier"].endswith("/old")
+        for number, thing in enumerate(page["objects"]):
+            change = thing["change"]
+            assert (change["kind"], change["id"], change["moved"]) == ("moved", f"o-{number:06}", 2.0)
+            assert change["at"] == pytest.approx([thing["x"] - 2.0, thing["y"]], abs=0.02)
+
+    def test_what_is_gone_has_the_photographs_of_the_earlier_run(self, page: Any) -> None:
+        assert [(gone["id"], gone["change"]["kind"]) for gone in page["gone"]] == [
+            ("o-000003", "gone"),
+            ("o-000004", "gone"),
+        ]
+        assert page["folders"]["/earlier/batch"] == "../old-batch"
+        view = page["gone"][0]["views"][0]
+        assert view["r"] is None
+        assert view["image"] == f"/earlier/batch/{view['name']}"
+        assert {number for number, *_ in page["pictures"]} == set(range(5))
+
+    def test_it_is_not_on_a_page_that_is_written_anew(self, run: RunFolder) -> None:
+        write_report(run)
+        data = Page((run.path / "report.html").read_text()).data
+        assert (data["earlier"], data["gone"]) == (None, [])
+
+
 class TestTheCommand:
     def test_it_says_where_the_page_is(self, run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
         truth = run.path / "objects.geojson"

@@ -4,6 +4,7 @@ import { isCompared, kindOf, signOf } from "./changes.js";
 import { objects } from "./data.js";
 import { WORDS, categoryNow, colourNow, decisionOf } from "./decisions.js";
 import { counted, decimals, get, make, spoken } from "./document.js";
+import { whyNoObjects } from "./standing.js";
 
 const PAGE = 100;
 const SIGNS = { accept: "✓", reject: "✕", reclass: "≠" };
@@ -17,7 +18,7 @@ export function showList(found, choose) {
   get("rows").replaceChildren();
   get("found").textContent = counted(found.length, "object");
   get("nothing").hidden = found.length > 0;
-  get("nothing").textContent = objects.length ? "The filter hides all objects." : "This run has no objects.";
+  get("nothing").textContent = objects.length ? "The filter hides all objects." : whyNoObjects();
   get("more").onclick = () => more(choose);
   more(choose);
 }

@@ -11,6 +11,7 @@ import { MapView } from "./map.js";
 import { askCategory, current, currentNumber, decideCurrent, onPole, refreshDecision, showNone, showObject, undoCurrent } from "./panel.js";
 import { openPhotograph } from "./photograph.js";
 import { reviewCommand, showRun } from "./run.js";
+import { hasMap, showStanding } from "./standing.js";
 import { startTimeline } from "./timeline.js";
 
 let shown = [];
@@ -217,7 +218,7 @@ function startLayers() {
 
 function showAddress() {
   const name = decodeURIComponent(location.hash.slice(1));
-  if (name === "run") select("run");
+  if (name === "run" || (!name && !hasMap)) select("run");
   else if (byKey.has(name)) open(byKey.get(name).number);
 }
 
@@ -233,6 +234,7 @@ onDecision(decided);
 refilter();
 decided();
 showLost();
+showStanding();
 showRun();
 startTimeline();
 showAddress();

@@ -12,6 +12,8 @@ const WIDE = 16 / 9;
 const LETTERS = 1 / 50;
 /** Pixels of their height at the least, so that they can be read on a telephone. */
 const LEGIBLE = 12;
+/** Of a name, as a part of what is shown across; its whole length is in the object's panel. */
+const WIDEST = 0.4;
 const ruler = document.createElement("canvas").getContext("2d");
 const dialog = get("photograph");
 let shown = null;
@@ -103,18 +105,28 @@ const isSeen = ([x, y, width, height], [left, top, across, down]) =>
 /** Boxes with the names of what is in them, none on another; the chosen one's is drawn last. */
 function named(shown, chosen, view) {
   const size = view[2] * Math.max(LETTERS, LEGIBLE / Math.max(1, get("photograph-frame").clientWidth));
-  const names = shown.map(([object, { box }]) => ({ box, text: spoken(categoryNow(object)), width: 0 }));
   ruler.font = "600 100px system-ui, sans-serif";
-  for (const name of names) name.width = (ruler.measureText(name.text).width / 100 + 0.3) * size;
+  const names = shown.map(([object, { box }]) => {
+    const text = shortened(spoken(categoryNow(object)), (100 * WIDEST * view[2]) / size);
+    return { box, text, width: (ruler.measureText(text).width / 100 + 0.3) * size };
+  });
   const places = laidOut(names, 1.3 * size, view);
   return shown.map(([object], number) => group(object, object === chosen, names[number], places[number], size)).reverse();
+}
+
+/** A name with as many of its letters as fit. */
+function shortened(text, width) {
+  const letters = [...text];
+  if (ruler.measureText(text).width <= width) return text;
+  while (letters.length > 1 && ruler.measureText(`${letters.join("")}…`).width > width) letters.pop();
+  return `${letters.join("").trimEnd()}…`;
 }
 
 function group(object, isChosen, { box, text }, place, size) {
   const element = draw("g", { class: isChosen ? "chosen" : "other" });
   element.style.color = isChosen ? "" : colourNow(object, true);
   const title = draw("title");
-  title.textContent = `${text}, ${object.id}`;
+  title.textContent = `${spoken(categoryNow(object))}, ${object.id}`;
   element.append(rectangle(box), title);
   const line = leader(place, box);
   if (line) element.append(draw("line", { ...line, class: "leader" }));
