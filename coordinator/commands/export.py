@@ -31,7 +31,9 @@ def main(options: argparse.Namespace) -> ExitCode:
     if driver is None:
         raise UsageError(f"{out}: the ending says the format; known are {', '.join(_FORMATS)}")
     if not source.is_file():
-        raise RunFolderError(f"{str(options.run)!r} has no {OBJECTS_GPKG}; let the run come to its end first")
+        raise RunFolderError(
+            f"{str(options.run)!r} has no {OBJECTS_GPKG}: a run writes it at its end, if its batch has positions"
+        )
     pyogrio = _load_pyogrio()
     if "w" not in pyogrio.list_drivers().get(driver, ""):
         raise UsageError(

@@ -101,8 +101,8 @@ def matched(decisions: Sequence[Decision], objects: Sequence[Known], reach: floa
 
 
 def _bare(category: str | None) -> str:
-    """A category without the blanks around it, which nobody sees in a table."""
-    return (category or "").strip()
+    """A category without the blanks around it, which nobody sees in a table, and apostrophes, which tables add."""
+    return (category or "").strip().lstrip("'")
 
 
 class _Near:

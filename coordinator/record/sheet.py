@@ -76,8 +76,9 @@ def _text(path: Path) -> str:
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
-        line = raw[: error.start].decode(encoding, errors="replace").count("\n") + 1
-        told = f"byte {raw[error.start]:#04x} is no {encoding.removesuffix('-sig').upper()}"
+        good, bad = error.object[: error.start], error.object[error.start]  # behind the mark of UTF-8
+        line = good.decode(encoding, errors="replace").count("\n") + 1
+        told = f"byte {bad:#04x} is no {encoding.removesuffix('-sig').upper()}"
         raise UsageError(f"{path}, line {line}: {told}; {_SAVE}") from error
     if (place := text.find("\0")) >= 0:
         line = text.count("\n", 0, place) + 1

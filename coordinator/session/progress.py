@@ -131,12 +131,14 @@ class Progress:
             self._update_bar(step)
 
     def ended(self, step: str, status: Status, *, reused: bool = False) -> None:
+        self._print_what_is_due()
         tally = self._tally(step)
         tally.done += 1
         tally.failed += status is Status.FAILED
         tally.reused += reused
         tally.expected = max(tally.expected, tally.done)
-        self._show(step)
+        if self._bars is not None:
+            self._update_bar(step)
 
     def failed(self, task: str, error: TaskError) -> None:
         self._failures += 1
@@ -163,10 +165,9 @@ class Progress:
             tally = self._tallies[step] = _Count()
         return tally
 
-    def _show(self, step: str) -> None:
-        if self._bars is not None:
-            self._update_bar(step)
-        elif time.monotonic() - self._last_line >= _PLAIN_INTERVAL:
+    def _print_what_is_due(self) -> None:
+        """A line, before a task's end counts: what comes of that is announced after it, and not known yet."""
+        if self._bars is None and time.monotonic() - self._last_line >= _PLAIN_INTERVAL:
             self._print_line()
 
     def _update_bar(self, step: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _ENOUGH = 3
-"""Tasks that tell how quick a step is: the first ones wait for containers and models."""
+"""Tasks that tell how quick one is: the first ones wait for containers and models."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,20 +25,21 @@ class Pace:
 def time_left(steps: Sequence[Pace]) -> float | None:
     """Seconds until all tasks have ended; None as long as nothing tells.
 
-    Steps share one machine, so what is left of each adds up. One of which too little has ended is taken to be as quick
-    as the one in front of it, and one of which nothing is known to have as many tasks as that has left.
+    Steps share one machine, so what is left of each adds up. The less of a step has ended, the more it is taken to be
+    as quick as all tasks were until now; and one of which nothing is known to have as many tasks as the one in front.
     """
-    total, each, before = 0.0, None, 0
+    ran = sum(step.ran for step in steps)
+    if ran < _ENOUGH:
+        return None
+    mean = max(step.seconds for step in steps) / ran
+    total, before = 0.0, 0
     for step in steps:
-        if step.ran >= _ENOUGH:
-            each = step.seconds / step.ran
-        left = step.left if step.known else before
-        if each is not None:
-            total += left * each
-        elif left:
-            return None
-        before = left
-    return None if each is None else total
+        tasks = step.ran + step.left if step.known else before
+        guessed = max(0, _ENOUGH - step.ran)
+        each = (step.seconds + guessed * mean) / (step.ran + guessed) if step.ran else mean
+        total += (tasks - step.ran) * each
+        before = tasks
+    return total
 
 
 def in_words(seconds: float) -> str:

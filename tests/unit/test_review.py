@@ -85,6 +85,11 @@ class TestMatching:
         mine = decision("o1", was="stop")
         assert matched([mine], [other]).lost == (mine,)
 
+    @pytest.mark.parametrize("category", [" stop", "'=stop", "stop "])
+    def test_a_category_is_the_same_whatever_a_table_makes_of_its_ends(self, category: str) -> None:
+        mine = decision("o1", was=category.strip().lstrip("'"))
+        assert matched([mine], [known("o1", category=category)]).lost == ()
+
     def test_of_two_on_one_pole_each_keeps_its_own(self) -> None:
         low, high = decision("low", z=2.0), decision("high", Verdict.REJECT, z=2.8)
         found = matched([low, high], [known("a", z=2.9), known("b", z=2.1)])

@@ -123,6 +123,7 @@ class TestWhatIsRefused:
                 HEAD.encode() + b"o1,accept,,5,52,,,,\no2,accept,f\xfcr",
                 "line 3: byte 0xfc is no UTF-8; save the",
             ),
+            (codecs.BOM_UTF8 + HEAD.encode() + b"\xfc", "line 2: byte 0xfc is no UTF-8; save the"),
             (
                 HEAD.encode("utf-16-le"),
                 "line 1: a NUL character, as text of 16 bits without its mark has; save",

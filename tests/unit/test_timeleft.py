@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from coordinator.record.journal import Status
@@ -15,12 +17,37 @@ def test_what_is_left_of_each_step_adds_up() -> None:
     assert time_left([Pace(ran=10, left=5, seconds=20.0), Pace(ran=4, left=3, seconds=2.0)]) == 11.5
 
 
-def test_a_step_that_has_hardly_begun_is_as_quick_as_the_one_in_front_of_it() -> None:
-    assert time_left([Pace(ran=10, left=0, seconds=20.0), Pace(ran=1, left=3, seconds=50.0)]) == 6.0
+@pytest.mark.parametrize(
+    ("ran", "seconds", "expected"), [(0, 7.0, 9.0), (1, 8.0, 14.0), (2, 12.0, 15.0), (3, 15.0, 15.0)]
+)
+def test_a_step_that_has_hardly_begun_is_as_quick_as_all_were_until_now(
+    ran: int, seconds: float, expected: float
+) -> None:
+    """Here 3 s for each: of three that tell of it, those that have not ended yet."""
+    begun = Pace(ran=ran, left=3, seconds=seconds)
+    assert time_left([Pace(ran=10 - ran, left=0, seconds=30.0), begun]) == pytest.approx(expected)
 
 
 def test_a_step_of_which_nothing_is_known_has_as_many_tasks_as_the_one_in_front_of_it() -> None:
-    assert time_left([Pace(ran=10, left=5, seconds=20.0), UNKNOWN, UNKNOWN]) == 30.0
+    """Also where hardly any is left of those."""
+    assert time_left([Pace(ran=10, left=5, seconds=20.0), UNKNOWN, UNKNOWN]) == 70.0
+    assert time_left([Pace(ran=14, left=1, seconds=28.0), UNKNOWN]) == 32.0
+
+
+def test_the_lines_of_a_run_wait_until_what_comes_of_a_task_is_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("coordinator.session.progress.time.monotonic", lambda: clock[0])
+    with Progress(["position", "recognise"]) as shown:
+        shown.expect("position", 4)
+        for objects in (0, 5, 7):
+            clock[0] += 6.0
+            shown.ended("position", Status.SUCCEEDED)
+            shown.expect("recognise", objects)
+    lines = capsys.readouterr().err.splitlines()
+    told = [re.findall(r"\d+/\d+", line) for line in lines]
+    assert told == [["0/4", "0/0"], ["1/4", "0/0"], ["2/4", "0/5"], ["3/4", "0/12"]]
 
 
 @pytest.mark.parametrize("steps", [[], [UNKNOWN], [Pace(ran=2, left=50, seconds=9.0), UNKNOWN]])
