@@ -204,6 +204,12 @@ class Engine:
     def is_running(self, container: str) -> bool:
         return bool(self._state(container).get("Running"))
 
+    def has_devices(self, container: str) -> bool:
+        """Whether the engine tells of devices that a container has, or, as Docker, that it has kept the request."""
+        with _ended_by_others(container):
+            host = self._api.call("GET", f"/containers/{container}/json")["HostConfig"]
+        return bool(host.get("DeviceRequests") or host.get("Devices"))
+
     def kill(self, container: str) -> None:
         """Ends a container that may have ended already, or be gone."""
         try:

@@ -29,6 +29,10 @@ _ID = re.compile(r" ?\b[0-9a-f]{64}\b")
 """A container's, which is of no interest once it has gone."""
 _REMEDIES = (
     (
+        "gives the container none",
+        "a Podman before 5.4 passes such requests over in silence: use a newer one, or Docker",
+    ),
+    (
         'could not select device driver "cdi"',
         'the engine does not know CDI: Docker does from 25 on, told by {"features": {"cdi": true}} in '
         "/etc/docker/daemon.json",
@@ -60,6 +64,7 @@ _REMEDIES = (
     ),
 )
 """By what the engine says, in small letters: what helps."""
+_PASSED_OVER = "it takes the request for GPUs, and gives the container none"
 _ELSE = "`docker run --rm` of its image should fail alike on this engine, whose own log may say more"
 
 
@@ -129,6 +134,8 @@ def _refusal(engine: Engine, spec: ContainerSpec) -> str | None:
                 connection, _ = engine.attach(container)
                 with connection:
                     engine.start(container)
+                    if spec.gpu_uuids and not engine.has_devices(container):
+                        return _PASSED_OVER
             return None
         except (ApiError, EndedFromOutside) as error:
             if pause is None:
