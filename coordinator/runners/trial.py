@@ -30,7 +30,7 @@ _ID = re.compile(r" ?\b[0-9a-f]{64}\b")
 _REMEDIES = (
     (
         "gives the container none",
-        "a Podman before 5.4 passes such requests over in silence: use a newer one, or Docker",
+        "Podman 4.3 passes such requests over in silence, Podman 5.4 does what they say: use that, or Docker",
     ),
     (
         'could not select device driver "cdi"',

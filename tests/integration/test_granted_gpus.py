@@ -230,7 +230,7 @@ def test_an_engine_that_passes_the_request_over_is_told_of_before_the_run(
     """As Podman 4 does; here it is the request that is left out, and the rest is the real engine's."""
     monkeypatch.setattr(spec, "device_requests", lambda form, gpus: [])
     workshop.photographs("a.jpg")
-    with pytest.raises(PreflightError, match=r"gives the container none\n.*Podman before 5\.4"):
+    with pytest.raises(PreflightError, match=r"gives the container none\n.*Podman 5\.4"):
         workshop.run(step(rig, {"gpus": 1}))
     assert not workshop.out.exists()
 
