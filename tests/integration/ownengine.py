@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -24,21 +25,26 @@ def can_run() -> bool:
 class OwnEngine:
     """A dockerd with its own socket, images and containers below ``folder``, and without a network."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        """Starts it with further ``options`` of dockerd."""
+    def __init__(self, folder: Path, *options: str, files: Mapping[Path, str] | None = None) -> None:
+        """Starts it with further ``options`` of dockerd, and with ``files`` that it sees instead of this machine's."""
         self.address = f"unix://{folder / 's'}"
         self._folder = folder
         self._options = options
+        self._mounts = ""
+        for path, content in (files or {}).items():
+            (folder / path.name).write_text(content)
+            self._mounts += f"mount --bind {folder / path.name} {path}; "
         self._log: IO[bytes] = (folder / "log").open("ab")
         self.start()
 
     def start(self) -> None:
         """Starts it, again after :meth:`kill`, and waits until it answers."""
         at = self._folder
+        room = ("--mount", "sh", "-ec", f'{self._mounts}exec "$@"', "sh") if self._mounts else ()
         self._process = subprocess.Popen(
             [
                 # In a network namespace of its own: an engine without a bridge deletes the docker0 that it finds.
-                *("unshare", "--net", "dockerd", "--host", self.address, "--pidfile", str(at / "pid")),
+                *("unshare", "--net", *room, "dockerd", "--host", self.address, "--pidfile", str(at / "pid")),
                 *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
                 *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
                 *self._options,

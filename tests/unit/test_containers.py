@@ -43,6 +43,9 @@ class FakeEngine:
     def wait(self, cancelled: Any) -> None:
         self._call("wait")
 
+    def fitted(self, spec: ContainerSpec) -> ContainerSpec:
+        return spec
+
     def create(self, spec: ContainerSpec) -> str:
         if spec.name in self.names:
             raise NameTaken(409, spec.name)
