@@ -91,21 +91,13 @@ class Engine:
         return found
 
     @cached_property
-    def _info(self) -> dict[str, Any]:
-        return self.info()
-
-    @cached_property
     def _devices(self) -> DeviceForm:
-        return device_form(self._facts, self._info)
+        return device_form(self._facts, self.info())
 
     @cached_property
     def habits(self) -> Habits:
-        """What it does with users and files."""
-        return Habits.told_by(self._info)
-
-    def fitted(self, spec: ContainerSpec) -> ContainerSpec:
-        """A container as this engine has to be asked for it."""
-        return self.habits.applied(spec)
+        """What it does with users and files: containers are asked for accordingly."""
+        return Habits.told_by(self.info())
 
     def image(self, image_ref: str) -> ImageFacts:
         """The image behind a reference; nothing is ever pulled. Raises EngineError if it is not there."""
@@ -134,8 +126,7 @@ class Engine:
 
     def pull(self, image_ref: str) -> Iterator[str]:
         """Brings an image from its registry, and says how far it is. Raises EngineError with the registry's reason."""
-        sdk = sdk_on(self._line, self._facts["ApiVersion"], self._timeout)
-        with closing(sdk):
+        with closing(sdk_on(self._line, self._facts["ApiVersion"], self._timeout)) as sdk:
             yield from pulled(sdk, image_ref)
 
     def containers(self, run_id: str | None = None) -> dict[str, dict[str, str]]:
@@ -164,7 +155,7 @@ class Engine:
 
         Raises NameTaken if another container has its name; it is not touched.
         """
-        spec = self.fitted(spec)
+        spec = self.habits.applied(spec)
         try:
             body = spec.to_api(self._devices) if spec.gpu_uuids else spec.to_api()
             return str(self._api.call("POST", f"/containers/create?name={spec.name}", body)["Id"])

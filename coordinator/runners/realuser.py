@@ -33,7 +33,7 @@ def check_user(engine: Engine, image_id: str, labels: dict[str, str]) -> None:
         memory=_MEMORY,
         labels=labels,
     )
-    inner = int(engine.fitted(asked).user.split(":")[0])
+    inner = int(engine.habits.applied(asked).user.split(":")[0])
     try:
         real = _real(engine, asked, inner)
     except EngineError:

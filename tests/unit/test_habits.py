@@ -67,9 +67,6 @@ class Mapping:
     address: str = "unix:///s"
     asked: list[ContainerSpec] = field(default_factory=list)
 
-    def fitted(self, spec: ContainerSpec) -> ContainerSpec:
-        return self.habits.applied(spec)
-
     @contextmanager
     def created(self, spec: ContainerSpec) -> Iterator[str]:
         self.asked.append(spec)
