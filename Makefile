@@ -21,7 +21,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run daemon stop devconsole test unit lint screenshots venv engine images parts browser cluster gdal clean
+.PHONY: help demo run daemon stop devconsole test unit lint screenshots venv engine images parts browser cluster gdal sshd clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ stop: ## end the image service; the images and jobs that it holds are kept
 devconsole: daemon ## a shell in the image service's container
 	@$(COMPOSE) exec service bash
 
-test: images parts browser cluster gdal ## set up, then all tests, in every room; a missing engine is a failure
+test: images parts browser cluster gdal sshd ## set up, then all tests, in every room; a missing engine is a failure
 	COORDINATOR_REQUIRE_ENGINE=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: $(STAMP) ## the tests that need no engine: seconds
@@ -84,6 +84,9 @@ $(CLUSTER): $(STAMP)
 
 gdal: ## ogrinfo, for the tests of what a run writes for a GIS (as root, installed)
 	@command -v ogrinfo >/dev/null || $(SETUP)/apt-install.sh "ogrinfo, for the tests of results" gdal-bin || true
+
+sshd: ## an sshd, for the tests of engines behind ssh (as root, installed)
+	@command -v sshd >/dev/null || $(SETUP)/apt-install.sh "sshd, for the tests of engines behind ssh" openssh-server || true
 
 clean: ## remove runs, caches and the virtual environment
 	rm -rf runs build $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

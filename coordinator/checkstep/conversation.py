@@ -25,7 +25,7 @@ class Heard:
 
     ``ended`` is False if it had to be killed; ``exit_code`` is None then. ``flooded`` says that it wrote more
     to stdout than a response may have. ``seconds`` is from its start to its first document, or to its end
-    without any.
+    without any. ``refused`` is what the engine said if it did not start it at all.
     """
 
     stdout: bytes
@@ -35,6 +35,7 @@ class Heard:
     flooded: bool = False
     out_of_memory: bool = False
     seconds: float = 0.0
+    refused: str = ""
 
     @property
     def lines(self) -> list[bytes]:

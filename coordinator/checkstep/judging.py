@@ -17,6 +17,7 @@ from coordinator.contract import (
     parse_any_response,
     wrong_task,
 )
+from coordinator.runners.trial import remedy
 from coordinator.strictjson import Json, encode_line
 
 _TO_STDERR = "send logs and progress to stderr; steps/stepkit sets the real stdout aside"
@@ -43,6 +44,8 @@ def answer(heard: Heard, task_id: str) -> Success | Failure | TaskError:
 
 def contract(heard: Heard, task_id: str, timeout: float) -> Finding:
     """One request: a valid response to it, and exit code 0 after the end of input."""
+    if heard.refused:
+        return failed(f"the container does not start: {heard.refused}", remedy(heard.refused))
     found = answer(heard, task_id)
     if not heard.ended:
         return _endless(heard, found, timeout)

@@ -24,12 +24,13 @@ from coordinator.record.files import Files
 from coordinator.record.permissions import make_folder
 from coordinator.runners.api import ApiError
 from coordinator.runners.devices import DeviceForm
-from coordinator.runners.engine import Engine, ImageFacts
+from coordinator.runners.engine import EndedFromOutside, Engine, ImageFacts
 from coordinator.runners.isolation import container_labels, container_spec
 from coordinator.runners.sidecar import Sidecar
 from coordinator.runners.sidecarrunner import SidecarProcess
 from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.stream import Spoken, Streams
+from coordinator.runners.trial import refusal
 from coordinator.strictjson import Json
 
 CHECK = "check"
@@ -37,7 +38,7 @@ CHECK = "check"
 
 
 class CannotStart(EngineError):
-    """The engine made the container, and could not start its program."""
+    """The engine made the container, and could not start its program: engines differ in when and how they say so."""
 
 
 class NotBehindASocket(EngineError):
@@ -169,8 +170,8 @@ class _Container:
             engine.start(self._id)
         except BaseException as error:
             engine.remove(self._id)
-            if isinstance(error, ApiError) and error.status == 400:
-                raise CannotStart(str(error).rpartition("the engine said ")[2]) from error
+            if isinstance(error, ApiError | EndedFromOutside):
+                raise CannotStart(refusal(error)) from error
             raise
 
     def encode(self, said: bytes) -> bytes:

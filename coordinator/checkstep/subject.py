@@ -71,7 +71,7 @@ class Subject:
         try:
             return self.ask([self.first_request])
         except CannotStart as error:
-            return Heard(stdout=b"", stderr=str(error).encode(), exit_code=_NOT_FOUND)
+            return Heard(stdout=b"", exit_code=_NOT_FOUND, refused=str(error))
 
     @cached_property
     def three_requests(self) -> list[Request]:

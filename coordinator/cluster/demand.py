@@ -49,6 +49,9 @@ class Demand:
     def failed(self, task: str, error: TaskError) -> None:
         self._observer.failed(task, error)
 
+    def engine_failed(self, step: str, task: str, error: TaskError) -> None:
+        self._observer.engine_failed(step, task, error)
+
 
 def _chain(steps: Sequence[Step], number: int) -> tuple[str, ...]:
     """The step, and those before it whose items go straight on to it, one by one; the first of them first."""

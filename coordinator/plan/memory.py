@@ -108,6 +108,8 @@ class Unwatched:
 
     def failed(self, task: str, error: TaskError) -> None: ...
 
+    def engine_failed(self, step: str, task: str, error: TaskError) -> None: ...
+
 
 class Unheard:
     """A :class:`coordinator.cluster.bulletin.Reporter` whom nobody listens to."""

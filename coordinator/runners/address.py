@@ -1,7 +1,8 @@
 """Where the container engine is: by the same rules as the docker CLI, which the SDK follows only in part.
 
 ``DOCKER_HOST`` wins over everything; else it is the context that ``DOCKER_CONTEXT`` names, else the one that the docker
-CLI's config file names (``docker context use``), else the local socket.
+CLI's config file names (``docker context use``), else the local socket. TLS is asked for by ``DOCKER_TLS_VERIFY`` or
+``DOCKER_TLS``, with the files in ``DOCKER_CERT_PATH``; a context brings files of its own.
 """
 
 from __future__ import annotations
@@ -11,44 +12,98 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-from docker.errors import DockerException
-from docker.utils import parse_host
+from urllib.parse import SplitResult, urlsplit
 
 from coordinator.errors import EngineError
 
 LOCAL_SOCKET = "unix:///var/run/docker.sock"
+LOCAL_TLS = "tcp://localhost:2376"
+"""Where an engine is looked for if nothing is said but that it is over TLS."""
 _DEFAULT = "default"
 """The docker CLI's name for having no context."""
-_PLAIN = {"http+unix": "unix", "http": "tcp"}
-"""What an engine can be spoken to over, as the SDK calls it and as DOCKER_HOST does."""
-_TLS = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+_SCHEMES = {"unix": "unix", "tcp": "tcp", "http": "tcp", "https": "tcp", "ssh": "ssh"}
+"""What an engine can be reached over, by the names that DOCKER_HOST may have for it."""
+
+_NAMES = ("DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The files that TLS is done with, in one folder by fixed names; ``verify`` says whether the engine has to prove
+    who it is."""
+
+    folder: Path
+    verify: bool = True
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that signed the engine's."""
+        return self.folder / "ca.pem"
+
+    @property
+    def certificate(self) -> Path:
+        """The user's own; an engine that asks for none needs none."""
+        return self.folder / "cert.pem"
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "key.pem"
 
 
 @dataclass(frozen=True)
 class Address:
-    """An engine's address as in DOCKER_HOST, and what names it."""
+    """An engine's address as in DOCKER_HOST, what names it, and how TLS is done with it, if it is."""
 
     url: str
     named_by: str
+    tls: Tls | None = None
 
     def __str__(self) -> str:
-        return f"{self.url} ({self.named_by})"
+        return f"{self.url} ({self.named_by}{', over TLS' if self.tls else ''})"
+
+    @property
+    def _parts(self) -> SplitResult:
+        return urlsplit(self.url)
+
+    @property
+    def scheme(self) -> str:
+        """``unix``, ``tcp`` or ``ssh``."""
+        return self._parts.scheme
+
+    @property
+    def host(self) -> str:
+        return self._parts.hostname or "localhost"
+
+    @property
+    def port(self) -> int | None:
+        return self._parts.port
+
+    @property
+    def user(self) -> str | None:
+        """Whose account ssh is to use, if the address says."""
+        return self._parts.username
+
+    @property
+    def path(self) -> str:
+        """Behind ssh, the engine's socket there; empty for the one that is usual there."""
+        return self._parts.path
 
     @property
     def socket(self) -> str | None:
-        """The path of its socket on this machine; None for an address on a network."""
-        parts = urlsplit(self.url)
+        """The path of its socket on this machine; None for one that lies elsewhere."""
+        parts = self._parts
         return (parts.netloc + parts.path) if parts.scheme == "unix" else None
 
     def environment(self, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """``environment`` as one in which the SDK and the docker CLI find this engine."""
-        rest = {name: value for name, value in environment.items() if name != "DOCKER_CONTEXT"}
-        return {**rest, "DOCKER_HOST": self.url}
+        """``environment`` as one in which the docker CLI finds this engine, and the SDK as far as it can."""
+        rest = {name: value for name, value in environment.items() if name not in _NAMES}
+        tls = {"DOCKER_CERT_PATH": str(self.tls.folder)} if self.tls else {}
+        if self.tls:
+            tls["DOCKER_TLS_VERIFY" if self.tls.verify else "DOCKER_TLS"] = "1"
+        return {**rest, **tls, "DOCKER_HOST": self.url}
 
 
 def engine_address(environment: Mapping[str, str] = os.environ) -> Address:
@@ -58,28 +113,44 @@ def engine_address(environment: Mapping[str, str] = os.environ) -> Address:
     """
     found = _named(environment)
     try:
-        url = str(parse_host(found.url))
-    except DockerException as error:
-        raise EngineError(f"there is no engine at {found}: {error}") from error
-    scheme, _, place = url.partition("://")
-    if scheme not in _PLAIN:
-        raise _unsupported(found)
-    return Address(f"{_PLAIN[scheme]}://{place}", found.named_by)
+        parts = urlsplit(found.url)
+        is_whole = bool(parts.netloc + parts.path if parts.scheme == "unix" else parts.hostname)
+        is_whole = is_whole and parts.port != 0
+    except ValueError:
+        is_whole = False
+    scheme = _SCHEMES.get(parts.scheme) if is_whole else None
+    if scheme is None:
+        raise EngineError(
+            f"there is no engine at {found}: known are unix:///PATH, tcp://HOST:PORT and ssh://[USER@]HOST[:PORT]"
+        )
+    if parts.password is not None:
+        raise EngineError(
+            f"there is no engine at ssh://{parts.hostname}: an address has no password; use a key"
+        )
+    return replace(found, url=f"{scheme}{found.url[len(parts.scheme) :]}")
 
 
 def _named(environment: Mapping[str, str]) -> Address:
-    if host := environment.get("DOCKER_HOST"):
-        address = Address(host, "DOCKER_HOST")
-        if not host.startswith("unix:") and any(map(environment.get, _TLS)):
-            raise _unsupported(address, " over TLS")
-        return address
     folder = _config_folder(environment)
+    if host := environment.get("DOCKER_HOST"):
+        return Address(host, "DOCKER_HOST", None if host.startswith("unix:") else _tls(environment, folder))
     name, source = environment.get("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
     if not name and folder is not None:
         name, source = _current_context(folder / "config.json"), str(folder / "config.json")
-    if not name or name == _DEFAULT:
-        return Address(LOCAL_SOCKET, "the local socket")
-    return _of_context(name, source, folder)
+    if name and name != _DEFAULT:
+        return _of_context(name, source, folder)
+    if (tls := _tls(environment, folder)) is not None:
+        return Address(LOCAL_TLS, "what is usual over TLS", tls)
+    return Address(LOCAL_SOCKET, "the local socket")
+
+
+def _tls(environment: Mapping[str, str], folder: Path | None) -> Tls | None:
+    """How TLS is done by the environment, if it asks for it; ``folder`` is the docker CLI's own."""
+    verify = bool(environment.get("DOCKER_TLS_VERIFY"))
+    if not (verify or environment.get("DOCKER_TLS")):
+        return None
+    path = environment.get("DOCKER_CERT_PATH")
+    return Tls(Path(path) if path else folder or Path(), verify)
 
 
 def _config_folder(environment: Mapping[str, str]) -> Path | None:
@@ -119,15 +190,17 @@ def _of_context(name: str, source: str, folder: Path | None) -> Address:
             f"the docker context {name!r}, which {source} names, is not there; known: {known}\n"
             "  name one of them, or set DOCKER_HOST"
         )
-    address = Address(_host(meta), f"docker context {name!r}, by {source}")
+    endpoint = _endpoint(meta)
+    address = Address(str(endpoint.get("Host") or ""), f"docker context {name!r}, by {source}")
     if not address.url:
         raise EngineError(
             f"the docker context {name!r}, which {source} names, has no docker endpoint; "
             "name another one, or set DOCKER_HOST"
         )
-    if not address.url.startswith("unix:") and (contexts / "tls" / key / "docker").is_dir():
-        raise _unsupported(address, " over TLS")
-    return address
+    files = contexts / "tls" / key / "docker"
+    if address.url.startswith("unix:") or not files.is_dir():
+        return address
+    return replace(address, tls=Tls(files, verify=not endpoint.get("SkipTLSVerify")))
 
 
 def _known(contexts: Path) -> Iterator[str]:
@@ -149,15 +222,9 @@ def _meta(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def _host(meta: dict[str, Any]) -> str:
+def _endpoint(meta: dict[str, Any]) -> dict[str, Any]:
+    """What a context says of its engine; empty if nothing."""
     found: Any = meta
-    for key in ("Endpoints", "docker", "Host"):
+    for key in ("Endpoints", "docker"):
         found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def _unsupported(address: Address, how: str = "") -> EngineError:
-    return EngineError(
-        f"an engine at {address}{how} is not supported; forward its socket "
-        "(ssh -L ./docker.sock:/var/run/docker.sock HOST) and set DOCKER_HOST=unix://$PWD/docker.sock"
-    )
+    return found if isinstance(found, dict) else {}

@@ -16,10 +16,9 @@ import socket
 import time
 from email.message import Message
 from typing import Any
-from urllib.parse import urlsplit
 
 from coordinator.errors import EngineError
-from coordinator.runners.address import Address
+from coordinator.runners.line import Line
 
 _UPGRADE = "Host: engine\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
 _MAX_REPLY = 64 * 1024
@@ -37,16 +36,18 @@ class ApiError(EngineError):
 class Api:
     """Calls to one engine; safe to use from many threads."""
 
-    def __init__(self, address: Address, version: str, timeout: float) -> None:
+    def __init__(self, line: Line, timeout: float) -> None:
         """A call may take ``timeout`` seconds in all."""
-        parts = urlsplit(address.url)
-        self._unix_path = address.socket
-        self._host, self._port = parts.hostname or "localhost", parts.port or 2375
-        self._prefix = f"/v{version}"
+        self._line = line
+        self._prefix = ""
         self._timeout = timeout
         self._idle: queue.LifoQueue[_Connection] = queue.LifoQueue()
         self.is_silent = False
         """Whether the engine gave no answer to the last call that has ended."""
+
+    def speak(self, version: str) -> None:
+        """Every call is in this version of the API from now on; before, in the one that the engine takes by itself."""
+        self._prefix = f"/v{version}"
 
     def call(self, method: str, path: str, body: Any = None, *, timeout: float | None = None) -> Any:
         """The decoded JSON of the engine's answer, None without one.
@@ -111,7 +112,10 @@ class Api:
     def _no_answer(self, method: str, path: str, error: Exception) -> EngineError:
         self.is_silent = True
         self.close()  # the others are most likely of no use either
-        return EngineError(f"{method} {path}: no answer from the engine: {type(error).__name__}: {error}")
+        because = f" ({complaint})" if (complaint := self._line.complaint()) else ""
+        return EngineError(
+            f"{method} {path}: no answer from the engine: {type(error).__name__}: {error}{because}"
+        )
 
     def _exchange(
         self, connection: _Connection, method: str, path: str, body: Any, deadline: float
@@ -135,19 +139,8 @@ class Api:
             connection.close()
 
     def _connect(self, deadline: float) -> _TimedSocket:
-        if self._unix_path is None:
-            connection = socket.create_connection((self._host, self._port), deadline - time.monotonic())
-            timed = _TimedSocket(fileno=connection.detach())
-            timed.deadline = deadline
-            return timed
-        timed = _TimedSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+        timed = _TimedSocket(fileno=self._line.connect(deadline).detach())
         timed.deadline = deadline
-        try:
-            timed.limit()
-            timed.connect(self._unix_path)
-        except OSError:
-            timed.close()
-            raise
         return timed
 
 

@@ -117,13 +117,22 @@ def refused(engine: Engine, tried: Sequence[Kind], labels: dict[str, str]) -> li
     return [_told(names, reason) for reason, names in steps.items()]
 
 
+def refusal(error: EngineError) -> str:
+    """What the engine said when it refused to start a container, without the container's id."""
+    return _ID.sub("", str(error).rpartition("the engine said ")[2])
+
+
+def remedy(reason: str) -> str:
+    """What helps against a refusal."""
+    said = reason.lower()
+    return next((todo for words, todo in _REMEDIES if re.search(words, said)), _ELSE)
+
+
 def _told(steps: Sequence[str], reason: str) -> str:
     whose = (
         f"a container of step {steps[0]}" if len(steps) == 1 else f"containers of steps {', '.join(steps)}"
     )
-    said = reason.lower()
-    remedy = next((todo for words, todo in _REMEDIES if re.search(words, said)), _ELSE)
-    return f"the engine does not start {whose}: {reason}\n  {remedy}"
+    return f"the engine does not start {whose}: {reason}\n  {remedy(reason)}"
 
 
 def _refusal(engine: Engine, spec: ContainerSpec) -> str | None:
@@ -139,7 +148,7 @@ def _refusal(engine: Engine, spec: ContainerSpec) -> str | None:
             return None
         except (ApiError, EndedFromOutside) as error:
             if pause is None:
-                return _ID.sub("", str(error).rpartition("the engine said ")[2])
+                return refusal(error)
             time.sleep(pause)
         except EngineError:
             return None

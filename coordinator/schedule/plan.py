@@ -67,3 +67,7 @@ class Observer(Protocol):
     def failed(self, task: str, error: TaskError) -> None:
         """A task failed for good."""
         ...
+
+    def engine_failed(self, step: str, task: str, error: TaskError) -> None:
+        """The engine failed a task of ``step``, which is tried again."""
+        ...

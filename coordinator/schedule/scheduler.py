@@ -240,6 +240,8 @@ class Scheduler:
         elif result.kind is ErrorKind.CANCELLED:
             self._draining = True
         elif again := retry(result, ready.tries, self._plan.steps[ready.unit.step].retries):
+            if result.kind is ErrorKind.ENGINE:
+                self._observer.engine_failed(self._plan.steps[ready.unit.step].name, ready.task, result)
             waiting = replace(ready, tries=again.tries)
             self._pauses.after(again.pause, lambda: self._queue.push(ready.unit.step, waiting))
         else:

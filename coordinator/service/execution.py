@@ -131,6 +131,9 @@ class Execution:
     def failed(self, task: str, error: TaskError) -> None:
         """Nothing: the journal has it."""
 
+    def engine_failed(self, step: str, task: str, error: TaskError) -> None:
+        """Nothing: it is tried again."""
+
     # -- from files to items and back ---------------------------------------------------------------------
 
     def _recording(self, number: int) -> Recording:

@@ -97,6 +97,8 @@ class Progress:
         self._least = least or {}
         self._notes = notes
         self._failures = 0
+        self._engine_failed: set[str] = set()
+        """Steps of which that has been said: what fails of one task fails of many."""
         self._started = time.monotonic()
         self._last_line = self._started
         self._out = _Stderr()
@@ -142,6 +144,11 @@ class Progress:
             self.note(f"failed: {task!r}: {error.kind}: {error.message}")
         elif self._failures == _SHOWN_FAILURES + 1:
             self.note("more tasks failed; see failures/ in the run folder")
+
+    def engine_failed(self, step: str, task: str, error: TaskError) -> None:
+        if step not in self._engine_failed:
+            self._engine_failed.add(step)
+            self.note(f"the engine failed {task!r}, which is tried again: {error.message}")
 
     def note(self, text: str) -> None:
         """One line that stays."""

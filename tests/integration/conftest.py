@@ -76,6 +76,16 @@ def echo_image(client: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="session")
+def empty_image(client: docker.DockerClient, echo_image: str) -> str:
+    """The echo step's image, told to run what is not in it."""
+    reference = "coordinator-test/empty"
+    made = client.containers.create(echo_image)
+    made.commit(reference, conf={"Entrypoint": ["/step/no-such-program"]})
+    made.remove()
+    return reference
+
+
+@pytest.fixture(scope="session")
 def shell_image(client: docker.DockerClient) -> str:
     """The step that is a shell script with jq."""
     return image_of(client, "shell")

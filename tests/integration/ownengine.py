@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -18,8 +19,6 @@ from docker.errors import DockerException
 
 _WAIT = 60.0
 """Seconds that the engine gets to answer, or to stop."""
-_APART = ("unshare", "--net", "--")
-"""A network namespace of its own: an engine without a bridge deletes the docker0 that it finds."""
 PATH, CDI = "COORDINATOR_TEST_PATH", "COORDINATOR_TEST_CDI"
 """What engines.sh's starters go by: folders of programs, and one of CDI's files, as Podman looks in one place only."""
 
@@ -33,13 +32,26 @@ class OwnEngine:
     """An engine with its own socket, images and containers below ``folder``, and without a network."""
 
     def __init__(
-        self, folder: Path, program: str = "dockerd", *, cdi: Path | None = None, hooks: Path | None = None
+        self,
+        folder: Path,
+        *options: str,
+        program: str = "dockerd",
+        files: Mapping[Path, str] | None = None,
+        cdi: Path | None = None,
+        hooks: Path | None = None,
     ) -> None:
-        """``program`` is a dockerd or a podman, ``cdi`` a folder of CDI's files, ``hooks`` one of programs for it."""
+        """Starts ``program``, a dockerd or a podman, with further ``options`` of it.
+
+        It sees ``files`` instead of this machine's; ``cdi`` is a folder of CDI's files, ``hooks`` one of programs.
+        """
         self.address = f"unix://{folder / 's'}"
         self.is_podman = Path(program).name.startswith("podman")
         self._folder = folder
-        self._program = program
+        self._program, self._options = program, options
+        self._mounts = ""
+        for path, content in (files or {}).items():
+            (folder / path.name).write_text(content)
+            self._mounts += f"mount --bind {folder / path.name} {path}; "
         self._cdi = cdi
         self.has_cdi = cdi is not None
         self._variables = {CDI: str(cdi)} if cdi else {}
@@ -51,8 +63,10 @@ class OwnEngine:
     def start(self) -> None:
         """Starts it, again after :meth:`kill`, and waits until it answers."""
         words = self._podman() if self.is_podman else self._docker()
+        room = ("--mount", "sh", "-ec", f'{self._mounts}exec "$@"', "sh") if self._mounts else ()
         self._process = subprocess.Popen(
-            [*_APART, self._program, *words],
+            # In a network namespace of its own: an engine without a bridge deletes the docker0 that it finds.
+            ["unshare", "--net", *room, self._program, *words],
             env={**os.environ, **self._variables},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -68,7 +82,7 @@ class OwnEngine:
         return [
             *("--host", self.address, "--pidfile", str(at / "pid"), "--config-file", str(at / "daemon.json")),
             *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
-            *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
+            *("--bridge", "none", "--iptables=false", "--ip-masq=false", *self._options),
         ]
 
     def _podman(self) -> list[str]:
@@ -77,8 +91,13 @@ class OwnEngine:
             # crun, its default, starts nothing where cgroups are of both kinds.
             *("--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "file"),
             *("--root", str(at / "data"), "--runroot", str(at / "exec"), "--tmpdir", str(at / "tmp")),
+            *self._options,
             *("system", "service", "--time", "0", self.address),
         ]
+
+    def within(self, *command: str) -> list[str]:
+        """A command line that does the same in its network, whose loopback is the only one there is."""
+        return ["nsenter", f"--target={self._process.pid}", "--net", *command]
 
     def _connect(self, deadline: float) -> docker.DockerClient:
         while True:

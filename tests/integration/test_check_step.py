@@ -208,8 +208,19 @@ def test_the_gpu_that_is_asked_for_is_asked_of_the_engine(
     with pytest.raises(UsageError, match="no GPU is seen"):
         check(echo_image, tmp_path, gpu=True)
     seen(Gpu(uuid="GPU-no-such", memory=8 * 1024**3))
-    with pytest.raises(EngineError, match=r"(?i)gpu"):  # no engine has this one to give
-        check(echo_image, tmp_path, gpu=True)
+    found = check(echo_image, tmp_path, gpu=True).named("contract")  # no engine has this one to give
+    assert "the container does not start: " in found.reason
+    assert "gpu" in found.reason.lower()
+    assert "nvidia" in found.mend.lower()
+
+
+def test_a_program_that_is_not_in_the_image_does_not_start(empty_image: str, tmp_path: Path) -> None:
+    report = check(empty_image, tmp_path)
+    assert report.exit_code is ExitCode.SOME_FAILED
+    found = report.named("contract")
+    assert "the container does not start: " in found.reason
+    assert "no such file or directory" in found.reason
+    assert "see the image's ENTRYPOINT" in found.mend
 
 
 def test_the_command_prints_a_table_or_json(

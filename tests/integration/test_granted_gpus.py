@@ -27,8 +27,9 @@ from coordinator.pipeline import Rung, load_pipeline
 from coordinator.record.journal import Status
 from coordinator.runners import site, spec
 from coordinator.runners.engine import FOLDER_LABEL
-from coordinator.runners.isolation import LANE, ROLE, TASK
+from coordinator.runners.isolation import LANE, TASK
 from coordinator.runners.local import LocalExecutor
+from coordinator.runners.spec import ROLE
 from coordinator.session.preflight import PreflightError
 from tests.integration import engines
 from tests.integration.conftest import Workshop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import docker
 import pytest
 
 from coordinator.core.resources import Gpu, Inventory
@@ -12,16 +11,6 @@ from coordinator.session.preflight import PreflightError
 from tests.integration.conftest import Workshop, left_behind
 
 DEVICES = Inventory(cpus=2, memory=8 * 1024**3, gpus=(Gpu(uuid="GPU-nowhere", memory=1024**3),))
-
-
-@pytest.fixture
-def empty_image(client: docker.DockerClient, echo_image: str) -> str:
-    """The echo step's image, told to run what is not in it."""
-    reference = "coordinator-test/empty"
-    made = client.containers.create(echo_image)
-    made.commit(reference, conf={"Entrypoint": ["/step/no-such-program"]})
-    made.remove()
-    return reference
 
 
 def test_a_program_that_is_not_in_the_image(workshop: Workshop, engine: Engine, empty_image: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,6 +157,7 @@ class Watcher:
     done: Counter[str] = field(default_factory=Counter)
     reused: Counter[str] = field(default_factory=Counter)
     failures: dict[str, TaskError] = field(default_factory=dict)
+    engine_failures: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def expect(self, step: str, tasks: int) -> None:
         self.expected[step] += tasks
@@ -167,6 +168,9 @@ class Watcher:
 
     def failed(self, task: str, error: TaskError) -> None:
         self.failures[task] = error
+
+    def engine_failed(self, step: str, task: str, error: TaskError) -> None:
+        self.engine_failures[step].append(task)
 
 
 @dataclass(kw_only=True)

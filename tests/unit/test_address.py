@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import EngineError
-from coordinator.runners.address import LOCAL_SOCKET, Address, engine_address
+from coordinator.runners.address import LOCAL_SOCKET, LOCAL_TLS, Address, Tls, engine_address
 
 
 def key(name: str) -> str:
@@ -25,11 +25,11 @@ class Config:
         self.folder.mkdir()
         self.environment = {"HOME": str(home)}
 
-    def context(self, name: str, host: str) -> None:
+    def context(self, name: str, host: str, *, skip_verify: bool = False) -> None:
         """What ``docker context create`` writes."""
         folder = self.folder / "contexts" / "meta" / key(name)
         folder.mkdir(parents=True)
-        endpoints = {"docker": {"Host": host, "SkipTLSVerify": False}}
+        endpoints = {"docker": {"Host": host, "SkipTLSVerify": skip_verify}}
         (folder / "meta.json").write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": endpoints}))
 
     def use(self, name: str) -> None:
@@ -114,28 +114,78 @@ class TestWhatIsRefused:
         (config.folder / "contexts" / "meta" / key("box") / "meta.json").write_text('{"Name": "box"}')
         assert "has no docker endpoint" in config.refused(DOCKER_CONTEXT="box")
 
-    @pytest.mark.parametrize("host", ["ssh://me@box", "npipe:////./pipe/docker_engine"])
-    def test_an_address_that_needs_a_tunnel(self, config: Config, host: str) -> None:
+    @pytest.mark.parametrize(
+        "host", ["npipe:////./pipe/docker_engine", "fd://", "tcp://", "unix://", "ssh://"]
+    )
+    def test_what_leads_nowhere(self, config: Config, host: str) -> None:
         config.context("far", host)
         for told in (config.refused(DOCKER_CONTEXT="far"), config.refused(DOCKER_HOST=host)):
-            assert f"an engine at {host} (" in told
-            assert "is not supported; forward its socket" in told
+            assert f"there is no engine at {host} (" in told
+            assert "known are unix:///PATH, tcp://HOST:PORT and ssh://" in told
 
-    def test_tls(self, config: Config) -> None:
-        (config.folder / "contexts" / "tls" / key("box") / "docker").mkdir(parents=True)
-        assert "over TLS is not supported" in config.refused(DOCKER_CONTEXT="box")
-        told = config.refused(DOCKER_HOST="tcp://box:2376", DOCKER_TLS_VERIFY="1")
-        assert "over TLS is not supported" in told
+    @pytest.mark.parametrize("host", ["tcp://box:port", "tcp://box:99999", "tcp://[box"])
+    def test_a_port_that_is_none(self, config: Config, host: str) -> None:
+        assert f"there is no engine at {host} (" in config.refused(DOCKER_HOST=host)
+
+    def test_a_password_is_not_repeated(self, config: Config) -> None:
+        told = config.refused(DOCKER_HOST="ssh://me:secret@box")
+        assert "an address has no password; use a key" in told
+        assert "secret" not in told
 
     def test_an_address_that_is_none(self, config: Config) -> None:
         assert "there is no engine at nonsense (DOCKER_HOST)" in config.refused(DOCKER_HOST="nonsense")
 
 
-def test_an_address_says_where_the_socket_is() -> None:
-    assert Address("unix:///run/a.sock", "").socket == "/run/a.sock"
-    assert Address("tcp://box:2375", "").socket is None
+class TestTls:
+    def test_it_is_asked_for_by_a_variable(self, config: Config) -> None:
+        host = "tcp://box:2376"
+        assert config.address(DOCKER_HOST=host, DOCKER_CERT_PATH="/c").tls is None
+        named = config.address(DOCKER_HOST=host, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH="/c")
+        assert named.tls == Tls(Path("/c"))
+        assert str(named) == "tcp://box:2376 (DOCKER_HOST, over TLS)"
+        assert config.address(DOCKER_HOST=host, DOCKER_TLS="1").tls == Tls(config.folder, verify=False)
+        assert config.address(DOCKER_HOST="unix:///s", DOCKER_TLS_VERIFY="1").tls is None
+
+    def test_without_an_address(self, config: Config) -> None:
+        named = config.address(DOCKER_TLS_VERIFY="1")
+        assert (named.url, named.tls) == (LOCAL_TLS, Tls(config.folder))
+
+    @pytest.mark.parametrize("skip", [False, True])
+    def test_a_context_brings_its_own_files(self, config: Config, skip: bool) -> None:
+        """Those that the variables name are others' then, as the docker CLI has it."""
+        config.context("safe", "tcp://box:2376", skip_verify=skip)
+        files = config.folder / "contexts" / "tls" / key("safe") / "docker"
+        files.mkdir(parents=True)
+        named = config.address(DOCKER_CONTEXT="safe", DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH="/c")
+        assert named.tls == Tls(files, verify=not skip)
+        assert config.address(DOCKER_CONTEXT="box", DOCKER_TLS_VERIFY="1").tls is None
 
 
-def test_the_sdk_is_told_by_docker_host_alone() -> None:
-    told = Address("tcp://box:2375", "").environment({"DOCKER_CONTEXT": "box", "HOME": "/h"})
-    assert told == {"DOCKER_HOST": "tcp://box:2375", "HOME": "/h"}
+class TestItsParts:
+    def test_a_socket(self) -> None:
+        assert Address("unix:///run/a.sock", "").socket == "/run/a.sock"
+        assert Address("tcp://box:2375", "").socket is None
+
+    def test_behind_ssh(self, config: Config) -> None:
+        found = config.address(DOCKER_HOST="ssh://me@box:2222/run/docker.sock")
+        assert (found.scheme, found.user, found.host, found.port) == ("ssh", "me", "box", 2222)
+        assert found.path == "/run/docker.sock"
+        assert found.socket is None
+        bare = config.address(DOCKER_HOST="ssh://box")
+        assert (bare.user, bare.host, bare.port, bare.path) == (None, "box", None, "")
+
+
+class TestForTheDockerCli:
+    def test_docker_host_says_it_all(self) -> None:
+        told = Address("tcp://box:2375", "").environment({"DOCKER_CONTEXT": "box", "HOME": "/h"})
+        assert told == {"DOCKER_HOST": "tcp://box:2375", "HOME": "/h"}
+
+    def test_and_where_the_files_for_tls_are(self) -> None:
+        before = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/others"}
+        safe = Address("tcp://box:2376", "", Tls(Path("/c"), verify=False))
+        assert safe.environment(before) == {
+            "DOCKER_HOST": "tcp://box:2376",
+            "DOCKER_CERT_PATH": "/c",
+            "DOCKER_TLS": "1",
+        }
+        assert Address("unix:///s", "").environment(before) == {"DOCKER_HOST": "unix:///s"}

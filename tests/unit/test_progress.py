@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from coordinator.contract import ErrorKind
 from coordinator.record.journal import Status
 from coordinator.session import progress
 from coordinator.session.progress import Progress
@@ -23,6 +24,17 @@ def test_notes_and_the_last_line_are_there_at_the_end(capsys: pytest.CaptureFixt
     assert (first, second) == ("by the way", "failed: 'detect/b': crash: it broke")
     assert "detect 2/2" in last
     assert last.endswith("1 failed")
+
+
+def test_the_engines_first_failure_of_each_step_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(["detect", "position"]) as shown:
+        for step, unit in (("detect", "a"), ("detect", "b"), ("position", "r")):
+            shown.engine_failed(step, f"{step}/{unit}", error(ErrorKind.ENGINE, "no room"))
+    told = capsys.readouterr().err.splitlines()[:-1]
+    assert told == [
+        "the engine failed 'detect/a', which is tried again: no room",
+        "the engine failed 'position/r', which is tried again: no room",
+    ]
 
 
 def test_a_reader_who_has_gone_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,6 +209,24 @@ class TestFailures:
         assert '"task":"detect/r1"' in (folder / "request.json").read_text()
         assert run.watcher.failures == {"detect/r1": error(message="detect/r1 failed")}
 
+    def test_the_engines_failures_are_told_as_they_come(self, tmp_path: Path) -> None:
+        """Not of another kind, and not the last one, which is the task's."""
+        run = Run(
+            path=tmp_path,
+            steps=[step("detect", retries=3)],
+            executor=failing("detect/r1", kind=ErrorKind.ENGINE),
+        )
+        run.over([recording("r1")])
+        assert run.watcher.engine_failures == {"detect": ["detect/r1"] * 12}
+        (tmp_path / "other").mkdir()
+        other = Run(
+            path=tmp_path / "other",
+            steps=[step("detect", retries=3)],
+            executor=failing("detect/r1", kind=ErrorKind.CRASH),
+        )
+        other.over([recording("r1")])
+        assert other.watcher.engine_failures == {}
+
     @pytest.mark.parametrize("value", [float("nan"), float("inf")])
     def test_a_request_that_cannot_be_written_fails_its_task_not_the_run(
         self, tmp_path: Path, value: float
