@@ -24,6 +24,8 @@ from coordinator.runners.workfolder import step_user
 
 _PAUSES = (0.5, 1.0)
 """Seconds before a start that was refused is tried again: engines refuse now and then what they take a moment later."""
+_BAD = 400
+"""HTTP's status of what is refused for what it says."""
 _SIDE_BY_SIDE = 4
 _ID = re.compile(r" ?\b[0-9a-f]{64}\b")
 """A container's, which is of no interest once it has gone."""
@@ -51,11 +53,11 @@ _REMEDIES = (
         "--output=/etc/cdi/nvidia.yaml",
     ),
     (
-        r"executable file|exec: .*(no such file|permission denied)",
+        r"executable file|exec: .*(no such file|permission denied)|no command specified",
         "what it is to run is not in the image: see the image's ENTRYPOINT and CMD",
     ),
     (
-        "minimum memory",
+        "minimum memory|set memory limit",
         "give the step more in the pipeline file, as resources: {memory: 64m}; a number alone is bytes",
     ),
     (
@@ -122,6 +124,11 @@ def refusal(error: EngineError) -> str:
     return _ID.sub("", str(error).rpartition("the engine said ")[2])
 
 
+def is_final(error: EngineError) -> bool:
+    """Whether a refusal is known to be one for good, so that asking again would only take time."""
+    return (isinstance(error, ApiError) and error.status == _BAD) or remedy(refusal(error)) != _ELSE
+
+
 def remedy(reason: str) -> str:
     """What helps against a refusal."""
     said = reason.lower()
@@ -147,7 +154,7 @@ def _refusal(engine: Engine, spec: ContainerSpec) -> str | None:
                         return _PASSED_OVER
             return None
         except (ApiError, EndedFromOutside) as error:
-            if pause is None:
+            if pause is None or is_final(error):
                 return refusal(error)
             time.sleep(pause)
         except EngineError:
