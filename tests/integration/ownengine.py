@@ -22,6 +22,11 @@ def can_run() -> bool:
     return os.getuid() == 0 and shutil.which("dockerd") is not None and shutil.which("unshare") is not None
 
 
+def has_all() -> bool:
+    """Whether tests may bring images of half a gigabyte to engines of their own, which takes a minute."""
+    return os.environ.get("COORDINATOR_OWN_ENGINES") == "all"
+
+
 class OwnEngine:
     """A dockerd with its own socket, images and containers below ``folder``, and without a network."""
 
