@@ -28,6 +28,11 @@ def can_run(program: str = "dockerd") -> bool:
     return os.getuid() == 0 and shutil.which(program) is not None and shutil.which("unshare") is not None
 
 
+def has_all() -> bool:
+    """Whether tests may bring images of half a gigabyte to engines of their own, which takes a minute."""
+    return os.environ.get("COORDINATOR_OWN_ENGINES") == "all"
+
+
 class OwnEngine:
     """An engine with its own socket, images and containers below ``folder``, and without a network."""
 
