@@ -30,7 +30,7 @@ from coordinator.runners.sidecar import Sidecar
 from coordinator.runners.sidecarrunner import SidecarProcess
 from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.stream import Spoken, Streams
-from coordinator.runners.trial import refusal
+from coordinator.runners.trial import is_final, refusal
 from coordinator.strictjson import Json
 
 CHECK = "check"
@@ -164,7 +164,7 @@ class _Container:
     def __init__(self, engine: Engine, spec: ContainerSpec) -> None:
         self._engine = engine
         self.streams: Spoken = Streams()
-        self._id = engine.create(spec)
+        self._id = _created(engine, spec)
         try:
             self.connection, self.received = engine.attach(self._id)
             engine.start(self._id)
@@ -200,6 +200,16 @@ class _Container:
     def remove(self) -> None:
         self.connection.close()
         self._engine.remove(self._id)
+
+
+def _created(engine: Engine, spec: ContainerSpec) -> str:
+    """Raises CannotStart for what the engine refuses to make already."""
+    try:
+        return engine.create(spec)
+    except ApiError as error:
+        if not is_final(error):
+            raise
+        raise CannotStart(refusal(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

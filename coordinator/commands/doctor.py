@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.commands.arguments import add_pipeline
+from coordinator.commands.containernotes import claimed_limits, measured_limits, measured_users
 from coordinator.commands.gpunotes import gpus_here
 from coordinator.commands.notes import Note, exit_code, ok, problem, warning
 from coordinator.contract import PROTOCOL
@@ -73,13 +74,6 @@ def examine(pipeline: Pipeline, out: Path) -> Iterator[Note]:
 
 # -- the engine --------------------------------------------------------------------------------------------
 
-_LIMITS = {
-    "MemoryLimit": "memory",
-    "SwapLimit": "swap",
-    "CpuCfsQuota": "CPU",
-    "PidsLimit": "process",
-}
-
 
 def engine_notes(facts: Mapping[str, str], info: Mapping[str, Any]) -> Iterator[Note]:
     """The engine's name and versions, and what of a step's isolation it cannot do."""
@@ -87,20 +81,7 @@ def engine_notes(facts: Mapping[str, str], info: Mapping[str, Any]) -> Iterator[
     yield ok("engine", f"at {facts['address']}")
     if info.get("OSType", "linux") != "linux":
         yield problem("engine", f"it runs {info['OSType']} containers", "switch it to Linux containers")
-    cgroup = f"cgroup v{info.get('CgroupVersion', '1')}, driver {info.get('CgroupDriver', 'unknown')}"
-    if info.get("CgroupDriver") == "none":
-        yield problem(
-            "limits", f"{cgroup}: no limit of a step is kept", "delegate cgroups to the rootless engine"
-        )
-    missing = [name for key, name in _LIMITS.items() if info.get(key) is False]
-    if missing:
-        yield warning(
-            "limits",
-            f"{cgroup}: the engine has no {', '.join(missing)} limits, so that a step may take more than it asked for",
-            "start the kernel with cgroup_enable=memory swapaccount=1 (cgroup v1), or use cgroup v2",
-        )
-    else:
-        yield ok("limits", f"{cgroup}; memory, swap, CPU and process limits are kept")
+    yield from claimed_limits(info)
     for text in _other_warnings(info):
         yield warning("engine", text, "see the engine's documentation; a run does not depend on it")
 
@@ -206,12 +187,15 @@ def image_note(step: str, image: ImageFacts, *, must_loop: bool) -> Note:
 
 
 def _starts(pipeline: Pipeline, engine: Engine, inventory: Inventory) -> Iterator[Note]:
-    """Whether the engine starts containers of the steps whose images are there, with the GPUs that they ask for."""
+    """Whether the engine starts containers of the steps whose images are there, with the GPUs that they ask for, and
+    keeps the limits of one."""
     there = [step for step in pipeline.steps if engine.has_image(step.image_ref)]
     image_ids = {step.name: engine.image(step.image_ref).id for step in there}
     tried = list(kinds(there, image_ids, inventory.gpus))
     if not tried:
         return
+    yield measured_limits(engine, tried[0].image_id)
+    yield from measured_users(engine, tried[0].image_id)
     problems = refused(engine, tried, container_labels("doctor", Path.cwd(), TRIAL))
     for text in problems:
         said, _, todo = text.partition("\n  ")

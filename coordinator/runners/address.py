@@ -24,7 +24,7 @@ LOCAL_TLS = "tcp://localhost:2376"
 """Where an engine is looked for if nothing is said but that it is over TLS."""
 _DEFAULT = "default"
 """The docker CLI's name for having no context."""
-_SCHEMES = {"unix": "unix", "tcp": "tcp", "http": "tcp", "https": "tcp", "ssh": "ssh"}
+_SCHEMES = {"unix": "unix", "tcp": "tcp", "http": "tcp", "ssh": "ssh"}
 """What an engine can be reached over, by the names that DOCKER_HOST may have for it."""
 
 _NAMES = ("DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")

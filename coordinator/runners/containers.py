@@ -84,6 +84,7 @@ class Containers:
 
     def start(self, spec: ContainerSpec) -> Started:
         """Creates, attaches and starts a container. Raises EngineError, and leaves nothing behind then."""
+        spec = self._engine.habits.applied(spec)
         container = self._create(spec)
         connection = None
         try:

@@ -7,23 +7,21 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-import requests
-from docker.errors import DockerException
-
 from coordinator.errors import EngineError
 from coordinator.runners.address import engine_address
 from coordinator.runners.api import Api, ApiError
 from coordinator.runners.devices import DeviceForm, device_form
+from coordinator.runners.habits import Habits
 from coordinator.runners.line import Line
 from coordinator.runners.patience import Patience
-from coordinator.runners.sdk import event_error, sdk_on
-from coordinator.runners.spec import ContainerSpec
+from coordinator.runners.sdk import pulled, sdk_on
+from coordinator.runners.spec import NETWORK, ROLE, ContainerSpec
 
 LABEL = "coordinator.run"
 """Every container the coordinator makes carries this label; its value is the run's id."""
@@ -96,6 +94,11 @@ class Engine:
     def _devices(self) -> DeviceForm:
         return device_form(self._facts, self.info())
 
+    @cached_property
+    def habits(self) -> Habits:
+        """What it does with users and files: containers are asked for accordingly."""
+        return Habits.told_by(self.info())
+
     def image(self, image_ref: str) -> ImageFacts:
         """The image behind a reference; nothing is ever pulled. Raises EngineError if it is not there."""
         try:
@@ -124,30 +127,18 @@ class Engine:
 
     def pull(self, image_ref: str) -> Iterator[str]:
         """Brings an image from its registry, and says how far it is. Raises EngineError with the registry's reason."""
-        layers: dict[str, bool] = {}
-        told = 0
-        try:
-            sdk = sdk_on(self._line, self._facts["ApiVersion"], self._timeout)
-            for event in sdk.pull(image_ref, stream=True, decode=True):
-                if told_error := event_error(event):
-                    raise EngineError(f"image {image_ref!r} cannot be pulled: {told_error}")
-                status = event.get("status", "")
-                if status == "Pulling fs layer":
-                    layers[event["id"]] = False
-                elif status in ("Pull complete", "Already exists"):
-                    layers[event["id"]] = True
-                if sum(layers.values()) > told:
-                    told = sum(layers.values())
-                    yield f"pulling {image_ref}: {told} of {len(layers)} layers"
-        except (DockerException, requests.RequestException, OSError) as error:
-            reason = getattr(error, "explanation", None) or error
-            raise EngineError(f"image {image_ref!r} cannot be pulled: {reason}") from error
+        with closing(sdk_on(self._line, self._facts["ApiVersion"], self._timeout)) as sdk:
+            yield from pulled(sdk, image_ref)
 
     def containers(self, run_id: str | None = None) -> dict[str, dict[str, str]]:
-        """The labels of the coordinator's containers, of one run or of all, running or not, by container id."""
+        """The labels of the coordinator's containers, of one run or of all, running or not, by container id.
+
+        In an order in which all of them can be removed: Podman keeps a container in whose network another one is.
+        """
         filters = quote(json.dumps({"label": [f"{LABEL}={run_id}" if run_id else LABEL]}))
         found = self._api.call("GET", f"/containers/json?all=1&filters={filters}")
-        return {container["Id"]: container["Labels"] for container in found}
+        labels = {container["Id"]: container["Labels"] for container in found}
+        return dict(sorted(labels.items(), key=lambda one: one[1].get(ROLE) == NETWORK))
 
     # -- one container's life ---------------------------------------------------------------------------
 
@@ -165,6 +156,7 @@ class Engine:
 
         Raises NameTaken if another container has its name; it is not touched.
         """
+        spec = self.habits.applied(spec)
         try:
             body = spec.to_api(self._devices) if spec.gpu_uuids else spec.to_api()
             return str(self._api.call("POST", f"/containers/create?name={spec.name}", body)["Id"])
@@ -205,6 +197,16 @@ class Engine:
 
     def is_running(self, container: str) -> bool:
         return bool(self._state(container).get("Running"))
+
+    def has_devices(self, container: str) -> bool:
+        """Whether the engine tells of devices that a container has, or, as Docker, that it has kept the request."""
+        with _ended_by_others(container):
+            host = self._api.call("GET", f"/containers/{container}/json")["HostConfig"]
+        return bool(host.get("DeviceRequests") or host.get("Devices"))
+
+    def pid(self, container: str) -> int:
+        """Its first process, by the engine's count; 0 if it does not run."""
+        return int(self._state(container)["Pid"])
 
     def kill(self, container: str) -> None:
         """Ends a container that may have ended already, or be gone."""

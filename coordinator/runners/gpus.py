@@ -94,4 +94,12 @@ def amd_devices(driver: Path = _AMD_DRIVER) -> list[Path]:
 def offers_amd(cdi: tuple[Path, ...] = _CDI) -> bool:
     """Whether any CDI file is about AMD's GPUs."""
     files = (path for folder in cdi for path in folder.glob("*") if path.suffix in (".json", ".yaml"))
-    return any(AMD.encode() in path.read_bytes() for path in files)
+    return any(AMD.encode() in _content(path) for path in files)
+
+
+def _content(path: Path) -> bytes:
+    """What is in a file, nothing if that is not for this user."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

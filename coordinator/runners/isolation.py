@@ -22,12 +22,11 @@ from coordinator.record.permissions import make_folder
 from coordinator.runners.api import ApiError
 from coordinator.runners.containers import Containers, Started
 from coordinator.runners.engine import FOLDER_LABEL, LABEL, EndedFromOutside, Engine
-from coordinator.runners.spec import HOST_LABEL, ContainerSpec, Mount
+from coordinator.runners.spec import HOST_LABEL, NETWORK, ROLE, ContainerSpec, Mount
 from coordinator.runners.workfolder import step_user
 
-ROLE = "coordinator.role"
-"""A label that tells a task's container from one that is kept."""
-TASK, LANE, NETWORK, SIGHT, TRIAL = "task", "lane", "network", "sight", "trial"
+TASK, LANE, SIGHT, TRIAL = "task", "lane", "sight", "trial"
+"""What a container is for, beside :data:`NETWORK`."""
 _HOLDERS = 3
 """So often a holder of the network namespace is started in a run."""
 

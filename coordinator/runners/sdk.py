@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
+import requests
 import urllib3
 from docker import APIClient
+from docker.errors import DockerException
 from docker.transport.basehttpadapter import BaseHTTPAdapter
 from requests import PreparedRequest
 
+from coordinator.errors import EngineError
 from coordinator.runners.line import Line
 
 _NOWHERE = "http+unix:///nowhere"
@@ -23,6 +26,27 @@ def sdk_on(line: Line, version: str, timeout: float) -> APIClient:
     client = APIClient(base_url=_NOWHERE, version=version, timeout=ceil(timeout))
     client.mount("http+docker://", _Adapter(_Pool(line, timeout)))
     return client
+
+
+def pulled(sdk: APIClient, image_ref: str) -> Iterator[str]:
+    """Brings an image from its registry, and says how far it is. Raises EngineError with the registry's reason."""
+    layers: dict[str, bool] = {}
+    told = 0
+    try:
+        for event in sdk.pull(image_ref, stream=True, decode=True):
+            if said := event_error(event):
+                raise EngineError(f"image {image_ref!r} cannot be pulled: {said}")
+            status = event.get("status", "")
+            if status == "Pulling fs layer":
+                layers[event["id"]] = False
+            elif status in ("Pull complete", "Already exists"):
+                layers[event["id"]] = True
+            if sum(layers.values()) > told:
+                told = sum(layers.values())
+                yield f"pulling {image_ref}: {told} of {len(layers)} layers"
+    except (DockerException, requests.RequestException, OSError) as error:
+        reason = getattr(error, "explanation", None) or error
+        raise EngineError(f"image {image_ref!r} cannot be pulled: {reason}") from error
 
 
 def event_error(event: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import SIGHT, TRIAL, container_labels
 from coordinator.runners.local import LocalExecutor
 from coordinator.runners.reach import unreadable
+from coordinator.runners.realuser import check_user
 from coordinator.runners.rungs import Rungs
 from coordinator.runners.sight import Seen, check_sight
 from coordinator.runners.started import StartedLately
@@ -70,6 +71,7 @@ class LocalSite:
         inner = next((str(path.relative_to(files.batch)) for path in found if path.resolve() == path), "")
         labels = container_labels("preflight", owner, SIGHT)
         check_sight(self.engine, image_id, [Seen(files.batch, inner), Seen.by_oldest(place)], labels)
+        check_user(self.engine, image_id, labels)
         return unreadable(files.batch, found)
 
     def refused(self, steps: Sequence[Step], image_ids: Mapping[str, str], owner: Path) -> list[str]:

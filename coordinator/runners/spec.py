@@ -13,9 +13,15 @@ PIDS_LIMIT = 256
 MAX_WRITTEN = 4 * 1024**3
 """Maximum number of bytes of one file that a step writes, which the kernel sees to, and of all that a task leaves."""
 TMPFS = "rw,noexec,nosuid,nodev,size=256m"
+_UNLABELLED = "label=disable"
 ENVIRONMENT = {"HOME": "/tmp"}
 HOST_LABEL = "coordinator.host"
 """A label with the host whose coordinator made a container and sweeps it if it is left behind."""
+
+ROLE = "coordinator.role"
+"""A label that says what a container is for, as telling a task's from one that is kept."""
+NETWORK = "network"
+"""What it says of the one whose network namespace the others of its run share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +51,10 @@ class ContainerSpec:
     labels: dict[str, str] = field(default_factory=dict)
     network_of: str | None = None
     """The container whose network namespace, without any network, is shared; None makes one."""
+    own_users: bool = False
+    """Whether the engine is told not to map users, which it does by itself."""
+    unlabelled: bool = False
+    """Whether SELinux' labels of files are not looked at."""
 
     def in_network(self, container: str) -> ContainerSpec:
         """The same in another container's network namespace."""
@@ -63,7 +73,7 @@ class ContainerSpec:
             "NetworkMode": f"container:{self.network_of}" if self.network_of else "none",
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges"],
+            "SecurityOpt": ["no-new-privileges", *([_UNLABELLED] if self.unlabelled else [])],
             "PidsLimit": PIDS_LIMIT,
             "Memory": self.memory,
             "MemorySwap": self.memory,
@@ -81,6 +91,8 @@ class ContainerSpec:
                 for mount in self.mounts
             ],
         }
+        if self.own_users:
+            host["UsernsMode"] = "host"
         if self.gpu_uuids:
             host["DeviceRequests"] = device_requests(devices, self.gpu_uuids)
         return {
@@ -104,6 +116,8 @@ class ContainerSpec:
         """
         words = ["docker", "run", "--rm", "--interactive", "--network", "none", "--read-only"]
         words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        words += ["--security-opt", _UNLABELLED] if self.unlabelled else []
+        words += ["--userns", "host"] if self.own_users else []
         words += ["--pids-limit", str(PIDS_LIMIT), "--memory", str(self.memory)]
         words += [
             "--memory-swap",

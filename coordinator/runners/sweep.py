@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,13 +78,18 @@ def _clean(engine: Engine | None, folder: Path, containers: Mapping[str, Path], 
     return Cleaned(folder=folder, containers=removed, work=work, stuck=len(dead) - removed, owner=at_work)
 
 
-def _remove_containers(engine: Engine, containers: Iterable[str]) -> int:
-    removed = 0
-    for container in containers:
-        with suppress(EngineError):
-            engine.remove(container)
-            removed += 1
-    return removed
+def _remove_containers(engine: Engine, containers: Sequence[str]) -> int:
+    """How many of them the engine has removed. Podman removes one whose network others use only after these."""
+    left = [container for container in containers if not _has_removed(engine, container)]
+    return len(containers) - sum(not _has_removed(engine, container) for container in left)
+
+
+def _has_removed(engine: Engine, container: str) -> bool:
+    try:
+        engine.remove(container)
+    except EngineError:
+        return False
+    return True
 
 
 def _clean_work(folder: Path, *, dry_run: bool) -> tuple[Path, ...]:

@@ -25,10 +25,16 @@ from coordinator.runners.workfolder import step_user
 
 _PAUSES = (0.5, 1.0)
 """Seconds before a start that was refused is tried again: engines refuse now and then what they take a moment later."""
+_BAD = 400
+"""HTTP's status of what is refused for what it says."""
 _SIDE_BY_SIDE = 4
 _ID = re.compile(r" ?\b[0-9a-f]{64}\b")
 """A container's, which is of no interest once it has gone."""
 _REMEDIES = (
+    (
+        "gives the container none",
+        "Podman 4.3 passes such requests over in silence, Podman 5.4 does what they say: use that, or Docker",
+    ),
     (
         'could not select device driver "cdi"',
         'the engine does not know CDI: Docker does from 25 on, told by {"features": {"cdi": true}} in '
@@ -48,11 +54,11 @@ _REMEDIES = (
         "--output=/etc/cdi/nvidia.yaml",
     ),
     (
-        r"executable file|exec: .*(no such file|permission denied)",
+        r"executable file|exec: .*(no such file|permission denied)|no command specified",
         "what it is to run is not in the image: see the image's ENTRYPOINT and CMD",
     ),
     (
-        "minimum memory",
+        "minimum memory|set memory limit",
         "give the step more in the pipeline file, as resources: {memory: 64m}; a number alone is bytes",
     ),
     (
@@ -61,6 +67,7 @@ _REMEDIES = (
     ),
 )
 """By what the engine says, in small letters: what helps."""
+_PASSED_OVER = "it takes the request for GPUs, and gives the container none"
 _ELSE = "`docker run --rm` of its image should fail alike on this engine, whose own log may say more"
 
 
@@ -121,6 +128,11 @@ def refusal(error: EngineError) -> str:
     return _ID.sub("", str(error).rpartition("the engine said ")[2])
 
 
+def is_final(error: EngineError) -> bool:
+    """Whether a refusal is known to be one for good, so that asking again would only take time."""
+    return (isinstance(error, ApiError) and error.status == _BAD) or remedy(refusal(error)) != _ELSE
+
+
 def remedy(reason: str) -> str:
     """What helps against a refusal."""
     said = reason.lower()
@@ -144,11 +156,13 @@ def _refusal(engine: Engine, spec: ContainerSpec, lately: StartedLately | None) 
                 connection, _ = engine.attach(container)
                 with connection:
                     engine.start(container)
+                    if spec.gpu_uuids and not engine.has_devices(container):
+                        return _PASSED_OVER
             if lately is not None:
                 lately.add(spec)
             return None
         except (ApiError, EndedFromOutside) as error:
-            if pause is None:
+            if pause is None or is_final(error):
                 return refusal(error)
             time.sleep(pause)
         except EngineError:

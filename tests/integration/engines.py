@@ -77,9 +77,10 @@ def started(setting: Setting, rig: Rig | None = None) -> Iterator[OwnEngine]:
     """The engine, which must have nothing left at the end. Skips where it cannot be started."""
     if not can_run(setting.program):
         pytest.skip(f"starting {setting.program} takes root, and that it is there")
-    ways = {Gpus.HOOK: {"hooks": rig.hooks}, Gpus.CDI: {"cdi": rig.cdi}} if rig else {}
+    cdi = rig.cdi if rig and setting.gpus is Gpus.CDI else None
+    hooks = rig.hooks if rig and setting.gpus is Gpus.HOOK else None
     with tempfile.TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as folder:
-        engine = OwnEngine(Path(folder), setting.program, **ways.get(setting.gpus, {}))
+        engine = OwnEngine(Path(folder), program=setting.program, cdi=cdi, hooks=hooks)
         try:
             yield engine
             assert engine.client.containers.list(all=True) == []

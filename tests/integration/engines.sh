@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Other container engines for the tests, out of a newer Debian release: unpacked into a folder, not installed.
 #
-#   tests/integration/engines.sh FOLDER [SUITE]      # trixie: Docker 26 and Podman 5; 400 MB, under a minute, as root
+#   tests/integration/engines.sh FOLDER [SUITE]      # trixie: Docker 26 and Podman 5; 400 MB, about a minute, as root
 #
 # It leaves FOLDER/dockerd and FOLDER/podman, which run in the packages' own files, with this machine's /dev and /tmp:
 #
@@ -17,10 +17,12 @@ mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 readonly folder suite=${2:-trixie} root=$folder/root
 
-if [ ! -d "$root/usr/bin" ]; then
+if [ ! -d "$root" ]; then
+  rm -rf "$root.begun"
   mmdebstrap --quiet --variant=extract \
     --include=docker.io,podman,runc,netavark,aardvark-dns,iptables,mount,slirp4netns,uidmap \
-    "$suite" "$root" ${COORDINATOR_DEBIAN_MIRROR:+"$COORDINATOR_DEBIAN_MIRROR"}
+    "$suite" "$root.begun" ${COORDINATOR_DEBIAN_MIRROR:+"$COORDINATOR_DEBIAN_MIRROR"}
+  mv "$root.begun" "$root"
 fi
 # What packages do when they are installed, as far as the engines need it.
 for name in bin sbin lib lib64; do

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -18,8 +19,6 @@ from docker.errors import DockerException
 
 _WAIT = 60.0
 """Seconds that the engine gets to answer, or to stop."""
-_APART = ("unshare", "--net", "--")
-"""A network namespace of its own: an engine without a bridge deletes the docker0 that it finds."""
 PATH, CDI = "COORDINATOR_TEST_PATH", "COORDINATOR_TEST_CDI"
 """What engines.sh's starters go by: folders of programs, and one of CDI's files, as Podman looks in one place only."""
 
@@ -29,39 +28,50 @@ def can_run(program: str = "dockerd") -> bool:
     return os.getuid() == 0 and shutil.which(program) is not None and shutil.which("unshare") is not None
 
 
+def has_all() -> bool:
+    """Whether tests may bring images of half a gigabyte to engines of their own, which takes a minute."""
+    return os.environ.get("COORDINATOR_OWN_ENGINES") == "all"
+
+
 class OwnEngine:
     """An engine with its own socket, images and containers below ``folder``, and without a network."""
 
     def __init__(
         self,
         folder: Path,
-        program: str = "dockerd",
         *options: str,
+        program: str = "dockerd",
+        files: Mapping[Path, str] | None = None,
         cdi: Path | None = None,
         hooks: Path | None = None,
     ) -> None:
-        """``program`` is a dockerd or a podman, ``options`` are further ones of dockerd.
+        """Starts ``program``, a dockerd or a podman, with further ``options`` of it.
 
-        ``cdi`` is a folder of CDI's files, ``hooks`` one of programs for the engine.
+        It sees ``files`` instead of this machine's; ``cdi`` is a folder of CDI's files, ``hooks`` one of programs.
         """
         self.address = f"unix://{folder / 's'}"
         self.is_podman = Path(program).name.startswith("podman")
         self._folder = folder
-        self._program = program
+        self._program, self._options = program, options
+        self._mounts = ""
+        for path, content in (files or {}).items():
+            (folder / path.name).write_text(content)
+            self._mounts += f"mount --bind {folder / path.name} {path}; "
         self._cdi = cdi
         self.has_cdi = cdi is not None
         self._variables = {CDI: str(cdi)} if cdi else {}
         if hooks is not None:
             self._variables |= {"PATH": f"{hooks}:{os.environ['PATH']}", PATH: str(hooks)}
-        self._options = options
         self._log: IO[bytes] = (folder / "log").open("ab")
         self.start()
 
     def start(self) -> None:
         """Starts it, again after :meth:`kill`, and waits until it answers."""
         words = self._podman() if self.is_podman else self._docker()
+        room = ("--mount", "sh", "-ec", f'{self._mounts}exec "$@"', "sh") if self._mounts else ()
         self._process = subprocess.Popen(
-            [*_APART, self._program, *words],
+            # In a network namespace of its own: an engine without a bridge deletes the docker0 that it finds.
+            ["unshare", "--net", *room, self._program, *words],
             env={**os.environ, **self._variables},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -77,8 +87,7 @@ class OwnEngine:
         return [
             *("--host", self.address, "--pidfile", str(at / "pid"), "--config-file", str(at / "daemon.json")),
             *("--data-root", str(at / "data"), "--exec-root", str(at / "exec")),
-            *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
-            *self._options,
+            *("--bridge", "none", "--iptables=false", "--ip-masq=false", *self._options),
         ]
 
     def _podman(self) -> list[str]:
@@ -87,6 +96,7 @@ class OwnEngine:
             # crun, its default, starts nothing where cgroups are of both kinds.
             *("--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "file"),
             *("--root", str(at / "data"), "--runroot", str(at / "exec"), "--tmpdir", str(at / "tmp")),
+            *self._options,
             *("system", "service", "--time", "0", self.address),
         ]
 

@@ -20,7 +20,8 @@ from docker.errors import APIError
 from numpy.typing import NDArray
 
 from coordinator.runners.engine import FOLDER_LABEL
-from coordinator.runners.isolation import LANE, ROLE
+from coordinator.runners.isolation import LANE
+from coordinator.runners.spec import ROLE
 from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[2]

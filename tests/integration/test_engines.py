@@ -22,7 +22,8 @@ import pytest
 from coordinator.errors import ExitCode
 from coordinator.pipeline import Rung
 from coordinator.runners.engine import FOLDER_LABEL
-from coordinator.runners.isolation import LANE, ROLE
+from coordinator.runners.isolation import LANE
+from coordinator.runners.spec import ROLE
 from tests.integration.conftest import Workshop, image_of
 from tests.integration.engines import VARIABLE, Gpus, Setting, programs, started, version
 from tests.integration.ownengine import OwnEngine

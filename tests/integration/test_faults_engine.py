@@ -20,7 +20,8 @@ from coordinator.record.journal import Status
 from coordinator.runners.address import engine_address
 from coordinator.runners.containers import Started
 from coordinator.runners.engine import FOLDER_LABEL, PATIENCE, TIMEOUT, Engine
-from coordinator.runners.isolation import LANE, NETWORK, ROLE, TASK
+from coordinator.runners.isolation import LANE, TASK
+from coordinator.runners.spec import NETWORK, ROLE
 from coordinator.session.preflight import PreflightError
 from tests.integration import faultproxy
 from tests.integration.conftest import Workshop

@@ -14,7 +14,8 @@ import docker
 from coordinator.errors import ExitCode
 from coordinator.record.journal import Status
 from coordinator.runners.engine import FOLDER_LABEL
-from coordinator.runners.isolation import NETWORK, ROLE, TASK
+from coordinator.runners.isolation import TASK
+from coordinator.runners.spec import NETWORK, ROLE
 from tests.integration.conftest import Workshop
 from tests.waiting import eventually
 

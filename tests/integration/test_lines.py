@@ -1,6 +1,6 @@
 """Engines over TLS and behind ssh: whole runs on an engine of the test's own, the one that the docker CLI finds.
 
-The demo is run on them with ``COORDINATOR_LINES=demo``: its images take a minute to bring there.
+The demo is run on them with ``COORDINATOR_OWN_ENGINES=all``: its images take a minute to bring there.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ import pytest
 from coordinator.errors import ExitCode
 from tests.certificates import certificates
 from tests.integration.conftest import Workshop
-from tests.integration.ownengine import OwnEngine, can_run
+from tests.integration.ownengine import OwnEngine, can_run, has_all
 from tests.integration.ran import ROOT
 from tests.waiting import eventually
 
 PORT = 2376
 """In the engine's own network, where nobody else has it."""
-DEMO = os.environ.get("COORDINATOR_LINES") == "demo"
 ECHO = {"name": "echo", "resources": {"cpus": 0.5, "memory": "64m"}, "timeout": 60, "retries": 0}
 
 
@@ -86,10 +85,10 @@ def far(client: docker.DockerClient, echo_image: str) -> Iterator[Far]:
         tls = certificates(folder / "tls")
         files = {"tlscacert": "ca.pem", "tlscert": "cert.pem", "tlskey": "key.pem"}
         options = [f"--{option}={tls / file}" for option, file in files.items()]
-        engine = OwnEngine(folder, "dockerd", "--host", f"tcp://127.0.0.1:{PORT}", "--tlsverify", *options)
+        engine = OwnEngine(folder, "--host", f"tcp://127.0.0.1:{PORT}", "--tlsverify", *options)
         try:
             subprocess.run(engine.within("ip", "link", "set", "lo", "up"), check=True)
-            for image_ref in ("detect", "position", "recognise") if DEMO else ():
+            for image_ref in ("detect", "position", "recognise") if has_all() else ():
                 engine.load(f"coordinator/{image_ref}", client)
             engine.load(echo_image, client)
             yield Far(engine, tls)
@@ -189,7 +188,7 @@ def test_ssh_that_is_not_let_in(workshop: Workshop, far: Far, behind_ssh: dict[s
     assert not workshop.out.exists()
 
 
-@pytest.mark.skipif(not DEMO, reason="COORDINATOR_LINES=demo runs it")
+@pytest.mark.skipif(not has_all(), reason="COORDINATOR_OWN_ENGINES=all runs it")
 @pytest.mark.parametrize("line", ["tls", "ssh"])
 def test_the_demo(far: Far, line: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     environment = far.over_tls() if line == "tls" else request.getfixturevalue("behind_ssh")

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from coordinator.runners.engine import Engine
-from coordinator.runners.isolation import LANE, ROLE, TASK
+from coordinator.runners.isolation import LANE, TASK
+from coordinator.runners.spec import ROLE
 from coordinator.session.options import RunOptions
 from coordinator.session.run import run
 from tests.integration.conftest import Workshop

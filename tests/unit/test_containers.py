@@ -14,6 +14,7 @@ from coordinator.errors import EngineError
 from coordinator.runners.api import ApiError
 from coordinator.runners.containers import Containers
 from coordinator.runners.engine import Engine, NameTaken
+from coordinator.runners.habits import Habits
 from coordinator.runners.patience import EngineGone
 from coordinator.runners.spec import ContainerSpec
 from coordinator.runners.verdict import engine_failed
@@ -31,6 +32,7 @@ class FakeEngine:
     running: set[str] = field(default_factory=set)
     ends: list[socket.socket] = field(default_factory=list)
     is_over: bool = False
+    habits: Habits = field(default_factory=Habits)
 
     def _call(self, kind: str) -> None:
         if waiting := self.failures.get(kind):

@@ -49,7 +49,9 @@ class TestEngine:
         assert severities(notes) == [Severity.OK, Severity.OK, Severity.OK]
         assert notes[0].said == "Docker 28.2, API 1.50, 2 CPUs, 8.0 GiB of memory"
         assert notes[1].said == "at tcp://box:2375 (DOCKER_HOST)"
-        assert notes[2].said == "cgroup v2, driver systemd; memory, swap, CPU and process limits are kept"
+        assert notes[2].said == (
+            "cgroup v2, driver systemd; memory, swap, CPU and process limits, by what the engine says"
+        )
 
     def test_limits_that_it_has_not(self) -> None:
         notes = engine(SwapLimit=False, Warnings=["WARNING: No swap limit support"])

@@ -133,4 +133,5 @@ def test_amds_are_numbered_by_their_places_as_their_cdi_file_numbers_them(
 
 def test_amds_that_no_engine_can_hand_out_are_none(tmp_path: Path, driver: Path) -> None:
     (tmp_path / "nvidia.yaml").write_text("kind: nvidia.com/gpu")
+    (tmp_path / "gone.json").symlink_to("nowhere")
     assert amd_gpus(driver, (tmp_path,)) == ()
