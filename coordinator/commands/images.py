@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 
 from coordinator.errors import EngineError, ExitCode, UsageError
+from coordinator.runners.builds import docker_client
 from coordinator.runners.engine import Engine
 from steps.build.ensuring import ensure_images
 from steps.build.errors import SetupError
@@ -31,10 +32,9 @@ def main(options: argparse.Namespace) -> ExitCode:
         raise UsageError(
             f"there is no Dockerfile for {', '.join(unknown)}, but for: {', '.join([*steps, *parts])}"
         )
-    with closing(Engine()) as engine:
-        environment = engine.address.environment()
     try:
-        ensure_images(chosen, environment, lambda line: print(line, flush=True))
+        with closing(Engine()) as engine, closing(docker_client(engine)) as client:
+            ensure_images(client, chosen, lambda line: print(line, flush=True))
     except SetupError as error:
         if error.log:
             print(error.log, file=sys.stderr)

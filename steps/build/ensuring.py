@@ -3,11 +3,10 @@
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
-import docker
 from docker import DockerClient
 
 from steps.build.builder import remove_replaced
@@ -23,12 +22,9 @@ from steps.build.images import (
 )
 
 
-def ensure_images(names: Sequence[str], environment: Mapping[str, str], say: Say) -> None:
-    """The images of these steps and parts, on the engine that ``environment`` names as DOCKER_HOST and its like do.
-
-    One whose inputs have not changed is left alone. Raises SetupError, and DockerException if no engine answers.
-    """
-    with closing(docker.from_env(environment=dict(environment))) as client, _alone():
+def ensure_images(client: DockerClient, names: Sequence[str], say: Say) -> None:
+    """The images of these steps and parts; one whose inputs have not changed is left alone. Raises SetupError."""
+    with _alone():
         built = [_told(BASE_REF, partial(ensure_base, client, lambda line: say(f"{BASE_REF}: {line}")), say)]
         built += [_told(image_ref(name), partial(_ensure, client, name), say) for name in names]
         if any(built):

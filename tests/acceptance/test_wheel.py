@@ -13,10 +13,10 @@ import venv
 from pathlib import Path
 from zipfile import ZipFile
 
+import docker
 import pytest
 
 from coordinator import __version__
-from coordinator.runners.engine import Engine
 from steps.build.ensuring import ensure_images
 from steps.build.images import BASE_REF, image_ref, step_names
 from tests.acceptance.conftest import ROOT, Ended
@@ -86,9 +86,9 @@ def test_the_version_is_that_of_the_wheel(wheel: Path, installed: Path, tmp_path
 
 
 def test_it_makes_the_images_of_a_checkout_and_maps_the_sample_municipality(
-    installed: Path, tmp_path: Path, engine: Engine
+    installed: Path, tmp_path: Path, client: docker.DockerClient
 ) -> None:
-    ensure_images(step_names(), engine.address.environment(), print)
+    ensure_images(client, step_names(), print)
     made = run(installed, tmp_path, "images", "build")
     assert (made.code, made.err) == (0, "")
     expected = [f"{ref}: up to date" for ref in (BASE_REF, *map(image_ref, step_names()))]
