@@ -23,6 +23,7 @@ from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
 from coordinator.service.pace import PaceLimits
 from coordinator.service.photographs import Photograph, examine
+from coordinator.service.privacy import make_public
 from coordinator.service.rasters import raster
 from coordinator.service.refusal import TOO_LARGE, Refused
 from coordinator.service.settings import Settings
@@ -118,11 +119,13 @@ class Intake:
         ]
         self._budget.check(costs, fields)
         names = stems(upload.name for upload in uploads)
-        for upload, one, cost, stem in zip(uploads, found, costs, names, strict=True):
+        for upload, one, cost, stem, field in zip(uploads, found, costs, names, fields, strict=True):
             if isinstance(one, TaskError):
                 upload.path.unlink()
                 yield File(name=upload.name, stem=stem, suffix="", width=0, height=0, error=one)
                 continue
+            if not self._settings.keep_metadata:
+                make_public(upload.path, one.suffix, field)
             file = File(name=upload.name, stem=stem, **vars(one), **vars(cost))
             original = upload.path.rename(folder / file.original)
             let_in(original)

@@ -45,6 +45,7 @@ class Settings:
     upload_rate: int
     upload_time: float
     images: Path | None
+    keep_metadata: bool
     keep: float
     grace: float
 
