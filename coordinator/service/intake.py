@@ -83,7 +83,6 @@ class Intake:
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
         files = tuple(self._files(folder, uploads, fields, order))
-        _check_any(files, fields)
         sync(folder)
         sync(folder.parent)
         return Job(
@@ -113,16 +112,19 @@ class Intake:
     ) -> Iterator[File]:
         """Examines the images and what they will cost, gives them their names on disk, and syncs them."""
         found = [self._examined(upload, field, order) for upload, field in zip(uploads, fields, strict=True)]
+        if (bad := [one for one in found if isinstance(one, Refused)]) and len(bad) == len(found):
+            raise bad[0]
         costs = [
-            Cost(seconds=0, memory=0) if isinstance(one, TaskError) else _cost(upload.path, one, order)
+            Cost(seconds=0, memory=0) if isinstance(one, Refused) else _cost(upload.path, one, order)
             for upload, one in zip(uploads, found, strict=True)
         ]
         self._budget.check(costs, fields)
         names = stems(upload.name for upload in uploads)
         for upload, one, cost, stem, field in zip(uploads, found, costs, names, fields, strict=True):
-            if isinstance(one, TaskError):
+            if isinstance(one, Refused):
                 upload.path.unlink()
-                yield File(name=upload.name, stem=stem, suffix="", width=0, height=0, error=one)
+                error = TaskError(kind=ErrorKind.BAD_INPUT, message=one.message)
+                yield File(name=upload.name, stem=stem, suffix="", width=0, height=0, error=error)
                 continue
             if not self._settings.keep_metadata:
                 make_public(upload.path, one.suffix, field)
@@ -132,14 +134,14 @@ class Intake:
             sync(original)
             yield file
 
-    def _examined(self, upload: Upload, field: str, order: Order) -> Photograph | TaskError:
+    def _examined(self, upload: Upload, field: str, order: Order) -> Photograph | Refused:
         """What a file is, or why it fails, if it may do so without the others. Raises Refused if it may not."""
         try:
             return examine(upload.path, field, self._settings.max_pixels)
         except Refused as refused:
             if not order.lets_files_fail:
                 raise
-            return TaskError(kind=ErrorKind.BAD_INPUT, message=refused.message)
+            return refused
 
     def _check_bytes(self, images: Iterable[Path]) -> None:
         """Images that are named count as if they had been sent: they will be copied."""
@@ -164,15 +166,6 @@ class Intake:
         except (OSError, ValueError) as error:
             raise Refused(field, "names no image that can be read") from error
         return upload
-
-
-def _check_any(files: Sequence[File], fields: Sequence[str]) -> None:
-    """A request of which nothing can be done is refused, whatever it asks for."""
-    if not any(file.is_image for file in files):
-        told = [
-            f"{field} {file.error.message}" for field, file in zip(fields, files, strict=True) if file.error
-        ]
-        raise Refused(FILES, f"none is an image: {'; '.join(told)}")
 
 
 def _cost(path: Path, found: Photograph, order: Order) -> Cost:

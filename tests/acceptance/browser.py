@@ -93,7 +93,7 @@ class Page:
     def add(self, kind: str, value: str | None = None) -> None:
         """Adds an operation, with its parameter."""
         self.find(f"#add [value={kind}]").click()
-        if value is not None and kind == "resize":
+        if value is not None and kind != "blur":
             self.driver.switch_to.active_element.send_keys(value)
         elif value is not None:
             Select(self.driver.switch_to.active_element).select_by_value(value)

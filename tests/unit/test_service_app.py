@@ -448,7 +448,8 @@ class TestAnswers:
     def test_a_request_of_bad_files_alone_is_refused(self, service: Service) -> None:
         answer = service.post("/jobs", actions(bad_files="fail"), image(b"text"), image(b""))
         assert answer.status_code == 422
-        assert answer.json()["error"]["message"].startswith("none is an image: files[0] is neither")
+        assert answer.json()["error"]["field"] == "files[0]"
+        assert answer.json()["error"]["message"].startswith("is neither a JPEG")
         assert not service.uploads()
 
     def test_the_zip_of_a_job(self, service: Service) -> None:
