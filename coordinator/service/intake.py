@@ -117,7 +117,15 @@ class Intake:
         self._budget.check(costs, fields)
         names = stems(upload.name for upload in uploads)
         for upload, one, cost, stem in zip(uploads, found, costs, names, strict=True):
-            file = File(name=upload.name, stem=stem, **vars(one), **vars(cost))
+            file = File(
+                name=upload.name,
+                stem=stem,
+                suffix=one.suffix,
+                width=one.width,
+                height=one.height,
+                seconds=cost.seconds,
+                memory=cost.memory,
+            )
             original = upload.path.rename(folder / file.original)
             let_in(original)
             sync(original)
