@@ -77,6 +77,7 @@ def serve(settings: Settings) -> None:
             running=settings.running,
             waiting=settings.waiting,
             keep=settings.keep * 3600,
+            keep_bytes=settings.keep_bytes,
             grace=settings.grace,
         )
         stack.enter_context(closing(manager))

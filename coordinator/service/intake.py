@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from coordinator.record.disk import sync
 from coordinator.record.permissions import let_in
 from coordinator.service.driver import LiveJob
 from coordinator.service.jobs import File, Job
@@ -20,6 +19,7 @@ from coordinator.service.orders import Order, parse_order
 from coordinator.service.pace import PaceLimits
 from coordinator.service.photographs import examine
 from coordinator.service.refusal import TOO_LARGE, Refused
+from coordinator.service.securing import Secure, secured
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
 from coordinator.service.uploads import FILES, Form, Upload, UploadLimits, boundary_of, receive, too_long
@@ -43,7 +43,7 @@ class Intake:
         self,
         headers: Mapping[str, str],
         chunks: AsyncIterator[bytes],
-        accept: Callable[[Job], LiveJob],
+        accept: Callable[[Job, Secure], LiveJob],
         owner: str | None = None,
     ) -> LiveJob:
         """Has the job that a request of ``owner`` asks for accepted. Raises Refused, and leaves nothing behind then."""
@@ -60,7 +60,10 @@ class Intake:
 
         def finish() -> LiveJob:  # goes on to its end even if nobody waits for it any more
             with _removed_on_failure(folder):
-                return accept(replace(self._make_job(job_id, folder, form), owner=owner))
+                job = replace(self._make_job(job_id, folder, form), owner=owner)
+                images = {file.original: self._store.upload(job_id, file.original) for file in job.files}
+                with secured(folder, images) as secure:
+                    return accept(job, secure)
 
         return await asyncio.to_thread(finish)
 
@@ -74,8 +77,6 @@ class Intake:
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
         files = tuple(self._files(folder, uploads, fields))
-        sync(folder)
-        sync(folder.parent)
         return Job(
             id=job_id,
             created=time.time(),
@@ -99,7 +100,7 @@ class Intake:
             )
 
     def _files(self, folder: Path, uploads: Sequence[Upload], fields: Sequence[str]) -> list[File]:
-        """Examines the images, gives them their names on disk, and syncs them."""
+        """Examines the images, and gives them their names on disk."""
         files = []
         for upload, stem, field in zip(
             uploads, stems(upload.name for upload in uploads), fields, strict=True
@@ -108,9 +109,7 @@ class Intake:
             file = File(
                 name=upload.name, stem=stem, suffix=found.suffix, width=found.width, height=found.height
             )
-            original = upload.path.rename(folder / file.original)
-            let_in(original)
-            sync(original)
+            let_in(upload.path.rename(self._store.upload(folder.name, file.original)))
             files.append(file)
         return files
 

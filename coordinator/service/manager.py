@@ -37,10 +37,11 @@ From hand to hand
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
+from functools import partial
 
 from coordinator.service.driver import Driver, LiveJob
 from coordinator.service.execution import Execution, WorkerSpec
@@ -49,10 +50,15 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
+from coordinator.service.securing import Secure
+from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
+from coordinator.service.turns import Turns
 
 _LOG = logging.getLogger("coordinator.service")
 _SWEEP_SECONDS = 60.0
+_REMOVERS = 2
+"""Threads beside those of running jobs, to remove what was cancelled."""
 
 
 class Manager:
@@ -69,17 +75,23 @@ class Manager:
         running: int,
         waiting: int,
         keep: float,
+        keep_bytes: int,
         grace: float,
     ) -> None:
-        """``keep`` and ``grace`` are seconds: finished jobs stay so long, running ones may go on so long at the end."""
+        """``keep`` and ``grace`` are seconds: finished jobs stay so long, running ones may go on so long at the end.
+
+        ``keep_bytes`` is the maximum of what all finished jobs keep together.
+        """
         self._registry, self._store, self._pool, self._program = registry, store, pool, program
         self._places = Places(running=running, waiting=waiting)
-        self._keep, self._grace, self._metrics = keep, grace, metrics
+        self._keep, self._keep_bytes = keep, keep_bytes
+        self._grace, self._metrics = grace, metrics
         self._lock = threading.Lock()
         self._live: dict[str, LiveJob] = {}
         self._draining = threading.Event()
-        self._driver = Driver(registry, store, self._places, self._draining)
-        self._threads = ThreadPoolExecutor(max_workers=running, thread_name_prefix="job")
+        self._driver = Driver(store, self._places, self._draining)
+        self._turns = Turns(running)
+        self._threads = ThreadPoolExecutor(max_workers=running + _REMOVERS, thread_name_prefix="job")
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
 
     def start(self) -> None:
@@ -90,8 +102,9 @@ class Manager:
             _LOG.info("job %s %s", job.id, "begins anew" if anew else "is resumed")
             if anew:
                 self._store.begin_anew(job.id)
+            self._store.take_back(job, self._registry.originals(job.id))
             self._places.take()
-            self._launch(job)
+            self._launch(job).stored.set_result(None)
         self._store.note_machine()
         self._sweeper.start()
 
@@ -105,19 +118,27 @@ class Manager:
         """Raises Refused if no place is free now: then there is no use in reading a request."""
         self._places.look()
 
-    def accept(self, job: Job) -> LiveJob:
-        """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process.
+    def accept(self, job: Job, secure: Secure) -> LiveJob:
+        """Takes a job on, inside of :meth:`admission`. Once its ``stored`` is done, it survives this process.
 
-        Raises sqlite3.Error if it cannot be written down.
+        It begins at once, while it is being stored: the disk and the workers do not wait for each other. If it cannot
+        be stored, ``stored`` holds an OSError, and nothing is left of the job.
         """
-        self._registry.put(job)
-        return self._launch(job)
+        live = self._launch(job)
+        live.stored.add_done_callback(lambda stored: self._drop(live) if stored.exception() else None)
+        try:
+            self._registry.put(job, secure(), live.stored)
+        except OSError as error:
+            live.stored.set_exception(error)
+        return live
 
     def _launch(self, job: Job) -> LiveJob:
-        live = LiveJob(Execution(job, self._store, self._program, self._pool))
+        kind = SingleTask if job.tasks == 1 else Execution
+        live = LiveJob(kind(job, self._store, self._program, self._pool))
+        live.begin = partial(self._begin, live)
         with self._lock:
             self._live[job.id] = live
-            live.turn = self._threads.submit(self._work, live)
+        self._turns.enter(live.begin)
         return live
 
     # -- looking ------------------------------------------------------------------------------------------
@@ -147,33 +168,65 @@ class Manager:
 
     # -- ending -------------------------------------------------------------------------------------------
 
-    def _work(self, live: LiveJob) -> None:
-        """What a job's own thread does."""
-        self._end(live, self._driver.run(live))
+    def _begin(self, live: LiveJob) -> None:
+        """It is a job's turn."""
+        if self._draining.is_set():
+            self._end(live, live.job)
+        elif isinstance(live.execution, SingleTask):
+            self._driver.begin(live, live.execution, self._end)
+        else:
+            self._threads.submit(self._work, live, live.execution)
+
+    def _work(self, live: LiveJob, execution: Execution) -> None:
+        """What the own thread of a job of several tasks does."""
+        self._end(live, self._driver.run(live, execution))
 
     def _end(self, live: LiveJob, left: Job) -> None:
-        """This process is through with the job, and leaves it so."""
+        """A job that had its turn is left so."""
+        self._leave(live, left)
+        self._turns.leave()
+
+    def _leave(self, live: LiveJob, left: Job) -> None:
+        """This process is through with the job, once it is stored, too."""
+        live.stored.add_done_callback(lambda _: self._settle(live, left))
+
+    def _settle(self, live: LiveJob, left: Job) -> None:
         with self._lock:
             self._live.pop(left.id, None)
+            goes = live.cancelled or live.stored.exception() is not None
+            if left.state.is_final and not goes:
+                self._registry.end(left, live.size)
         self._places.leave()
+        if goes:  # not in this thread: it may be the one that writes, for which removing waits
+            self._threads.submit(self._remove_left, live, left.in_state(JobState.CANCELLED))
+        else:
+            self._tell(live, left)
+
+    def _remove_left(self, live: LiveJob, left: Job) -> None:
         try:
-            if live.cancelled:
-                self._remove(left.id)
-                left = left.in_state(JobState.CANCELLED)
-            if left.state.is_final:
-                self._metrics.jobs.labels(str(left.state)).inc()
+            self._remove(left.id)
+        except OSError as error:
+            _LOG.error("job %s was cancelled and cannot be removed: %s", left.id, error)
         finally:
-            live.ended.set_result(left)
+            self._tell(live, left)
+
+    def _tell(self, live: LiveJob, left: Job) -> None:
+        if left.state.is_final:
+            self._metrics.jobs.labels(str(left.state)).inc()
+        live.ended.set_result(left)
 
     def _stop(self, live: LiveJob) -> None:
         """Ends the job as soon as its running tasks have; at once, if it is not yet running."""
-        with self._lock:
-            waited = live.turn is not None and live.turn.cancel()
-            never_ran = waited and self._live.pop(live.job.id, None) is live
-        if never_ran:
-            self._end(live, live.job)
+        if self._turns.withdraw(live.begin):
+            self._leave(live, live.job)
         else:
             live.execution.stop()
+
+    def _drop(self, live: LiveJob) -> None:
+        """Ends a job that nothing is to be left of."""
+        with self._lock:
+            live.cancelled = True
+        self._stop(live)
 
     # -- removing -----------------------------------------------------------------------------------------
 
@@ -200,10 +253,22 @@ class Manager:
         self._registry.remove(job_id)
 
     def _sweep(self) -> None:
-        """Removes jobs that have been kept long enough."""
+        """Removes jobs that have been kept long enough, and the oldest while all keep too much."""
         while not self._draining.wait(_SWEEP_SECONDS):
-            for job_id in self._registry.finished_before(time.time() - self._keep):
-                self._remove(job_id)
+            try:
+                self._sweep_once()
+            except (OSError, sqlite3.Error) as error:
+                _LOG.error("what was kept long enough cannot be removed: %s", error)
+
+    def _sweep_once(self) -> None:
+        for job_id in self._registry.unmeasured():
+            self._registry.measured(job_id, self._store.size(job_id))
+        for job_id in self._registry.aged_before(self._registry.age - self._keep):
+            self._remove(job_id)
+        for job_id in self._registry.oldest_beyond(self._keep_bytes):
+            _LOG.info("job %s is removed: finished jobs keep more than %d bytes", job_id, self._keep_bytes)
+            self._remove(job_id)
+        self._registry.note_age()
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -229,6 +294,9 @@ class Manager:
     def close(self) -> None:
         """Waits until no job runs any more; what has not ended is resumed at the next start."""
         self.drain()
+        with self._lock:
+            left = [live.ended for live in self._live.values()]
+        wait(left)
         self._threads.shutdown()
         if self._sweeper.is_alive():
             self._sweeper.join()

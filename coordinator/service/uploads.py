@@ -165,7 +165,7 @@ class _Parts:
             if self._length > self.limits.file_bytes:
                 blamed = f"{FILES}[{len(self.uploads) - 1}]"
                 raise Refused(blamed, f"is larger than {self.limits.file_bytes:,} bytes", TOO_LARGE)
-            self._file.write(memoryview(data)[start:end])
+            _write_all(self._file, memoryview(data)[start:end])
         elif self.actions is not None:
             if self._length > _MAX_ACTIONS_BYTES:
                 raise Refused(ACTIONS, f"is larger than {_MAX_ACTIONS_BYTES:,} bytes", TOO_LARGE)
@@ -178,3 +178,9 @@ class _Parts:
 
     def _end(self) -> None:
         self._complete = True
+
+
+def _write_all(file: BinaryIO, data: memoryview) -> None:
+    """Writes all of it: a disk that is nearly full takes a part, and says only then that it is full."""
+    while data:
+        data = data[file.write(data) :]
