@@ -117,9 +117,10 @@ class Driver:
                 raise
             _LOG.error("job %s: its results cannot be stored: %s", job.id, error)
             return self._failed(job, NO_ROOM)
-        self._store.tidy(job.id)
-        if runs and not any(file.error for file in ended.files):
-            self._store.begin_anew(job.id)  # why something failed is told by the run's folder
+        if runs:
+            self._store.tidy(job.id)
+            if not any(file.error for file in ended.files):  # or else the run's folder tells why it failed
+                self._store.begin_anew(job.id)
         return job.ended(ended.files, time.time())
 
     def _give_up(self, live: LiveJob) -> Job:

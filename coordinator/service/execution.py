@@ -156,7 +156,7 @@ def item_of(job: Job, number: int, store: Store) -> Json:
     file = job.files[number]
     return {
         "id": item_id(job.id, number),
-        "image": store.mounted(job, file),
+        "image": store.mounted(job, number),
         "width": file.width,
         "height": file.height,
     }

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from coordinator.record.permissions import let_in
@@ -22,7 +23,16 @@ from coordinator.service.refusal import TOO_LARGE, Refused
 from coordinator.service.securing import Secure, secured
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
-from coordinator.service.uploads import FILES, Form, Upload, UploadLimits, boundary_of, receive, too_long
+from coordinator.service.uploads import (
+    FILES,
+    Form,
+    Upload,
+    UploadLimits,
+    boundary_of,
+    receive,
+    too_long,
+    write_all,
+)
 
 
 class Intake:
@@ -52,39 +62,54 @@ class Intake:
             raise too_long(self._limits)
         boundary = boundary_of(headers.get("content-type", ""))
         job_id = secrets.token_hex(8)
-        folder = self._store.upload_folder(job_id)
-        folder.mkdir()
-        let_in(folder)
-        with _removed_on_failure(folder):
-            form = await receive(chunks, boundary, folder, self._limits)
+        with self._removed_on_failure(job_id):
+            place = partial(self._store.upload, job_id)
+            form = await receive(chunks, boundary, place, self._limits)
 
         def finish() -> LiveJob:  # goes on to its end even if nobody waits for it any more
-            with _removed_on_failure(folder):
-                job = replace(self._make_job(job_id, folder, form), owner=owner)
-                images = {file.original: self._store.upload(job_id, file.original) for file in job.files}
-                with secured(folder, images) as secure:
+            with self._removed_on_failure(job_id):
+                job = replace(self._make_job(job_id, form), owner=owner)
+                images = {
+                    file.original: self._store.upload(job_id, number) for number, file in enumerate(job.files)
+                }
+                known = {
+                    file.original: upload.content
+                    for file, upload in zip(job.files, form.uploads, strict=False)
+                }
+                with secured(images, known) as secure:
                     return accept(job, secure)
 
         return await asyncio.to_thread(finish)
 
-    def _make_job(self, job_id: str, folder: Path, form: Form) -> Job:
+    def _make_job(self, job_id: str, form: Form) -> Job:
         order = parse_order(form.actions)
         self._check_number(order, len(form.uploads) + len(order.paths))
         sources = [self._source(number, path) for number, path in enumerate(order.paths)]
-        self._check_bytes(upload.path for upload in (*form.uploads, *sources))
-        named = [_copied(folder, number, source) for number, source in enumerate(sources)]
+        sent = (upload for upload in form.uploads if upload.content is None)
+        self._check_bytes(upload.path for upload in (*sent, *sources))
+        named = [
+            _copied(self._store.upload(job_id, len(form.uploads) + number), number, source)
+            for number, source in enumerate(sources)
+        ]
         uploads = (*form.uploads, *named)
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
-        files = tuple(self._files(folder, uploads, fields))
         return Job(
             id=job_id,
             created=time.time(),
             operations=order.operations,
             output=order.output,
             workers=self._idle_workers(),
-            files=files,
+            files=tuple(self._files(uploads, fields)),
         )
+
+    @contextmanager
+    def _removed_on_failure(self, job_id: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._store.tidy(job_id)
+            raise
 
     def _check_number(self, order: Order, images: int) -> None:
         if not images:
@@ -99,17 +124,20 @@ class Intake:
                 TOO_LARGE,
             )
 
-    def _files(self, folder: Path, uploads: Sequence[Upload], fields: Sequence[str]) -> list[File]:
-        """Examines the images, and gives them their names on disk."""
+    def _files(self, uploads: Sequence[Upload], fields: Sequence[str]) -> list[File]:
+        """Examines the images, and gives them their names."""
         files = []
         for upload, stem, field in zip(
             uploads, stems(upload.name for upload in uploads), fields, strict=True
         ):
+            if upload.content is not None:
+                with upload.path.open("wb", buffering=0) as written:
+                    write_all(written, upload.content)
+            let_in(upload.path)
             found = examine(upload.path, field, self._settings.max_pixels)
             file = File(
                 name=upload.name, stem=stem, suffix=found.suffix, width=found.width, height=found.height
             )
-            let_in(upload.path.rename(self._store.upload(folder.name, file.original)))
             files.append(file)
         return files
 
@@ -137,19 +165,10 @@ class Intake:
         return Upload(name=source.name, path=source)
 
 
-def _copied(folder: Path, number: int, source: Upload) -> Upload:
-    """A named image in the job's own folder: what becomes of it elsewhere later does not touch the job."""
+def _copied(target: Path, number: int, source: Upload) -> Upload:
+    """A named image among the job's own: what becomes of it elsewhere later does not touch the job."""
     try:
-        copy = Path(shutil.copyfile(source.path, folder / f".path-{number}"))
+        copy = Path(shutil.copyfile(source.path, target))
     except FileNotFoundError as error:
         raise Refused(f"actions.paths[{number}]", "names no image that can be read") from error
     return replace(source, path=copy)
-
-
-@contextmanager
-def _removed_on_failure(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise

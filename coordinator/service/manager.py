@@ -100,9 +100,9 @@ class Manager:
         anew = self._store.machine_has_restarted()
         for job in self._registry.unfinished():
             _LOG.info("job %s %s", job.id, "begins anew" if anew else "is resumed")
+            self._store.take_back(job, self._registry.originals(job.id))
             if anew:
                 self._store.begin_anew(job.id)
-            self._store.take_back(job, self._registry.originals(job.id))
             self._places.take()
             self._launch(job).stored.set_result(None)
         self._store.note_machine()
@@ -261,6 +261,7 @@ class Manager:
                 _LOG.error("what was kept long enough cannot be removed: %s", error)
 
     def _sweep_once(self) -> None:
+        self._registry.note_age()
         for job_id in self._registry.unmeasured():
             self._registry.measured(job_id, self._store.size(job_id))
         for job_id in self._registry.aged_before(self._registry.age - self._keep):
@@ -268,7 +269,6 @@ class Manager:
         for job_id in self._registry.oldest_beyond(self._keep_bytes):
             _LOG.info("job %s is removed: finished jobs keep more than %d bytes", job_id, self._keep_bytes)
             self._remove(job_id)
-        self._registry.note_age()
 
     # -- the end ------------------------------------------------------------------------------------------
 

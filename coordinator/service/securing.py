@@ -15,18 +15,19 @@ Secure = Callable[[], Mapping[str, bytes]]
 
 
 @contextmanager
-def secured(folder: Path, images: Mapping[str, Path]) -> Iterator[Secure]:
-    """How to secure images, which lie in ``folder`` at the beginning of the block. Raises OSError.
+def secured(images: Mapping[str, Path], known: Mapping[str, bytes | None]) -> Iterator[Secure]:
+    """How to secure images, which lie where they are said to at the beginning of the block. Raises OSError.
 
-    The registry keeps small ones, in the transaction that the job enters with; others are synced, with their names.
+    The registry keeps small ones, whose content is ``known``, in the record that the job enters with; others are
+    synced, with their names.
     """
-    if sum(path.stat().st_size for path in images.values()) <= _SMALL:
-        kept = {name: path.read_bytes() for name, path in images.items()}
+    kept = {name: content for name in images if (content := known.get(name)) is not None}
+    if len(kept) == len(images) and sum(map(len, kept.values())) <= _SMALL:
         yield lambda: kept
         return
     with ExitStack() as stack:
         opened = []
-        for path in (*images.values(), folder, folder.parent):
+        for path in (*images.values(), next(iter(images.values())).parent):
             opened.append(os.open(path, os.O_RDONLY))
             stack.callback(os.close, opened[-1])
 

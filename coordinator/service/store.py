@@ -1,19 +1,21 @@
 """The data folder: where everything about all jobs lies, and the one place that knows its layout.
 
-jobs.db      the registry                       boot-id      the machine's start in which it was last used
-uploads/ID/  a job's originals, as they came    work/ID/     what its tasks wrote
+jobs.db, accepted.*  the registry               boot-id      the machine's start in which it was last used
+uploads/ID-0, ...    a job's originals          work/ID/     what its tasks wrote
 runs/ID/     journal of a job of several tasks  static/ID/   what is published of it: whole, or not there
 
-While a job is at work its originals lie in ``uploads/ID``. When it has ended its results are moved in beside them, and
-the folder becomes ``static/ID``, at once: a finished job is one folder (see :mod:`coordinator.service.published`).
+A file system takes its time for folders that come and go. So the folder that a job's only task wrote to becomes the
+published one: its original is moved in, and then it is moved itself. Only for a job of several tasks a folder is made.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,18 +94,14 @@ class Store:
         """The files of a job's tasks, which have a room of their own below the shared work/."""
         return replace(self.files, own=WORK_MOUNT / job_id)
 
-    def upload_folder(self, job_id: str) -> Path:
-        """Where a job's originals lie."""
-        return self.uploads / job_id
-
-    def upload(self, job_id: str, original: str) -> Path:
-        """Where one of them lies, by its name."""
-        return self.uploads / job_id / f"{MARK}{original}"
+    def upload(self, job_id: str, number: int) -> Path:
+        """Where an original of a job that has not ended lies, by its file's number."""
+        return self.uploads / f"{job_id}-{number}"
 
     @staticmethod
-    def mounted(job: Job, file: File) -> str:
+    def mounted(job: Job, number: int) -> str:
         """An original as the workers find it."""
-        return f"{MOUNT}/{job.id}/{MARK}{file.original}"
+        return f"{MOUNT}/{job.id}-{number}"
 
     def begin_anew(self, job_id: str) -> None:
         """Forgets how far a job was."""
@@ -115,57 +113,46 @@ class Store:
 
         ``originals`` are images of it that the registry has, by their names. Raises OSError.
         """
-        folder = self.upload_folder(job.id)
-        if not folder.exists():
-            published = self.static / job.id
-            if published.exists():
-                published.rename(folder)
-            else:
-                folder.mkdir()
-            let_in(folder)
-        shutil.rmtree(
-            self.static / job.id, ignore_errors=True
-        )  # half of what the version before had published
-        for name in (file.original for file in job.files):
-            path = self.upload(job.id, name)
-            if name in originals:
-                path.write_bytes(originals[name])
+        for number, file in enumerate(job.files):
+            path = self.upload(job.id, number)
+            if file.original in originals:
+                path.write_bytes(originals[file.original])
                 let_in(path)
-            elif not path.exists():  # the version before had given it no mark
-                (folder / name).rename(path)
-        for entry in os.scandir(folder):
-            if not entry.name.startswith(MARK):  # a result that was moved in before the process died
-                Path(entry.path).unlink()
+            elif not path.exists():
+                marked = f"{MARK}{file.original}"
+                moved = (self.work / job.id / marked, self.static / job.id / marked)
+                before = self.uploads / job.id / file.original  # by the version before this
+                for found in filter(Path.exists, (*moved, before)):
+                    found.rename(path)
+        for folder in (self.static / job.id, self.uploads / job.id):
+            _remove(folder)
 
     # -- a job that has ended -----------------------------------------------------------------------------
 
     def publish(self, job: Job, results: Iterable[tuple[File, Iterable[str]]], *, keep: bool) -> int:
         """Makes a job's originals, and results named by their mounted paths, its static folder, all at once.
 
-        Returns the bytes that are kept. With ``keep`` results stay where they are, too: a journal knows them there.
+        Returns the bytes that are kept. With ``keep`` all stay where they are, too: a journal knows them there.
         Raises ValueError for a result that is no file of the workers', OSError if one cannot be moved.
         """
-        folder, size = self.upload_folder(job.id), _BLOCK
-        for file, images in results:
-            size += _blocks(self.upload(job.id, file.original).stat().st_size)
-            for number, image in enumerate(images):
-                source, length = self._result(image)
-                size += _blocks(length)
-                target = folder / result_name(file.stem, number, job.output)
-                if keep:
-                    target.unlink(missing_ok=True)  # of a process that died before it could say so
-                    os.link(source, target, follow_symlinks=False)
-                else:
-                    source.rename(target)
+        folder = self.static / f".{job.id}.part" if keep else self.work / job.id
+        if keep:
+            _remove(folder)
+        folder.mkdir(exist_ok=True)
+        size, names = _BLOCK, set()
+        for number, (file, images) in enumerate(results):
+            found = [(self.upload(job.id, number), f"{MARK}{file.original}")]
+            found += [
+                (self.files.local(image), result_name(file.stem, n, job.output))
+                for n, image in enumerate(images)
+            ]
+            for source, name in found:
+                size += _put(source, folder / name, keep=keep)
+                names.add(name)
+        for name in _names(folder) - names:  # a worker may have written more than it told of
+            _remove(folder / name)
         folder.rename(self.static / job.id)
         return size
-
-    def _result(self, image: str) -> tuple[Path, int]:
-        path = self.files.local(image)
-        state = path.lstat()
-        if not stat.S_ISREG(state.st_mode):
-            raise ValueError(f"{image!r} is no file")
-        return path, state.st_size
 
     def size(self, job_id: str) -> int:
         """The bytes that are kept of a job that has ended; 0 if that cannot be told."""
@@ -176,8 +163,10 @@ class Store:
 
     def tidy(self, job_id: str) -> None:
         """Removes what a job that has ended needs no more."""
-        for folder in (self.work / job_id, self.upload_folder(job_id)):
-            _remove(folder)
+        _remove(self.work / job_id)
+        with suppress(FileNotFoundError):
+            for number in itertools.count():
+                self.upload(job_id, number).unlink()
 
     def remove(self, job_id: str) -> None:
         """Removes everything of a job."""
@@ -188,9 +177,21 @@ class Store:
     def remove_all_but(self, job_ids: set[str]) -> None:
         """Removes what belongs to none of these jobs: uploads that were never accepted, halves of removals."""
         for parent in (self.uploads, self.work, self.path / "runs", self.static):
-            for name in _folders(parent):
-                if name not in job_ids:
+            for name in _names(parent):
+                if name.partition("-")[0] not in job_ids:
                     _remove(parent / name)
+
+
+def _put(source: Path, target: Path, *, keep: bool) -> int:
+    """Moves a file, or gives it a second name; returns the bytes that it takes."""
+    state = source.lstat()
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError(f"{str(source)!r} is no file")
+    if keep:
+        os.link(source, target, follow_symlinks=False)
+    else:
+        source.rename(target)
+    return _blocks(state.st_size)
 
 
 def _blocks(size: int) -> int:
@@ -198,16 +199,18 @@ def _blocks(size: int) -> int:
     return -(-size // _BLOCK) * _BLOCK
 
 
-def _remove(folder: Path) -> None:
-    """Removes a folder, if it is there; most often it is not, or is empty."""
+def _remove(path: Path) -> None:
+    """Removes a folder or a file, if it is there."""
     try:
-        folder.rmdir()
+        path.rmdir()
     except FileNotFoundError:
         pass
+    except NotADirectoryError:
+        path.unlink(missing_ok=True)
     except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _folders(parent: Path) -> list[str]:
-    with os.scandir(parent) as entries:
-        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+def _names(folder: Path) -> set[str]:
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries}

@@ -107,8 +107,8 @@ class Shop:
         images = tuple(
             File(name="photo.png", stem=f"photo_{n}", suffix=".png", width=8, height=4) for n in range(files)
         )
-        for file in images:
-            write_png(self.store.upload(job_id, file.original))
+        for n in range(files):
+            write_png(self.store.upload(job_id, n))
         operations = (("blur", "median"),)
         return Job(
             id=job_id, created=float(number), operations=operations, output="png", workers=1, files=images
