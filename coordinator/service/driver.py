@@ -27,7 +27,7 @@ _FAILED = TaskError(kind=ErrorKind.INTERNAL, message="the service failed at this
 class LiveJob:
     """A job that has not ended yet. ``ended`` holds the job as it was left, once this process is through with it.
 
-    ``stored`` is done once the job is on the disk: what has been accepted by then survives. ``begin`` is its turn.
+    ``stored`` is done once the job is on the disk, and survives the machine. ``begin`` is its turn.
     ``state`` and ``size`` are written by who drives it alone, ``cancelled`` under the manager's lock; any thread may
     read them.
     """
@@ -131,3 +131,9 @@ class Driver:
     def _failed(self, job: Job, error: TaskError) -> Job:
         self._store.tidy(job.id)
         return job.ended((file.with_error(error) for file in job.files), time.time())
+
+
+def pass_on(done: Future[None], to: Future[None]) -> None:
+    """Has a future end as another one has."""
+    error = done.exception()
+    to.set_exception(error) if error else to.set_result(None)

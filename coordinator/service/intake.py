@@ -20,7 +20,7 @@ from coordinator.service.orders import Order, parse_order
 from coordinator.service.pace import PaceLimits
 from coordinator.service.photographs import examine
 from coordinator.service.refusal import TOO_LARGE, Refused
-from coordinator.service.securing import Secure, secured
+from coordinator.service.securing import Images, secured
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
 from coordinator.service.uploads import (
@@ -53,7 +53,7 @@ class Intake:
         self,
         headers: Mapping[str, str],
         chunks: AsyncIterator[bytes],
-        accept: Callable[[Job, Secure], LiveJob],
+        accept: Callable[[Job, Images], LiveJob],
         owner: str | None = None,
     ) -> LiveJob:
         """Has the job that a request of ``owner`` asks for accepted. Raises Refused, and leaves nothing behind then."""
@@ -76,8 +76,8 @@ class Intake:
                     file.original: upload.content
                     for file, upload in zip(job.files, form.uploads, strict=False)
                 }
-                with secured(images, known) as secure:
-                    return accept(job, secure)
+                with secured(images, known) as held:
+                    return accept(job, held)
 
         return await asyncio.to_thread(finish)
 

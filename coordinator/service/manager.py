@@ -43,14 +43,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from functools import partial
 
-from coordinator.service.driver import Driver, LiveJob
+from coordinator.service.driver import Driver, LiveJob, pass_on
 from coordinator.service.execution import Execution, WorkerSpec
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.metrics import Metrics
 from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
-from coordinator.service.securing import Secure
+from coordinator.service.securing import Images
 from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
 from coordinator.service.turns import Turns
@@ -118,18 +118,21 @@ class Manager:
         """Raises Refused if no place is free now: then there is no use in reading a request."""
         self._places.look()
 
-    def accept(self, job: Job, secure: Secure) -> LiveJob:
-        """Takes a job on, inside of :meth:`admission`. Once its ``stored`` is done, it survives this process.
+    def accept(self, job: Job, images: Images) -> LiveJob:
+        """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process.
 
-        It begins at once, while it is being stored: the disk and the workers do not wait for each other. If it cannot
-        be stored, ``stored`` holds an OSError, and nothing is left of the job.
+        Once its ``stored`` is done, it survives the machine, too. It begins before that: the disk and the workers do
+        not wait for each other. Raises OSError if it cannot be written down.
         """
+        written = self._registry.put(job, images.kept)
         live = self._launch(job)
-        live.stored.add_done_callback(lambda stored: self._drop(live) if stored.exception() else None)
         try:
-            self._registry.put(job, secure(), live.stored)
+            images.sync()
         except OSError as error:
             live.stored.set_exception(error)
+        else:
+            written.add_done_callback(lambda _: pass_on(written, live.stored))
+        live.stored.add_done_callback(lambda stored: self._drop(live, stored.exception()))
         return live
 
     def _launch(self, job: Job) -> LiveJob:
@@ -187,17 +190,13 @@ class Manager:
         self._turns.leave()
 
     def _leave(self, live: LiveJob, left: Job) -> None:
-        """This process is through with the job, once it is stored, too."""
-        live.stored.add_done_callback(lambda _: self._settle(live, left))
-
-    def _settle(self, live: LiveJob, left: Job) -> None:
+        """This process is through with the job."""
         with self._lock:
             self._live.pop(left.id, None)
-            goes = live.cancelled or live.stored.exception() is not None
-            if left.state.is_final and not goes:
+            if left.state.is_final and not live.cancelled:
                 self._registry.end(left, live.size)
         self._places.leave()
-        if goes:  # not in this thread: it may be the one that writes, for which removing waits
+        if live.cancelled:  # not in this thread: it may be the one that writes, for which removing waits
             self._threads.submit(self._remove_left, live, left.in_state(JobState.CANCELLED))
         else:
             self._tell(live, left)
@@ -222,11 +221,15 @@ class Manager:
         else:
             live.execution.stop()
 
-    def _drop(self, live: LiveJob) -> None:
-        """Ends a job that nothing is to be left of."""
+    def _drop(self, live: LiveJob, error: BaseException | None) -> None:
+        """Ends a job that could not be made to last, and leaves nothing of it; one that has ended stays as it is."""
+        if error is None:
+            return
+        _LOG.error("job %s cannot be synced: %s", live.job.id, error)
         with self._lock:
-            live.cancelled = True
-        self._stop(live)
+            live.cancelled = live.job.id in self._live
+        if live.cancelled:
+            self._stop(live)
 
     # -- removing -----------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ One thread syncs and writes. Whatever has been accepted by then shares one sync 
 jobs ended is written in one transaction for many. So a small job costs neither a file's sync nor a folder's.
 
     asked for   is told                                            survives, once told
-    put         when it is on the disk, by a future                the machine
+    put         when it is written                                 this process
+                when it is on the disk, by a future                the machine
     remove      when it is written                                 this process
     end         at once; it is written with others after a         nothing: a job whose end was not written is
                 moment, and read as if it were                     done again at the next start
@@ -90,6 +91,7 @@ class Registry:
         self._asked = threading.Condition()
         self._syncs: list[tuple[int, Future[None]]] = []
         self._queue: list[_Write] = []
+        self._presses = False
         self._unwritten: dict[str, tuple[_Write | None, Job | None]] = {}
         self._accepted: dict[str, Record] = {}
         self._closing = False
@@ -259,6 +261,7 @@ class Registry:
     def _ask(self, write: _Write) -> None:
         """Queues something to write. The lock is held."""
         self._queue.append(write)
+        self._presses |= write.presses
         if write.presses or len(self._queue) in (1, _MANY):
             self._asked.notify()
 
@@ -282,11 +285,11 @@ class Registry:
             syncs, self._syncs = self._syncs, []
             batch: list[_Write] = []
             if not syncs or self._is_due():
-                batch, self._queue = self._queue, []
+                batch, self._queue, self._presses = self._queue, [], False
         return syncs, batch
 
     def _is_due(self) -> bool:
-        return self._closing or len(self._queue) >= _MANY or any(write.presses for write in self._queue)
+        return self._closing or self._presses or len(self._queue) >= _MANY
 
     def _sync(self, syncs: Sequence[tuple[int, Future[None]]]) -> None:
         for generation in sorted({generation for generation, _ in syncs}):
@@ -332,7 +335,7 @@ class Registry:
         with self._asked:
             if self._log.generation == self._generation:
                 self._log.begin(self._generation + 1)
-            batch, self._queue = self._queue, []
+            batch, self._queue, self._presses = self._queue, [], False
             records = list(self._accepted.values())
         try:
             if not self._write(batch):

@@ -25,7 +25,7 @@ from coordinator.service.manager import Manager
 from coordinator.service.metrics import CONTENT_TYPE, Metrics
 from coordinator.service.published import find
 from coordinator.service.refusal import Refused
-from coordinator.service.securing import Secure
+from coordinator.service.securing import Images
 from coordinator.service.store import Store
 from coordinator.service.told import NO_ROOM
 from coordinator.strictjson import Json
@@ -58,7 +58,7 @@ class Routes:
         """Carries the operations out on every image, and answers when all is done: `OK`, or what failed.
 
         Clients that prefer `application/json` get the job as JSON instead."""
-        live = await self._accept(request)
+        live = await self._accept(request, lasting=False)
         job = await asyncio.shield(asyncio.wrap_future(live.ended))
         if job.state is JobState.CANCELLED:
             raise Refused("job", f"{job.id} was cancelled", HTTPStatus.CONFLICT)
@@ -77,7 +77,7 @@ class Routes:
 
     async def create(self, request: Request) -> Response:
         """The same, answered as soon as the job is stored: it will be carried out, even after a restart."""
-        live = await self._accept(request)
+        live = await self._accept(request, lasting=True)
         document = live.as_json()
         headers = {"Location": document["links"]["self"]}
         return JSONResponse(document, HTTPStatus.ACCEPTED, headers)
@@ -126,15 +126,20 @@ class Routes:
             found = await asyncio.to_thread(self._seen_by, caller, found)
         return HTMLResponse(listing(f"/static/{url_path}", found))
 
-    async def _accept(self, request: Request) -> LiveJob:
-        """Receives a job and hands it to the manager. Raises Refused."""
+    async def _accept(self, request: Request, *, lasting: bool) -> LiveJob:
+        """Receives a job and hands it to the manager. Raises Refused.
+
+        If it is to be ``lasting``, this returns only when it survives the machine: who waits for results need not wait
+        for that, as they would ask again.
+        """
         chunks = _chunks(request.receive, self._metrics)
         try:
             self._manager.look()
             live = await self._intake.take(
                 request.headers, chunks, self._admit, caller_of(request.scope).name
             )
-            await asyncio.shield(asyncio.wrap_future(live.stored))
+            if lasting:
+                await asyncio.shield(asyncio.wrap_future(live.stored))
             return live
         except Refused:
             if "expect" not in request.headers:
@@ -143,10 +148,10 @@ class Routes:
         except OSError as error:
             raise _not_stored(error) from error
 
-    def _admit(self, job: Job, secure: Secure) -> LiveJob:
+    def _admit(self, job: Job, images: Images) -> LiveJob:
         """Only a request that is there as a whole takes a place: who sends slowly keeps nobody out."""
         with self._manager.admission():
-            return self._manager.accept(job, secure)
+            return self._manager.accept(job, images)
 
     def _seen_by(self, caller: Caller, folders: Iterable[str]) -> list[str]:
         """Of the folders of all jobs, those that a caller sees."""

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from coordinator.core.paths import MOUNT, WORK_MOUNT
@@ -44,21 +45,21 @@ class Store:
         """The file of the registry."""
         return self.path / "jobs.db"
 
-    @property
+    @cached_property
     def uploads(self) -> Path:
         """The folder of all originals of jobs that have not ended."""
         return self.path / "uploads"
 
-    @property
+    @cached_property
     def static(self) -> Path:
         """The folder of all that is published."""
         return self.path / "static"
 
-    @property
+    @cached_property
     def work(self) -> Path:
         return self.path / "work"
 
-    @property
+    @cached_property
     def files(self) -> Files:
         """The whole as the workers see it: all uploads below /batch, all work below /work."""
         return Files(batch=self.uploads, work=self.work)

@@ -27,7 +27,7 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.routes import Routes
 from coordinator.service.schemas import JobDocument
-from coordinator.service.securing import Secure
+from coordinator.service.securing import Images
 from coordinator.service.settings import read_settings
 from coordinator.service.store import Store
 from coordinator.strictjson import Json
@@ -70,8 +70,8 @@ class FakeManager:
         self.look()
         yield
 
-    def accept(self, job: Job, secure: Secure) -> FakeLive:
-        secure()
+    def accept(self, job: Job, images: Images) -> FakeLive:
+        images.sync()
         self.jobs[job.id] = self.outcome(job)
         return FakeLive(self.jobs[job.id])
 

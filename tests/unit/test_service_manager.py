@@ -22,6 +22,7 @@ from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
+from coordinator.service.securing import Images
 from coordinator.service.store import Store
 from tests.unit.builders import error, write_png
 from tests.waiting import PATIENCE, eventually
@@ -116,7 +117,7 @@ class Shop:
 
     def accept(self, manager: Manager, number: int, files: int = 1) -> LiveJob:
         with manager.admission():
-            return manager.accept(self.job(number, files), dict)
+            return manager.accept(self.job(number, files), Images())
 
     def left(self) -> list[str]:
         """What lies below uploads/, work/, runs/ and static/."""
