@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.service.execution import Ended, Execution
@@ -52,6 +52,10 @@ class LiveJob:
         return self.job.as_json(self.execution.done)
 
 
+TellLeft = Callable[[LiveJob, Job], None]
+"""Is given a job, and how it is left."""
+
+
 class Driver:
     """Drives jobs to their ends.
 
@@ -59,14 +63,26 @@ class Driver:
     ended, so that whatever is interrupted in between is done again.
     """
 
-    def __init__(self, store: Store, places: Places, draining: threading.Event) -> None:
-        """``draining`` is set once no job is to begin, or to go on, any more."""
+    def __init__(self, store: Store, places: Places, threads: Executor, draining: threading.Event) -> None:
+        """``threads`` are for jobs of several tasks; ``draining`` is set once no job is to begin any more."""
         self._store = store
         self._places = places
+        self._threads = threads
         self._draining = draining
 
-    def run(self, live: LiveJob, execution: Execution) -> Job:
-        """Runs a job in this thread, and returns it as it is left."""
+    def begin(self, live: LiveJob, end: TellLeft) -> None:
+        """Begins a job, whose turn it is; ``end`` is given it as it is left, in another thread."""
+        if self._draining.is_set():
+            end(live, live.job)
+        elif isinstance(live.execution, SingleTask):
+            self._begin_single(live, live.execution, end)
+        else:
+            self._threads.submit(self._run, live, live.execution, end)
+
+    def _run(self, live: LiveJob, execution: Execution, end: TellLeft) -> None:
+        end(live, self._ran(live, execution))
+
+    def _ran(self, live: LiveJob, execution: Execution) -> Job:
         live.state, started = JobState.RUNNING, time.time()
         try:
             # A run that nobody has stopped, and that comes to no end, has lost its engine: it goes on with that.
@@ -76,8 +92,7 @@ class Driver:
             return self._give_up(live)
         return self._left(live, ended, started)
 
-    def begin(self, live: LiveJob, single: SingleTask, end: Callable[[LiveJob, Job], None]) -> None:
-        """Begins a job of one task; ``end`` is given it as it is left, in another thread."""
+    def _begin_single(self, live: LiveJob, single: SingleTask, end: TellLeft) -> None:
         live.state, started = JobState.RUNNING, time.time()
 
         def take(ended: Ended | None) -> None:
@@ -131,9 +146,3 @@ class Driver:
     def _failed(self, job: Job, error: TaskError) -> Job:
         self._store.tidy(job.id)
         return job.ended((file.with_error(error) for file in job.files), time.time())
-
-
-def pass_on(done: Future[None], to: Future[None]) -> None:
-    """Has a future end as another one has."""
-    error = done.exception()
-    to.set_exception(error) if error else to.set_result(None)

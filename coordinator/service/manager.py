@@ -37,13 +37,12 @@ From hand to hand
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from functools import partial
 
-from coordinator.service.driver import Driver, LiveJob, pass_on
+from coordinator.service.driver import Driver, LiveJob
 from coordinator.service.execution import Execution, WorkerSpec
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.metrics import Metrics
@@ -53,10 +52,10 @@ from coordinator.service.registry import Registry
 from coordinator.service.securing import Images
 from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
+from coordinator.service.sweeper import Limits, Sweeper
 from coordinator.service.turns import Turns
 
 _LOG = logging.getLogger("coordinator.service")
-_SWEEP_SECONDS = 60.0
 _REMOVERS = 2
 """Threads beside those of running jobs, to remove what was cancelled."""
 
@@ -74,25 +73,20 @@ class Manager:
         metrics: Metrics,
         running: int,
         waiting: int,
-        keep: float,
-        keep_bytes: int,
+        keep: Limits,
         grace: float,
     ) -> None:
-        """``keep`` and ``grace`` are seconds: finished jobs stay so long, running ones may go on so long at the end.
-
-        ``keep_bytes`` is the maximum of what all finished jobs keep together.
-        """
+        """``keep`` is how long and how much of finished jobs; running ones may go on ``grace`` seconds at the end."""
         self._registry, self._store, self._pool, self._program = registry, store, pool, program
         self._places = Places(running=running, waiting=waiting)
-        self._keep, self._keep_bytes = keep, keep_bytes
         self._grace, self._metrics = grace, metrics
         self._lock = threading.Lock()
         self._live: dict[str, LiveJob] = {}
         self._draining = threading.Event()
-        self._driver = Driver(store, self._places, self._draining)
         self._turns = Turns(running)
         self._threads = ThreadPoolExecutor(max_workers=running + _REMOVERS, thread_name_prefix="job")
-        self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        self._driver = Driver(store, self._places, self._threads, self._draining)
+        self._sweeper = Sweeper(registry, store, keep, self._remove, self._draining)
 
     def start(self) -> None:
         """Takes up what an earlier process left, and removes what belongs to nobody."""
@@ -118,27 +112,22 @@ class Manager:
         """Raises Refused if no place is free now: then there is no use in reading a request."""
         self._places.look()
 
-    def accept(self, job: Job, images: Images) -> LiveJob:
+    def accept(self, job: Job, images: Images, *, lasting: bool = True) -> LiveJob:
         """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process.
 
-        Once its ``stored`` is done, it survives the machine, too. It begins before that: the disk and the workers do
-        not wait for each other. Raises OSError if it cannot be written down.
+        Once its ``stored`` is done, it survives the machine; somebody waits for that if it is to be ``lasting``. It
+        begins before: disk and workers do not wait for each other. Raises OSError if it cannot be written.
         """
-        written = self._registry.put(job, images.kept)
+        written = self._registry.put(job, images.kept, presses=lasting)
         live = self._launch(job)
-        try:
-            images.sync()
-        except OSError as error:
-            live.stored.set_exception(error)
-        else:
-            written.add_done_callback(lambda _: pass_on(written, live.stored))
         live.stored.add_done_callback(lambda stored: self._drop(live, stored.exception()))
+        images.sync_with(written, live.stored)
         return live
 
     def _launch(self, job: Job) -> LiveJob:
         kind = SingleTask if job.tasks == 1 else Execution
         live = LiveJob(kind(job, self._store, self._program, self._pool))
-        live.begin = partial(self._begin, live)
+        live.begin = partial(self._driver.begin, live, self._end)
         with self._lock:
             self._live[job.id] = live
         self._turns.enter(live.begin)
@@ -170,19 +159,6 @@ class Manager:
         return self._draining.is_set()
 
     # -- ending -------------------------------------------------------------------------------------------
-
-    def _begin(self, live: LiveJob) -> None:
-        """It is a job's turn."""
-        if self._draining.is_set():
-            self._end(live, live.job)
-        elif isinstance(live.execution, SingleTask):
-            self._driver.begin(live, live.execution, self._end)
-        else:
-            self._threads.submit(self._work, live, live.execution)
-
-    def _work(self, live: LiveJob, execution: Execution) -> None:
-        """What the own thread of a job of several tasks does."""
-        self._end(live, self._driver.run(live, execution))
 
     def _end(self, live: LiveJob, left: Job) -> None:
         """A job that had its turn is left so."""
@@ -255,24 +231,6 @@ class Manager:
         self._store.remove(job_id)
         self._registry.remove(job_id)
 
-    def _sweep(self) -> None:
-        """Removes jobs that have been kept long enough, and the oldest while all keep too much."""
-        while not self._draining.wait(_SWEEP_SECONDS):
-            try:
-                self._sweep_once()
-            except (OSError, sqlite3.Error) as error:
-                _LOG.error("what was kept long enough cannot be removed: %s", error)
-
-    def _sweep_once(self) -> None:
-        self._registry.note_age()
-        for job_id in self._registry.unmeasured():
-            self._registry.measured(job_id, self._store.size(job_id))
-        for job_id in self._registry.aged_before(self._registry.age - self._keep):
-            self._remove(job_id)
-        for job_id in self._registry.oldest_beyond(self._keep_bytes):
-            _LOG.info("job %s is removed: finished jobs keep more than %d bytes", job_id, self._keep_bytes)
-            self._remove(job_id)
-
     # -- the end ------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
@@ -301,5 +259,4 @@ class Manager:
             left = [live.ended for live in self._live.values()]
         wait(left)
         self._threads.shutdown()
-        if self._sweeper.is_alive():
-            self._sweeper.join()
+        self._sweeper.join()

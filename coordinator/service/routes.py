@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -136,7 +137,7 @@ class Routes:
         try:
             self._manager.look()
             live = await self._intake.take(
-                request.headers, chunks, self._admit, caller_of(request.scope).name
+                request.headers, chunks, partial(self._admit, lasting=lasting), caller_of(request.scope).name
             )
             if lasting:
                 await asyncio.shield(asyncio.wrap_future(live.stored))
@@ -148,10 +149,10 @@ class Routes:
         except OSError as error:
             raise _not_stored(error) from error
 
-    def _admit(self, job: Job, images: Images) -> LiveJob:
+    def _admit(self, job: Job, images: Images, *, lasting: bool) -> LiveJob:
         """Only a request that is there as a whole takes a place: who sends slowly keeps nobody out."""
         with self._manager.admission():
-            return self._manager.accept(job, images)
+            return self._manager.accept(job, images, lasting=lasting)
 
     def _seen_by(self, caller: Caller, folders: Iterable[str]) -> list[str]:
         """Of the folders of all jobs, those that a caller sees."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_SMALL = 64 * 1024
-"""Maximum number of bytes of a job's images that the registry keeps."""
+SMALL = 64 * 1024
+"""Maximum number of bytes of an image that is kept in memory as it comes, and of a job's images in the registry."""
 
 
 def _nothing() -> None:
@@ -26,6 +27,15 @@ class Images:
     kept: Mapping[str, bytes] = field(default_factory=dict)
     sync: Callable[[], None] = _nothing
 
+    def sync_with(self, written: Future[None], stored: Future[None]) -> None:
+        """Syncs the images; ``stored`` is done when they and what is ``written`` last, or holds why they do not."""
+        try:
+            self.sync()
+        except OSError as error:
+            stored.set_exception(error)
+        else:
+            written.add_done_callback(lambda _: _pass_on(written, stored))
+
 
 @contextmanager
 def secured(images: Mapping[str, Path], known: Mapping[str, bytes | None]) -> Iterator[Images]:
@@ -35,7 +45,7 @@ def secured(images: Mapping[str, Path], known: Mapping[str, bytes | None]) -> It
     synced, with their names.
     """
     kept = {name: content for name in images if (content := known.get(name)) is not None}
-    if len(kept) == len(images) and sum(map(len, kept.values())) <= _SMALL:
+    if len(kept) == len(images) and sum(map(len, kept.values())) <= SMALL:
         yield Images(kept=kept)
         return
     with ExitStack() as stack:
@@ -49,3 +59,12 @@ def secured(images: Mapping[str, Path], known: Mapping[str, bytes | None]) -> It
                 os.fsync(descriptor)
 
         yield Images(sync=sync)
+
+
+def _pass_on(done: Future[None], to: Future[None]) -> None:
+    """Has a future end as another one has."""
+    error = done.exception()
+    if error:
+        to.set_exception(error)
+    else:
+        to.set_result(None)

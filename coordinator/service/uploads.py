@@ -14,11 +14,10 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from coordinator.service.pace import PERIOD, Pace, PaceLimits
 from coordinator.service.refusal import TOO_LARGE, TOO_SLOW, Refused
+from coordinator.service.securing import SMALL
 
 ACTIONS, FILES = "actions", "files"
 _MAX_ACTIONS_BYTES = 256 * 1024
-_SMALL = 64 * 1024
-"""Maximum number of bytes of an image that is kept in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +181,7 @@ class _Parts:
         """Keeps a piece of an image: in memory, until it is known not to be small."""
         if self._content is not None:
             self._content += data
-            if len(self._content) <= _SMALL:
+            if len(self._content) <= SMALL:
                 return
             self._file = self.uploads[-1].path.open("wb", buffering=0)
             data, self._content = memoryview(self._content), None

@@ -70,7 +70,7 @@ class FakeManager:
         self.look()
         yield
 
-    def accept(self, job: Job, images: Images) -> FakeLive:
+    def accept(self, job: Job, images: Images, *, lasting: bool) -> FakeLive:
         images.sync()
         self.jobs[job.id] = self.outcome(job)
         return FakeLive(self.jobs[job.id])

@@ -24,9 +24,11 @@ from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
 from coordinator.service.securing import Images
 from coordinator.service.store import Store
+from coordinator.service.sweeper import Limits
 from tests.unit.builders import error, write_png
 from tests.waiting import PATIENCE, eventually
 
+KEEP = Limits(seconds=3600.0, size=10**9)
 Answer = Callable[[StepTask], Success | TaskError]
 
 
@@ -81,7 +83,7 @@ class Shop:
         program = WorkerSpec(
             image_ref="example", image_id="1", rung=Rung.PROCESS, command=("true",), memory=1, timeout=9.0
         )
-        given = {"running": 1, "waiting": 1, "keep": 3600.0, "keep_bytes": 10**9, "grace": 0.1, **limits}
+        given = {"running": 1, "waiting": 1, "keep": KEEP, "grace": 0.1, **limits}
         manager = Manager(
             registry=self.registry,
             store=self.store,
@@ -265,13 +267,13 @@ def test_a_job_that_loses_its_workers_goes_on_when_they_are_back(
 def test_a_job_is_removed_when_it_has_been_kept_long_enough(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coordinator.service.manager._SWEEP_SECONDS", 0.01)
-    manager = shop.open(keep=3600.0)
+    monkeypatch.setattr("coordinator.service.sweeper._SECONDS", 0.01)
+    manager = shop.open(keep=KEEP)
     job = shop.accept(manager, 1).ended.result(PATIENCE)
     assert manager.kept(job.id) == job
     manager.close()
     assert shop.left()
-    later = shop.open(keep=0.01)
+    later = shop.open(keep=Limits(seconds=0.01, size=10**9))
     eventually(lambda: not shop.left() and later.kept(job.id) is None)
 
 
