@@ -121,6 +121,13 @@ FLAGS = (
     Flag("images", str, None, "DIR", "folder whose images may be named by path; without it, none may"),
     Flag("keep", duration, "24", "H", "hours after which a finished job is removed"),
     Flag(
+        "keep_bytes",
+        size,
+        "10g",
+        "SIZE",
+        "maximum size of all finished jobs; beyond it the oldest are removed",
+    ),
+    Flag(
         "grace", duration, "30", "S", "maximum number of seconds that running jobs take to end after SIGTERM"
     ),
 )

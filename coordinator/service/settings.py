@@ -46,6 +46,7 @@ class Settings:
     upload_time: float
     images: Path | None
     keep: float
+    keep_bytes: int
     grace: float
 
 

@@ -6,6 +6,7 @@ With COORDINATOR_LOSSES there are as many of each as the service promises for, w
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -78,19 +79,30 @@ def test_large_jobs_that_wait_keep_no_small_one_from_a_thread(service: Served) -
         assert [answer.status_code for answer in ended] == [204] * 4
 
 
+def received_bytes(service: Served) -> int:
+    """Bytes of bodies that the service has read so far."""
+    found = re.search(
+        r"^coordinator_received_bytes_total (\S+)", service.client.get("/metrics").text, re.MULTILINE
+    )
+    assert found is not None
+    return int(float(found[1]))
+
+
 @contextmanager
 def slow_uploads(service: Served, count: int) -> Iterator[None]:
     """So many bodies that have begun, and do not go on."""
     host, port = service.url.removeprefix("http://").split(":")
+    received = received_bytes(service)
     head = (
         f"POST /jobs HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=B\r\n"
-        'Content-Length: 100000\r\n\r\n--B\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
+        "Content-Length: 100000\r\n\r\n"
     )
+    body = '--B\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n\xff'
     with ExitStack() as stack:
         for _ in range(count):
             client = stack.enter_context(socket.create_connection((host, int(port)), PATIENCE))
-            client.sendall(head.encode() + b"\xff\xd8\xff")
-        eventually(lambda: len(list((service.data / "uploads").iterdir())) == count)
+            client.sendall((head + body).encode("latin-1"))
+        eventually(lambda: received_bytes(service) == received + count * len(body))
         yield
 
 

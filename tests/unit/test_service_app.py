@@ -28,6 +28,7 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.routes import Routes
 from coordinator.service.schemas import JobDocument
+from coordinator.service.securing import Images
 from coordinator.service.settings import read_settings
 from coordinator.service.store import Store
 from coordinator.strictjson import Json
@@ -46,6 +47,8 @@ class FakeLive:
         self.job = job
         self.ended: Future[Job] = Future()
         self.ended.set_result(job)
+        self.stored: Future[None] = Future()
+        self.stored.set_result(None)
 
     def as_json(self) -> Json:
         return self.job.as_json(0)
@@ -69,7 +72,8 @@ class FakeManager:
         self.look()
         yield
 
-    def accept(self, job: Job) -> FakeLive:
+    def accept(self, job: Job, images: Images, *, lasting: bool) -> FakeLive:
+        images.sync()
         self.jobs[job.id] = self.outcome(job)
         return FakeLive(self.jobs[job.id])
 
@@ -467,7 +471,7 @@ class TestAnswers:
 
     def test_an_image_by_path_is_copied(self, service: Service) -> None:
         job = service.post("/jobs", actions(paths=["seen.png"])).json()
-        copy = service.store.uploads / job["id"] / "seen.png"
+        copy = service.store.upload(job["id"], 0)
         assert copy.read_bytes() == (service.images / "seen.png").read_bytes()
         assert not copy.is_symlink()
 

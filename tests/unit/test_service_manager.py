@@ -22,10 +22,13 @@ from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
+from coordinator.service.securing import Images
 from coordinator.service.store import Store
+from coordinator.service.sweeper import Limits
 from tests.unit.builders import error, write_png
 from tests.waiting import PATIENCE, eventually
 
+KEEP = Limits(seconds=3600.0, size=10**9)
 Answer = Callable[[StepTask], Success | TaskError]
 
 
@@ -69,15 +72,21 @@ class Shop:
         self.gate.set()
         self.answer: Answer = self.write
         self.managers: list[Manager] = []
+        self.registries: list[Registry] = []
         self.ran: list[str] = []
 
     def open(self, **limits: Any) -> Manager:
-        self.registry = Registry(self.store.registry)
+        for manager, earlier in zip(self.managers, self.registries, strict=True):
+            manager.close()
+            earlier.close()
+        self.managers.clear()
+        self.registries = [registry := Registry(self.store.registry)]
+        self.registry = registry
         self.pool = Pool(lambda sink: ThreadWorker(sink, self), 1, lambda outcome: None)
         program = WorkerSpec(
             image_ref="example", image_id="1", rung=Rung.PROCESS, command=("true",), memory=1, timeout=9.0
         )
-        given = {"running": 1, "waiting": 1, "keep": 3600.0, "grace": 0.1, **limits}
+        given = {"running": 1, "waiting": 1, "keep": KEEP, "grace": 0.1, **limits}
         manager = Manager(
             registry=self.registry,
             store=self.store,
@@ -104,8 +113,8 @@ class Shop:
         images = tuple(
             File(name="photo.png", stem=f"photo_{n}", suffix=".png", width=8, height=4) for n in range(files)
         )
-        for file in images:
-            write_png(self.store.upload_folder(job_id) / file.original)
+        for n in range(files):
+            write_png(self.store.upload(job_id, n))
         operations = (("blur", "median"),)
         return Job(
             id=job_id, created=float(number), operations=operations, output="png", workers=1, files=images
@@ -113,7 +122,7 @@ class Shop:
 
     def accept(self, manager: Manager, number: int, files: int = 1) -> LiveJob:
         with manager.admission():
-            return manager.accept(self.job(number, files))
+            return manager.accept(self.job(number, files), Images())
 
     def left(self) -> list[str]:
         """What lies below uploads/, work/, runs/ and static/."""
@@ -126,16 +135,22 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     made = Shop(tmp_path)
     yield made
     made.gate.set()
-    for manager in made.managers:
+    for manager, registry in zip(made.managers, made.registries, strict=True):
         manager.close()
+        registry.close()
 
 
 def test_a_job_runs_and_only_what_is_published_is_left(shop: Shop) -> None:
     job = shop.accept(shop.open(), 1, files=2).ended.result(PATIENCE)
     assert (job.state, [file.results for file in job.files]) == (JobState.DONE, [1, 1])
-    assert sorted(shop.left()) == ["runs/0000000000000001", "static/0000000000000001"]
+    assert shop.left() == ["static/0000000000000001"]
     published = shop.store.static / job.id
-    assert sorted(path.name for path in published.iterdir()) == ["original", "photo_0-0.png", "photo_1-0.png"]
+    assert sorted(path.name for path in published.iterdir()) == [
+        "original~photo_0.png",
+        "original~photo_1.png",
+        "photo_0-0.png",
+        "photo_1-0.png",
+    ]
     assert shop.registry.get(job.id) == job
 
 
@@ -173,7 +188,7 @@ def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(
         (0, "image 'photo.png' (from 'photo.png' is none"),
         (1, None),
     ]
-    assert (shop.store.static / job.id / "original" / "photo_1.png").is_file()
+    assert (shop.store.static / job.id / "original~photo_1.png").is_file()
 
 
 def test_a_result_that_is_no_file_is_not_published(shop: Shop) -> None:
@@ -212,7 +227,8 @@ class TestCancelling:
         running, waiting = shop.accept(manager, 1), shop.accept(manager, 2)
         removed = manager.cancel(waiting.job.id)
         assert removed is not None
-        assert removed.result(0).state is JobState.CANCELLED
+        assert removed.result(PATIENCE).state is JobState.CANCELLED
+        assert not running.ended.done()
         assert manager.cancel(waiting.job.id) is None
         assert not [name for name in shop.left() if waiting.job.id in name]
         shop.gate.set()
@@ -254,13 +270,13 @@ def test_a_job_that_loses_its_workers_goes_on_when_they_are_back(
 def test_a_job_is_removed_when_it_has_been_kept_long_enough(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coordinator.service.manager._SWEEP_SECONDS", 0.01)
-    manager = shop.open(keep=3600.0)
+    monkeypatch.setattr("coordinator.service.sweeper._SECONDS", 0.01)
+    manager = shop.open(keep=KEEP)
     job = shop.accept(manager, 1).ended.result(PATIENCE)
     assert manager.kept(job.id) == job
     manager.close()
     assert shop.left()
-    later = shop.open(keep=0.01)
+    later = shop.open(keep=Limits(seconds=0.01, size=10**9))
     eventually(lambda: not shop.left() and later.kept(job.id) is None)
 
 
@@ -301,7 +317,7 @@ class TestRestart:
         run.path.mkdir()
         run.journal.write_text("half of a journal")
         shop.registry = Registry(shop.store.registry)
-        shop.registry.put(shop.job(1))
+        shop.registry.put(shop.job(1), {}).result(PATIENCE)
         shop.registry.close()
         live = shop.open().live("0000000000000001")
         assert live is None or live.ended.result(PATIENCE).state is JobState.DONE
@@ -315,12 +331,12 @@ class TestRestart:
         run = shop.store.run("0000000000000001")
         run.path.mkdir()
         run.journal.write_text("no journal at all" * 500)
-        job = shop.accept(manager, 1).ended.result(PATIENCE)
+        job = shop.accept(manager, 1, files=2).ended.result(PATIENCE)
         assert (job.state, job.files[0].error and job.files[0].error.kind) == (
             JobState.FAILED,
             ErrorKind.INTERNAL,
         )
-        assert not shop.registry.unfinished()
+        eventually(lambda: not shop.registry.unfinished())
 
 
 def test_the_registry_gives_back_what_it_was_given(shop: Shop) -> None:
@@ -328,7 +344,5 @@ def test_the_registry_gives_back_what_it_was_given(shop: Shop) -> None:
     broken = error(ErrorKind.TIMEOUT, "ü\0")
     job = shop.job(1, files=2)
     job = job.ended([job.files[0].with_error(broken), job.files[1]], 5.0)
-    shop.registry.put(job)
+    shop.registry.put(job, {}).result(PATIENCE)
     assert shop.registry.get(job.id) == job
-    assert shop.registry.finished_before(6.0) == [job.id]
-    assert shop.registry.finished_before(5.0) == []
