@@ -16,6 +16,8 @@ except ImportError:  # the optional extra "gpu"
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
+_MACHINE = Path("/proc/vmstat")
+_KILLS = "oom_kill"
 
 
 def host_inventory() -> Inventory:
@@ -59,6 +61,23 @@ def memory_limit(mount: Path, own: Path) -> float:
         for word in _words(folder / name)
     )
     return min((int(word) for word in words if word.isdecimal()), default=math.inf)
+
+
+def memory_kills(mount: Path = _CGROUPS, own: Path = _OWN_CGROUPS, machine: Path = _MACHINE) -> int:
+    """How many programs the kernel has killed for memory so far, in this process's cgroups, v1 or v2.
+
+    Where those do not tell, ``machine`` does, for all of it.
+    """
+    files = [
+        _words(folder / name)
+        for folder in dict.fromkeys(_folders(mount, own, "memory"))
+        for name in ("memory.events", "memory.oom_control")
+    ]
+    counts = [words[words.index(_KILLS) + 1] for words in files if _KILLS in words[:-1]]
+    if not counts:
+        words = _words(machine)
+        counts = [words[words.index(_KILLS) + 1]] if _KILLS in words[:-1] else []
+    return sum(map(int, counts))
 
 
 def _folders(mount: Path, own: Path, controller: str) -> Iterator[Path]:

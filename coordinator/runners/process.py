@@ -20,6 +20,7 @@ from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.record.files import Files
 from coordinator.runners.guard import Guard
+from coordinator.runners.inventory import memory_kills
 from coordinator.runners.kept import Ending
 from coordinator.runners.realpaths import RealPaths
 from coordinator.runners.received import HeadAndTail
@@ -36,6 +37,7 @@ class LocalProcess:
     def __init__(self, command: Sequence[str], files: Files) -> None:
         """Starts it; ``python3`` means this interpreter. Raises EngineError if it cannot be started."""
         self._paths = RealPaths(files)
+        self._memory_kills = memory_kills()
         self._command = [sys.executable if command[0] in ("python", "python3") else command[0], *command[1:]]
         self.connection, theirs = socket.socketpair()
         try:
@@ -81,9 +83,14 @@ class LocalProcess:
         self._listener.join(_LISTEN_TIMEOUT)
         return Ending(
             exit_code=exit_code if exit_code >= 0 else 128 - exit_code,
+            out_of_memory=None if kill else self._ran_out_of_memory(exit_code),
             stderr=bytes(self._stderr),
             command=shlex.join(self._command),
         )
+
+    def _ran_out_of_memory(self, exit_code: int) -> bool | None:
+        """Whether the kernel seems to have killed it for memory; it counts such kills, and does not say of whom."""
+        return (exit_code == -signal.SIGKILL and memory_kills() > self._memory_kills) or None
 
     def _listen(self) -> None:
         """Reads stderr to its end, so that the program never waits for it and it takes no room."""

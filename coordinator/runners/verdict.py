@@ -7,6 +7,7 @@ import math
 from coordinator.contract import MAX_RESPONSE_BYTES, ErrorKind, Success, TaskError, parse_response
 from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
+from coordinator.pipeline import Rung
 from coordinator.runners.api import ApiError
 from coordinator.runners.patience import EngineGone
 from coordinator.runners.stream import Cut, Exchange
@@ -81,6 +82,8 @@ def crashed(task: StepTask, stderr: bytes, exit_code: int | None, out_of_memory:
 
 
 def _more_memory(task: StepTask) -> str:
+    if task.step.rung is Rung.PROCESS:  # which has no limit of its own
+        return "this machine, or the container that all of this runs in, had none left; give it more, or smaller images"
     limit = task.step.resources.memory
     twice = math.ceil(2 * limit / 1024**2)
     return (

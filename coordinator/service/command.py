@@ -43,6 +43,8 @@ from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
 from coordinator.service.strangers import Strangers
+from coordinator.service.sweeper import Limits
+from coordinator.service.waitingroom import WaitingRoom, listening
 from coordinator.service.warmup import warm_up
 
 _LOG = logging.getLogger("coordinator.service")
@@ -58,7 +60,7 @@ def serve(settings: Settings) -> None:
     _open_as_many_files_as_allowed()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     keys = read_keys(settings.token, settings.keys)
-    strangers = Strangers((settings.host, socket.gethostname(), *filter(None, settings.hosts.split(","))))
+    strangers = Strangers((settings.host, socket.gethostname(), *settings.hosts))
     workers = settings.workers or max(1, int(host_inventory().cpus))
     limits = _budget(settings, workers)
     store = Store(settings.data)
@@ -66,6 +68,8 @@ def serve(settings: Settings) -> None:
     metrics = Metrics()
     with ExitStack() as stack:
         stack.enter_context(locked(store.path))
+        sockets = stack.enter_context(listening(settings.host, settings.port))
+        waiting_room = stack.enter_context(closing(WaitingRoom(sockets)))
         program, open_program = stack.enter_context(_program(settings, store, workers))
         pool = stack.enter_context(_pool(store, open_program, workers, metrics, limits.shared))
         warm_up(pool, program, store)
@@ -78,7 +82,7 @@ def serve(settings: Settings) -> None:
             metrics=metrics,
             running=settings.running,
             waiting=settings.waiting,
-            keep=settings.keep * 3600,
+            keep=Limits(seconds=settings.keep * 3600, size=settings.keep_bytes),
             grace=settings.grace,
         )
         stack.enter_context(closing(manager))
@@ -87,7 +91,8 @@ def serve(settings: Settings) -> None:
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle, limits), store, metrics, workers)
         app = Gate(create_app(routes, metrics), strangers, keys, manager.owner, metrics)
         manager.start()
-        _run(app, settings, manager)
+        waiting_room.close()
+        _run(app, settings, manager, sockets)
 
 
 def _budget(settings: Settings, workers: int) -> Budget:
@@ -161,19 +166,19 @@ def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics, shar
         raise
 
 
-def _run(app: object, settings: Settings, manager: Manager) -> None:
+def _run(app: object, settings: Settings, manager: Manager, sockets: list[socket.socket]) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=Connection,
-        host=settings.host,
-        port=settings.port,
         log_level="info",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=int(settings.grace) + _AFTER_GRACE,
     )
     with _signals_are_handled():
-        _Server(config, manager).run()
+        shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+        _LOG.info("running on http://%s:%d (Ctrl-C ends it)", shown, sockets[0].getsockname()[1])
+        _Server(config, manager).run(sockets)
 
 
 class _Server(uvicorn.Server):

@@ -6,6 +6,7 @@ Nothing heavy is imported here: the table is read for ``serve --help``, which ne
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -48,6 +49,15 @@ def switch(text: str) -> bool:
     return text == "yes"
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names of hosts from ``a.example, b``. Raises ValueError for one that has a port or is none."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in found:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+            raise ValueError(f"{name!r} is not the name of a host, without a port")
+    return found
+
+
 def rung(text: str) -> str:
     """Raises ValueError for a rung that keeps no worker warm."""
     if text not in ("resident", "process"):
@@ -80,7 +90,7 @@ FLAGS = (
     Flag("port", port, "8000", "PORT", "port to listen on, 0 for a free one"),
     Flag(
         "hosts",
-        str,
+        names,
         "",
         "NAMES",
         "further names of this machine, separated by commas, by which it may be asked",
@@ -124,6 +134,13 @@ FLAGS = (
         "yes: originals keep places, serial numbers and all other metadata",
     ),
     Flag("keep", duration, "24", "H", "hours after which a finished job is removed"),
+    Flag(
+        "keep_bytes",
+        size,
+        "10g",
+        "SIZE",
+        "maximum size of all finished jobs; beyond it the oldest are removed",
+    ),
     Flag(
         "grace", duration, "30", "S", "maximum number of seconds that running jobs take to end after SIGTERM"
     ),

@@ -38,20 +38,22 @@ _TOLD = {b"Exif", b"mime"}
 _LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
 
 
-def make_public(path: Path, suffix: str, field: str) -> None:
+def make_public(path: Path, suffix: str, field: str) -> bool:
     """Takes private metadata out of the file at ``path``, an image that was examined, of the format of ``suffix``.
 
+    Returns whether there were any: the file at ``path`` is another one then.
     Raises Refused, which blames ``field``, if it cannot be taken out, and OSError if the file cannot be written anew.
     """
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         kept = list(_PIECES[suffix](data, field))
         if all(isinstance(piece, slice) for piece in kept) and sum(map(_length, kept)) == len(data):
-            return
+            return False
         aside = path.with_name(f"{path.name}.public")
         with aside.open("wb") as into:
             for piece in kept:
                 _write(into, data, piece)
     aside.replace(path)
+    return True
 
 
 def _write(into: BinaryIO, data: mmap, piece: Piece) -> None:

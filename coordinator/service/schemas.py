@@ -75,7 +75,7 @@ class ErrorDocument(_Answer):
 class Health(_Answer):
     """Whether the service takes requests."""
 
-    status: Literal["ok", "stopping"]
+    status: Literal["ok", "starting", "stopping"]
     workers: int
 
 

@@ -20,12 +20,12 @@ class Settings:
     ``upload_time`` are seconds, ``upload_rate`` is
     bytes a second. ``max_...``, ``running`` and
     ``waiting`` are maximum numbers. ``workers`` is None for one per CPU; ``images`` is None where no image may be
-    named by its path. ``hosts`` are names, separated by commas. Without ``token`` and ``keys`` everybody may come.
+    named by its path. Without ``token`` and ``keys`` everybody may come.
     """
 
     host: str
     port: int
-    hosts: str
+    hosts: tuple[str, ...]
     token: str | None
     keys: Path | None
     data: Path
@@ -47,6 +47,7 @@ class Settings:
     images: Path | None
     keep_metadata: bool
     keep: float
+    keep_bytes: int
     grace: float
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.runners.inventory import cpu_quota, host_inventory, memory_limit
+from coordinator.runners.inventory import cpu_quota, host_inventory, memory_kills, memory_limit
 
 V2 = {"own": "0::/user/job", "user/cpu.max": "300000 100000", "user/job/cpu.max": "max 100000"}
 V1 = {
@@ -45,6 +45,21 @@ def test_the_tightest_limit_on_the_way_up_holds(
     mount, own = _tree(tmp_path, files)
     assert cpu_quota(mount, own) == cpus
     assert memory_limit(mount, own) == memory
+
+
+@pytest.mark.parametrize(
+    ("files", "kills"),
+    [
+        ({"own": "0::/job", "job/memory.events": "low 0\noom 9\noom_kill 2", "vmstat": "oom_kill 7"}, 2),
+        ({"own": "5:memory:/job", "memory/job/memory.oom_control": "under_oom 0\noom_kill 3"}, 3),
+        ({"own": "0::/job", "vmstat": "nr_free 1\noom_kill 7"}, 7),
+        ({"own": "0::/job", "job/memory.events": "oom_kill"}, 0),
+        ({}, 0),
+    ],
+)
+def test_what_the_kernel_has_killed_for_memory(tmp_path: Path, files: dict[str, str], kills: int) -> None:
+    mount, own = _tree(tmp_path, files)
+    assert memory_kills(mount, own, tmp_path / "vmstat") == kills
 
 
 def test_this_machine_has_something_to_give() -> None:

@@ -31,6 +31,7 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.routes import Routes
 from coordinator.service.schemas import JobDocument
+from coordinator.service.securing import Images
 from coordinator.service.settings import read_settings
 from coordinator.service.store import Store
 from coordinator.strictjson import Json
@@ -49,6 +50,8 @@ class FakeLive:
         self.job = job
         self.ended: Future[Job] = Future()
         self.ended.set_result(job)
+        self.stored: Future[None] = Future()
+        self.stored.set_result(None)
 
     def as_json(self) -> Json:
         return self.job.as_json(0)
@@ -72,7 +75,8 @@ class FakeManager:
         self.look()
         yield
 
-    def accept(self, job: Job) -> FakeLive:
+    def accept(self, job: Job, images: Images, *, lasting: bool) -> FakeLive:
+        images.sync()
         self.jobs[job.id] = self.outcome(job)
         return FakeLive(self.jobs[job.id])
 
@@ -441,8 +445,7 @@ class TestAnswers:
         assert (good["error"], bad["original"], bad["error"]["kind"]) == (None, None, "bad_input")
         assert "neither a JPEG nor a PNG" in bad["error"]["message"]
         assert "is truncated" in half["error"]["message"]
-        (uploads,) = service.uploads()
-        assert [path.name for path in uploads.iterdir()] == ["photo.png"]
+        assert [path.stat().st_size for path in sorted(service.uploads())] == [len(picture()), 0, 0]
         assert service.get(answer.headers["location"]).json()["progress"]["expected"] == 1
 
     def test_a_request_of_bad_files_alone_is_refused(self, service: Service) -> None:
@@ -516,7 +519,7 @@ class TestAnswers:
 
     def test_an_image_by_path_is_copied(self, service: Service) -> None:
         job = service.post("/jobs", actions(paths=["seen.png"])).json()
-        copy = service.store.uploads / job["id"] / "seen.png"
+        copy = service.store.upload(job["id"], 0)
         assert copy.read_bytes() == (service.images / "seen.png").read_bytes()
         assert not copy.is_symlink()
 

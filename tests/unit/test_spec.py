@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.core.resources import Grant
+from coordinator.pipeline import Rung
 from coordinator.record.files import Files
 from coordinator.runners.devices import DeviceForm, device_form
 from coordinator.runners.isolation import container_spec
@@ -267,6 +268,10 @@ class TestVerdict:
             "as resources: {memory: 2048m}, or smaller images)"
         )
         assert told in getattr(result, "message", "")
+
+    def test_a_local_process_has_no_limit_of_its_own(self) -> None:
+        result = judge(task(rung=Rung.PROCESS, command=("true",)), Exchange(), 137, out_of_memory=True)
+        assert "had none left; give it more" in getattr(result, "message", "")
 
     def test_a_good_answer_and_a_good_end(self) -> None:
         result = judge(task(), Exchange(stdout=ANSWER), 0, out_of_memory=None)
