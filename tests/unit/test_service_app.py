@@ -7,7 +7,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -65,6 +65,7 @@ class FakeManager:
         self.refusal: Refused | None = None
         self.outcome: Callable[[Job], Job] = lambda job: job.ended(job.files, job.created)
         self.is_draining = False
+        self.kept_images: Mapping[str, bytes] = {}
 
     def look(self) -> None:
         if self.refusal:
@@ -77,6 +78,7 @@ class FakeManager:
 
     def accept(self, job: Job, images: Images, *, lasting: bool) -> FakeLive:
         images.sync()
+        self.kept_images = images.kept
         self.jobs[job.id] = self.outcome(job)
         return FakeLive(self.jobs[job.id])
 
@@ -454,6 +456,13 @@ class TestAnswers:
         assert answer.json()["error"]["field"] == "files[0]"
         assert answer.json()["error"]["message"].startswith("is neither a JPEG")
         assert not service.uploads()
+
+    def test_what_is_kept_of_an_original_has_no_metadata(self, service: Service) -> None:
+        plain = picture(".jpg")
+        told = plain[:2] + b"\xff\xfe\0\x08secret" + plain[2:]
+        job = service.post("/jobs", actions(), image(told, "a.jpg")).json()
+        assert service.manager.kept_images == {"a.jpg": plain}
+        assert service.store.upload(job["id"], 0).read_bytes() == plain
 
     def test_the_zip_of_a_job(self, service: Service) -> None:
         service.manager.outcome = lambda job: job.ended(

@@ -59,6 +59,31 @@ class TestEstimate:
         assert 48_000_000 < split.memory <= whole.memory
 
     @pytest.mark.parametrize(
+        ("name", "value", "pixels"),
+        [
+            ("fit", "200x300", 200 * 100),
+            ("fit", "x100", 200 * 100),
+            ("fit", "9000x9000", 1000 * 500),
+            ("crop", "200x300", 200 * 300),
+            ("crop", "9000x50+1+1", 1000 * 50),
+        ],
+    )
+    def test_so_do_fit_and_crop(self, name: str, value: str, pixels: float) -> None:
+        made = estimate(picture(1000, 500), operations([name, value]), "png").seconds
+        blurred = estimate(
+            picture(1000, 500), operations([name, value], ["blur", "bilateral"]), "png"
+        ).seconds
+        assert blurred - made == pytest.approx(25e-9 * 3 * pixels, rel=1e-6)
+
+    def test_a_quality_costs_nothing_and_parts_of_parts_hold_one_image(self) -> None:
+        plain = estimate(picture(1000, 500), (), "jpg")
+        assert estimate(picture(1000, 500), (("quality", 50),), "jpg") == plain
+        once, often = (
+            estimate(picture(4000, 4000), (("crop", "10x10"),) * times, "jpg") for times in (1, 50)
+        )
+        assert once.memory == often.memory
+
+    @pytest.mark.parametrize(
         ("size", "pixels"),
         [
             ("200x300", 200 * 300),
