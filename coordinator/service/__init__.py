@@ -3,10 +3,14 @@
 options, settings            what the operator chose
 orders, naming, stages       what is asked, what it is called, how it is done: pure
 uploads, photographs, intake from a body to files that were looked at, and a job
-jobs, registry, store        what was accepted and what became of it; the data folder
+jobs, store, published       a job; the data folder, and what of it is seen
+registry, registryfile       what was accepted and what became of it
+acceptlog, writing, securing how that survives the process, and the machine
+ageing, sweeper              how long it is kept
 rotation, pool               the workers that all jobs share
-execution, driver            a job as a run, and taken to its end
-places, manager              who is let in; all jobs, and which thread may do what with them
+execution, single, told      a job as a run, or as a single task; what is told of failures
+driver                       a job taken to its end
+places, turns, manager       who is let in, and when; all jobs, and which thread may do what with them
 app, routes, answers         HTTP; schemas is what its document says, metrics and measuring what Prometheus is told
 command, warmup              the process around it all
 """

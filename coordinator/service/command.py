@@ -43,6 +43,7 @@ from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
 from coordinator.service.strangers import Strangers
+from coordinator.service.sweeper import Limits
 from coordinator.service.waitingroom import WaitingRoom, listening
 from coordinator.service.warmup import warm_up
 
@@ -81,7 +82,7 @@ def serve(settings: Settings) -> None:
             metrics=metrics,
             running=settings.running,
             waiting=settings.waiting,
-            keep=settings.keep * 3600,
+            keep=Limits(seconds=settings.keep * 3600, size=settings.keep_bytes),
             grace=settings.grace,
         )
         stack.enter_context(closing(manager))

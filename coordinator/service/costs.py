@@ -7,6 +7,7 @@ writing). A machine that is half as quick takes twice as long; the limits leave 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _SCAN = 4.0
 twice as many. ``_SCAN`` is for each sample that a scan of a JPEG goes over."""
 _RESULT_SECONDS = 0.001
 """Of a worker for each result, however small."""
+_WITH_ALPHA = 4
+"""Samples of a pixel; those of inks are as many, and so a little too much is told for them."""
 _COPIES = 3.5
 """Times an image's own size that memory holds while an operation works on it: what comes in, what goes out, and what
 OpenCV puts a border around or encodes to."""
@@ -95,15 +98,21 @@ class _Walk:
         if name == "split":
             self.held += before
             self.width, self.height, self.count = self.width / 2, self.height / 2, self.count * 4
-        elif name == "resize":
-            self.width, self.height = _resized(str(value), self.width, self.height)
+        elif name in ("resize", "fit"):
+            into = _resized if name == "resize" else _fitted
+            self.width, self.height = into(str(value), self.width, self.height)
             self._spend(_RESIZING, before + self.size)
-            self._hold(before + 2 * self.size)
+            # With alpha, colours are weighted one after the other.
+            self._hold((1.5 if self.samples == _WITH_ALPHA else 1) * before + 2 * self.size)
+        elif name == "crop":
+            wide, high = (float(side) for side in str(value).partition("+")[0].split("x"))
+            self.width, self.height = min(wide, self.width), min(high, self.height)
+            self.held += before - self.size  # the part is a view of it
         elif name == "blur":
             self._spend(_BLURRING.get(str(value), _OTHER), before)
             wide = value == "bilateral" and self.depth > 1
             self._hold((_BILATERAL_COPIES_16_BIT if wide else _COPIES) * before)
-        else:
+        elif name != "quality":
             self._spend(_OTHER, before)
             self._hold(_COPIES * before)
 
@@ -121,6 +130,13 @@ class _Walk:
 
     def _hold(self, size: float) -> None:
         self.memory = max(self.memory, self.held + size)
+
+
+def _fitted(value: str, width: float, height: float) -> tuple[float, float]:
+    """The size of what ``fit`` makes of another: never a larger one."""
+    wide, high = (float(side) if side else math.inf for side in value.split("x"))
+    factor = min(1.0, wide / width, high / height)
+    return max(1.0, width * factor), max(1.0, height * factor)
 
 
 def _resized(value: str, width: float, height: float) -> tuple[float, float]:

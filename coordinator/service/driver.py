@@ -1,38 +1,47 @@
-"""One job from its turn to its end: run, published, written down."""
+"""One job from its turn to its end: run, and published."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from concurrent.futures import Future
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.service.execution import Ended, Execution
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.places import Places
-from coordinator.service.registry import Registry
+from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
+from coordinator.service.told import NO_ROOM, is_full
+from coordinator.service.turns import Begin, Turns
 from coordinator.strictjson import Json
 
 _LOG = logging.getLogger("coordinator.service")
 _PAUSE = 5.0
 """Seconds before a job that was broken off goes on."""
+_FAILED = TaskError(kind=ErrorKind.INTERNAL, message="the service failed at this job; its log says why")
 
 
 class LiveJob:
     """A job that has not ended yet. ``ended`` holds the job as it was left, once this process is through with it.
 
-    ``state`` is written by the job's own thread alone, ``cancelled`` and ``turn`` under the manager's lock; any
-    thread may read them.
+    ``stored`` is done once the job is on the disk, and survives the machine. ``begin`` is its turn, in the
+    line of ``turns``.
+    ``state`` and ``size`` are written by who drives it alone, ``cancelled`` under the manager's lock; any thread may
+    read them.
     """
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: Execution | SingleTask) -> None:
         self.execution = execution
         self.state = JobState.QUEUED
+        self.size = 0
+        """The bytes that are kept of it once it has ended."""
         self.cancelled = False
-        self.turn: Future[None] | None = None
-        """Its place in the queue for a thread."""
+        self.begin: Begin
+        self.turns: Turns
+        self.stored: Future[None] = Future()
         self.ended: Future[Job] = Future()
 
     @property
@@ -45,58 +54,97 @@ class LiveJob:
         return self.job.as_json(self.execution.done)
 
 
-class Driver:
-    """Drives jobs to their ends, each in the thread that calls :meth:`run`."""
+TellLeft = Callable[[LiveJob, Job], None]
+"""Is given a job, and how it is left."""
 
-    def __init__(self, registry: Registry, store: Store, places: Places, draining: threading.Event) -> None:
-        """``draining`` is set once no job is to begin, or to go on, any more."""
-        self._registry, self._store = registry, store
+
+class Driver:
+    """Drives jobs to their ends.
+
+    A job is left queued if it was stopped, or never began; its results are published before it is written down as
+    ended, so that whatever is interrupted in between is done again.
+    """
+
+    def __init__(self, store: Store, places: Places, threads: Executor, draining: threading.Event) -> None:
+        """``threads`` are for jobs of several tasks; ``draining`` is set once no job is to begin any more."""
+        self._store = store
         self._places = places
+        self._threads = threads
         self._draining = draining
 
-    def run(self, live: LiveJob) -> Job:
-        """Runs the job, and returns it as it is left.
+    def begin(self, live: LiveJob, end: TellLeft) -> None:
+        """Begins a job, whose turn it is; ``end`` is given it as it is left, in another thread."""
+        if self._draining.is_set():
+            end(live, live.job)
+        elif isinstance(live.execution, SingleTask):
+            self._begin_single(live, live.execution, end)
+        else:
+            self._threads.submit(self._run, live, live.execution, end)
 
-        It is left queued if it was stopped, or never began; its results are published before it is written down as
-        ended, so that whatever is interrupted in between is done again.
-        """
-        started = time.time()
+    def _run(self, live: LiveJob, execution: Execution, end: TellLeft) -> None:
+        end(live, self._ran(live, execution))
+
+    def _ran(self, live: LiveJob, execution: Execution) -> Job:
+        live.state, started = JobState.RUNNING, time.time()
         try:
-            if (ended := self._came_to(live)) is None:
-                return live.job.in_state(JobState.QUEUED)
-            job = self._finish(live.execution.job, ended)
+            # A run that nobody has stopped, and that comes to no end, has lost its engine: it goes on with that.
+            while (ended := execution.run()) is None and self._goes_on(live):
+                self._draining.wait(_PAUSE)
         except Exception:
-            _LOG.exception("job %s failed in the service itself", live.job.id)
-            return self._give_up(live.execution.job)
+            return self._give_up(live)
+        return self._left(live, ended, started)
+
+    def _begin_single(self, live: LiveJob, single: SingleTask, end: TellLeft) -> None:
+        live.state, started = JobState.RUNNING, time.time()
+
+        def take(ended: Ended | None) -> None:
+            if ended is None and self._goes_on(live):
+                single.go_on_after(_PAUSE, take)
+            else:
+                end(live, self._left(live, ended, started))
+
+        single.begin(take)
+
+    def _goes_on(self, live: LiveJob) -> bool:
+        """Whether a job that came to no end is to be taken up again."""
+        if live.cancelled or self._draining.is_set():
+            return False
+        _LOG.warning("job %s was broken off, and goes on", live.job.id)
+        return True
+
+    def _left(self, live: LiveJob, ended: Ended | None, started: float) -> Job:
+        """The job as it is left after it has come to an end, or to none."""
+        if ended is None or live.cancelled:
+            return live.job.in_state(JobState.QUEUED)
+        try:
+            job = self._publish(live, ended)
+        except Exception:
+            return self._give_up(live)
         seconds = time.time() - started
         self._places.note(seconds)
         _LOG.info("job %s is %s: %d files, %.2f s", job.id, job.state, len(job.files), seconds)
         return job
 
-    def _came_to(self, live: LiveJob) -> Ended | None:
-        """What the job's run comes to; None if it is to come to nothing in this process."""
-        if self._draining.is_set():
-            return None
-        live.state = JobState.RUNNING
-        # A run that nobody has stopped, and that comes to no end, has lost its engine: it goes on when that is back.
-        while (ended := live.execution.run()) is None and not (live.cancelled or self._draining.is_set()):
-            _LOG.warning("job %s was broken off, and goes on", live.job.id)
-            self._draining.wait(_PAUSE)
-        return None if live.cancelled else ended
-
-    def _finish(self, job: Job, ended: Ended) -> Job:
-        self._store.publish(job, zip(ended.files, ended.images, strict=True))
-        job = job.ended(ended.files, time.time())
-        self._registry.put(job)
-        self._store.tidy(job.id)
-        return job
-
-    def _give_up(self, job: Job) -> Job:
-        """A job that the service itself failed at ends, so that it is not taken up for ever."""
-        error = TaskError(kind=ErrorKind.INTERNAL, message="the service failed at this job; its log says why")
-        job = job.ended((file.with_error(error) for file in job.files), time.time())
+    def _publish(self, live: LiveJob, ended: Ended) -> Job:
+        job, runs = live.execution.job, isinstance(live.execution, Execution)
         try:
-            self._registry.put(job)
-        except Exception:
-            _LOG.exception("job %s cannot be written down as failed", job.id)
-        return job
+            live.size = self._store.publish(job, zip(ended.files, ended.images, strict=True), keep=runs)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            _LOG.error("job %s: its results cannot be stored: %s", job.id, error)
+            return self._failed(job, NO_ROOM)
+        if runs:
+            self._store.tidy(job.id)
+            if not any(file.error for file in ended.files):  # or else the run's folder tells why it failed
+                self._store.begin_anew(job.id)
+        return job.ended(ended.files, time.time())
+
+    def _give_up(self, live: LiveJob) -> Job:
+        """A job that the service itself failed at ends, so that it is not taken up for ever."""
+        _LOG.exception("job %s failed in the service itself", live.job.id)
+        return self._failed(live.execution.job, _FAILED)
+
+    def _failed(self, job: Job, error: TaskError) -> Job:
+        self._store.tidy(job.id)
+        return job.ended((file.with_error(error) for file in job.files), time.time())

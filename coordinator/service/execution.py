@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ from dataclasses import dataclass, replace
 from coordinator.batch.recording import Recording
 from coordinator.batch.regions import Undivided
 from coordinator.contract import TaskError
-from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.core.tasks import StepTask
 from coordinator.pipeline import Pipeline, Resources, Rung, Step
 from coordinator.record.facts import SessionState
@@ -23,6 +21,7 @@ from coordinator.service.jobs import File, Job
 from coordinator.service.pool import JobExecutor, Pool
 from coordinator.service.stages import in_order, item_id, place
 from coordinator.service.store import Store
+from coordinator.service.told import as_told
 from coordinator.strictjson import Json
 
 
@@ -71,8 +70,6 @@ class Execution:
         self._steps = tuple(program.step(stage.name, stage.params) for stage in job.stages)
         self._program = program
         self._scheduler: Scheduler | None = None
-        folders = "|".join(map(re.escape, (str(MOUNT), str(WORK_MOUNT), str(store.path))))
-        self._our_paths = re.compile(rf"'?(?:{folders})/[^'\s]*'?")
 
     def run(self) -> Ended | None:
         """Runs the job to its end, from where it was; None if it was stopped before, or lost its engine.
@@ -147,13 +144,7 @@ class Execution:
         return (number for number, file in enumerate(self.job.files) if file.is_image)
 
     def _recording(self, number: int) -> Recording:
-        file = self.job.files[number]
-        item: Json = {
-            "id": item_id(self.job.id, number),
-            "image": self._store.mounted(self.job, file),
-            "width": file.width,
-            "height": file.height,
-        }
+        item = item_of(self.job, number, self._store)
         return Recording(id=item["id"], item=item)
 
     def _ended(self, journal: Journal) -> Ended:
@@ -163,7 +154,7 @@ class Execution:
             self._folder.evidence.keep_only(failure.id for failure in failures)
         for failure in failures:
             number = place(failure.unit)[0]
-            errors.setdefault(number, self._as_told(failure.error, self.job.files[number]))
+            errors.setdefault(number, as_told(failure.error, self.job.files[number], self._store))
         images = _by_file(journal.items(self._steps[-1].name))
         published = [() if number in errors else images[number] for number in range(len(self.job.files))]
         files = (
@@ -172,10 +163,16 @@ class Execution:
         )
         return Ended(files=tuple(files), images=tuple(map(tuple, published)))
 
-    def _as_told(self, error: TaskError, file: File) -> TaskError:
-        """An error as the client is to read it: with the name that it knows in place of our paths."""
-        message = self._our_paths.sub(lambda _: repr(file.name), error.message)
-        return TaskError(kind=error.kind, message=message)
+
+def item_of(job: Job, number: int, store: Store) -> Json:
+    """The item of a job's file, by the file's number."""
+    file = job.files[number]
+    return {
+        "id": item_id(job.id, number),
+        "image": store.mounted(job, number),
+        "width": file.width,
+        "height": file.height,
+    }
 
 
 def _by_file(items: Iterable[Json]) -> defaultdict[int, list[str]]:

@@ -16,7 +16,8 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.strangers import Strangers
 
-_OF_A_JOB = re.compile(r"/(?P<where>jobs|static)/(?P<job>[^/]+)")
+_OF_A_JOB = re.compile(r"/(?P<where>jobs|static)/(?P<job>[^/]*)")
+_ALL_JOBS = "/static/"
 _FOR_ALL = frozenset(("/healthz",))
 """Whoever starts and watches the service asks this, and learns nothing else by it."""
 _ASK = {"WWW-Authenticate": 'Basic realm="image service", charset="UTF-8"'}
@@ -65,7 +66,7 @@ class Gate:
             message = "missing, or has no key of this service; send Authorization: Bearer KEY"
             raise Refused("authorization", message, HTTPStatus.UNAUTHORIZED)
         named = _OF_A_JOB.match(path)
-        if named and caller.name is not None:
+        if named and caller.name is not None and path != _ALL_JOBS:
             owner = await asyncio.to_thread(self._owner, named["job"])
             if not caller.may_see(owner):
                 raise _nothing_there(named["where"], named["job"])

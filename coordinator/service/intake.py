@@ -10,10 +10,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from coordinator.contract import ErrorKind, TaskError
-from coordinator.record.disk import sync
 from coordinator.record.permissions import let_in
 from coordinator.service.budget import Budget
 from coordinator.service.costs import Cost, estimate
@@ -23,11 +23,22 @@ from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
 from coordinator.service.pace import PaceLimits
 from coordinator.service.photographs import Photograph, examine
+from coordinator.service.privacy import make_public
 from coordinator.service.rasters import raster
 from coordinator.service.refusal import TOO_LARGE, Refused
+from coordinator.service.securing import SMALL, Images, secured
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
-from coordinator.service.uploads import FILES, Form, Upload, UploadLimits, boundary_of, receive, too_long
+from coordinator.service.uploads import (
+    FILES,
+    Form,
+    Upload,
+    UploadLimits,
+    boundary_of,
+    receive,
+    too_long,
+    write_all,
+)
 
 
 class Intake:
@@ -51,7 +62,7 @@ class Intake:
         self,
         headers: Mapping[str, str],
         chunks: AsyncIterator[bytes],
-        accept: Callable[[Job], LiveJob],
+        accept: Callable[[Job, Images], LiveJob],
         owner: str | None = None,
     ) -> LiveJob:
         """Has the job that a request of ``owner`` asks for accepted. Raises Refused, and leaves nothing behind then."""
@@ -60,39 +71,59 @@ class Intake:
             raise too_long(self._limits)
         boundary = boundary_of(headers.get("content-type", ""))
         job_id = secrets.token_hex(8)
-        folder = self._store.upload_folder(job_id)
-        folder.mkdir()
-        let_in(folder)
-        with _removed_on_failure(folder):
-            form = await receive(chunks, boundary, folder, self._limits)
+        with self._removed_on_failure(job_id):
+            place = partial(self._store.upload, job_id)
+            form = await receive(chunks, boundary, place, self._limits)
 
         def finish() -> LiveJob:  # goes on to its end even if nobody waits for it any more
-            with _removed_on_failure(folder):
-                return accept(replace(self._make_job(job_id, folder, form), owner=owner))
+            with self._removed_on_failure(job_id):
+                job = replace(self._make_job(job_id, form), owner=owner)
+                images = {
+                    file.original: self._store.upload(job_id, number)
+                    for number, file in enumerate(job.files)
+                    if file.is_image
+                }
+                # Read anew: some have lost their metadata since they came.
+                known = {
+                    file.original: images[file.original].read_bytes()
+                    for file, upload in zip(job.files, form.uploads, strict=False)
+                    if file.is_image and upload.content is not None
+                }
+                with secured(images, known) as held:
+                    return accept(job, held)
 
-        return await asyncio.to_thread(finish)
+        # To lend a thread takes longer than a small image; it is written to the page cache, and not synced here.
+        return finish() if _is_small(form) else await asyncio.to_thread(finish)
 
-    def _make_job(self, job_id: str, folder: Path, form: Form) -> Job:
+    def _make_job(self, job_id: str, form: Form) -> Job:
         order = parse_order(form.actions)
         self._check_number(order, len(form.uploads) + len(order.paths))
         sources = [self._source(number, path, order) for number, path in enumerate(order.paths)]
-        self._check_bytes(upload.path for upload in (*form.uploads, *sources))
-        named = [_copied(folder, number, source) for number, source in enumerate(sources)]
+        sent = (upload for upload in form.uploads if upload.content is None)
+        self._check_bytes(upload.path for upload in (*sent, *sources))
+        named = [
+            _copied(self._store.upload(job_id, len(form.uploads) + number), number, source)
+            for number, source in enumerate(sources)
+        ]
         uploads = (*form.uploads, *named)
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
-        files = tuple(self._files(folder, uploads, fields, order))
-        _check_any(files, fields)
-        sync(folder)
-        sync(folder.parent)
         return Job(
             id=job_id,
             created=time.time(),
             operations=order.operations,
             output=order.output,
             workers=self._idle_workers(),
-            files=files,
+            files=tuple(self._files(uploads, fields, order)),
         )
+
+    @contextmanager
+    def _removed_on_failure(self, job_id: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._store.tidy(job_id)
+            raise
 
     def _check_number(self, order: Order, images: int) -> None:
         if not images:
@@ -107,36 +138,48 @@ class Intake:
                 TOO_LARGE,
             )
 
-    def _files(
-        self, folder: Path, uploads: Sequence[Upload], fields: Sequence[str], order: Order
-    ) -> Iterator[File]:
-        """Examines the images and what they will cost, gives them their names on disk, and syncs them."""
+    def _files(self, uploads: Sequence[Upload], fields: Sequence[str], order: Order) -> Iterator[File]:
+        """Examines the images and what they will cost, and gives them their names."""
+        for upload in uploads:
+            if upload.content is not None:
+                with upload.path.open("wb", buffering=0) as written:
+                    write_all(written, upload.content)
+            let_in(upload.path)
         found = [self._examined(upload, field, order) for upload, field in zip(uploads, fields, strict=True)]
+        if (bad := [one for one in found if isinstance(one, Refused)]) and len(bad) == len(found):
+            raise bad[0]
         costs = [
-            Cost(seconds=0, memory=0) if isinstance(one, TaskError) else _cost(upload.path, one, order)
+            Cost(seconds=0, memory=0) if isinstance(one, Refused) else _cost(upload.path, one, order)
             for upload, one in zip(uploads, found, strict=True)
         ]
         self._budget.check(costs, fields)
         names = stems(upload.name for upload in uploads)
-        for upload, one, cost, stem in zip(uploads, found, costs, names, strict=True):
-            if isinstance(one, TaskError):
-                upload.path.unlink()
-                yield File(name=upload.name, stem=stem, suffix="", width=0, height=0, error=one)
+        for upload, one, cost, stem, field in zip(uploads, found, costs, names, fields, strict=True):
+            if isinstance(one, Refused):
+                upload.path.write_bytes(b"")  # its place is not left: files are counted by it
+                error = TaskError(kind=ErrorKind.BAD_INPUT, message=one.message)
+                yield File(name=upload.name, stem=stem, suffix="", width=0, height=0, error=error)
                 continue
-            file = File(name=upload.name, stem=stem, **vars(one), **vars(cost))
-            original = upload.path.rename(folder / file.original)
-            let_in(original)
-            sync(original)
-            yield file
+            if not self._settings.keep_metadata and make_public(upload.path, one.suffix, field):
+                let_in(upload.path)
+            yield File(
+                name=upload.name,
+                stem=stem,
+                suffix=one.suffix,
+                width=one.width,
+                height=one.height,
+                seconds=cost.seconds,
+                memory=cost.memory,
+            )
 
-    def _examined(self, upload: Upload, field: str, order: Order) -> Photograph | TaskError:
+    def _examined(self, upload: Upload, field: str, order: Order) -> Photograph | Refused:
         """What a file is, or why it fails, if it may do so without the others. Raises Refused if it may not."""
         try:
             return examine(upload.path, field, self._settings.max_pixels)
         except Refused as refused:
             if not order.lets_files_fail:
                 raise
-            return TaskError(kind=ErrorKind.BAD_INPUT, message=refused.message)
+            return refused
 
     def _check_bytes(self, images: Iterable[Path]) -> None:
         """Images that are named count as if they had been sent: they will be copied."""
@@ -163,34 +206,25 @@ class Intake:
         return upload
 
 
-def _check_any(files: Sequence[File], fields: Sequence[str]) -> None:
-    """A request of which nothing can be done is refused, whatever it asks for."""
-    if not any(file.is_image for file in files):
-        told = [
-            f"{field} {file.error.message}" for field, file in zip(fields, files, strict=True) if file.error
-        ]
-        raise Refused(FILES, f"none is an image: {'; '.join(told)}")
-
-
 def _cost(path: Path, found: Photograph, order: Order) -> Cost:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         promised = raster(data, found.suffix, found.width, found.height)
     return estimate(promised, order.operations, order.output)
 
 
-def _copied(folder: Path, number: int, source: Upload) -> Upload:
-    """A named image in the job's own folder: what becomes of it elsewhere later does not touch the job."""
+def _is_small(form: Form) -> bool:
+    """Whether all that a request brought is in memory, and it names nothing else."""
+    return (
+        b'"paths"' not in form.actions
+        and sum(SMALL + 1 if upload.content is None else len(upload.content) for upload in form.uploads)
+        <= SMALL
+    )
+
+
+def _copied(target: Path, number: int, source: Upload) -> Upload:
+    """A named image among the job's own: what becomes of it elsewhere later does not touch the job."""
     try:
-        copy = Path(shutil.copyfile(source.path, folder / f".path-{number}"))
+        copy = Path(shutil.copyfile(source.path, target))
     except FileNotFoundError as error:
         raise Refused(f"actions.paths[{number}]", "names no image that can be read") from error
     return replace(source, path=copy)
-
-
-@contextmanager
-def _removed_on_failure(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise

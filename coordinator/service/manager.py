@@ -38,23 +38,26 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
+from functools import partial
 
-from coordinator.service import budget
 from coordinator.service.driver import Driver, LiveJob
 from coordinator.service.execution import Execution, WorkerSpec
 from coordinator.service.jobs import Job, JobState
-from coordinator.service.lines import Lines
 from coordinator.service.metrics import Metrics
 from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
+from coordinator.service.securing import Images
+from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
+from coordinator.service.sweeper import Limits, Sweeper
+from coordinator.service.turns import Turns
 
 _LOG = logging.getLogger("coordinator.service")
-_SWEEP_SECONDS = 60.0
+_REMOVERS = 2
+"""Threads beside those of running jobs, to remove what was cancelled."""
 
 
 class Manager:
@@ -70,19 +73,20 @@ class Manager:
         metrics: Metrics,
         running: int,
         waiting: int,
-        keep: float,
+        keep: Limits,
         grace: float,
     ) -> None:
-        """``keep`` and ``grace`` are seconds: finished jobs stay so long, running ones may go on so long at the end."""
+        """``keep`` is how long and how much of finished jobs; running ones may go on ``grace`` seconds at the end."""
         self._registry, self._store, self._pool, self._program = registry, store, pool, program
         self._places = Places(running=running, waiting=waiting)
-        self._keep, self._grace, self._metrics = keep, grace, metrics
-        self._lock = threading.Lock()
+        self._grace, self._metrics = grace, metrics
+        self._lock, self._draining = threading.Lock(), threading.Event()
         self._live: dict[str, LiveJob] = {}
-        self._draining = threading.Event()
-        self._driver = Driver(registry, store, self._places, self._draining)
-        self._threads = Lines(running)
-        self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        large = max(1, running // 2)
+        self._turns, self._large_turns = Turns(running), Turns(large)
+        self._threads = ThreadPoolExecutor(running + large + _REMOVERS, thread_name_prefix="job")
+        self._driver = Driver(store, self._places, self._threads, self._draining)
+        self._sweeper = Sweeper(registry, store, keep, self._remove, self._draining)
 
     def start(self) -> None:
         """Takes up what an earlier process left, and removes what belongs to nobody."""
@@ -90,10 +94,11 @@ class Manager:
         anew = self._store.machine_has_restarted()
         for job in self._registry.unfinished():
             _LOG.info("job %s %s", job.id, "begins anew" if anew else "is resumed")
+            self._store.take_back(job, self._registry.originals(job.id))
             if anew:
                 self._store.begin_anew(job.id)
             self._places.take()
-            self._launch(job)
+            self._launch(job).stored.set_result(None)
         self._store.note_machine()
         self._sweeper.start()
 
@@ -107,20 +112,26 @@ class Manager:
         """Raises Refused if no place is free now: then there is no use in reading a request."""
         self._places.look()
 
-    def accept(self, job: Job) -> LiveJob:
+    def accept(self, job: Job, images: Images, *, lasting: bool = True) -> LiveJob:
         """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process.
 
-        Raises sqlite3.Error if it cannot be written down.
+        Once its ``stored`` is done, it survives the machine; somebody waits for that if it is to be ``lasting``. It
+        begins before: disk and workers do not wait for each other. Raises OSError if it cannot be written.
         """
-        self._registry.put(job)
-        return self._launch(job)
+        written = self._registry.put(job, images.kept, presses=lasting)
+        live = self._launch(job)
+        live.stored.add_done_callback(lambda stored: self._drop(live, stored.exception()))
+        images.sync_with(written, live.stored)
+        return live
 
     def _launch(self, job: Job) -> LiveJob:
-        live = LiveJob(Execution(job, self._store, self._program, self._pool))
+        kind = SingleTask if job.tasks == 1 else Execution
+        live = LiveJob(kind(job, self._store, self._program, self._pool))
+        live.begin = partial(self._driver.begin, live, self._end)
+        live.turns = self._large_turns if job.is_large else self._turns
         with self._lock:
             self._live[job.id] = live
-            is_large = budget.is_large(file.cost for file in job.files)
-            live.turn = self._threads.submit(lambda: self._work(live), is_large=is_large)
+        live.turns.enter(live.begin)
         return live
 
     # -- looking ------------------------------------------------------------------------------------------
@@ -135,8 +146,7 @@ class Manager:
 
     def owner(self, job_id: str) -> str | None:
         """Whose job it is; None if it is nobody's, or there is none."""
-        live = self._live.get(job_id)
-        job = live.job if live else self._registry.get(job_id)
+        job = live.job if (live := self._live.get(job_id)) else self._registry.get(job_id)
         return job.owner if job else None
 
     def count(self, state: JobState) -> int:
@@ -150,33 +160,52 @@ class Manager:
 
     # -- ending -------------------------------------------------------------------------------------------
 
-    def _work(self, live: LiveJob) -> None:
-        """What a job's own thread does."""
-        self._end(live, self._driver.run(live))
-
     def _end(self, live: LiveJob, left: Job) -> None:
-        """This process is through with the job, and leaves it so."""
+        """A job that had its turn is left so."""
+        self._leave(live, left)
+        live.turns.leave()
+
+    def _leave(self, live: LiveJob, left: Job) -> None:
+        """This process is through with the job."""
         with self._lock:
             self._live.pop(left.id, None)
+            if left.state.is_final and not live.cancelled:
+                self._registry.end(left, live.size)
         self._places.leave()
+        if live.cancelled:  # not in this thread: it may be the one that writes, for which removing waits
+            self._threads.submit(self._remove_left, live, left.in_state(JobState.CANCELLED))
+        else:
+            self._tell(live, left)
+
+    def _remove_left(self, live: LiveJob, left: Job) -> None:
         try:
-            if live.cancelled:
-                self._remove(left.id)
-                left = left.in_state(JobState.CANCELLED)
-            if left.state.is_final:
-                self._metrics.jobs.labels(str(left.state)).inc()
+            self._remove(left.id)
+        except OSError as error:
+            _LOG.error("job %s was cancelled and cannot be removed: %s", left.id, error)
         finally:
-            live.ended.set_result(left)
+            self._tell(live, left)
+
+    def _tell(self, live: LiveJob, left: Job) -> None:
+        if left.state.is_final:
+            self._metrics.jobs.labels(str(left.state)).inc()
+        live.ended.set_result(left)
 
     def _stop(self, live: LiveJob) -> None:
         """Ends the job as soon as its running tasks have; at once, if it is not yet running."""
-        with self._lock:
-            waited = live.turn is not None and live.turn.cancel()
-            never_ran = waited and self._live.pop(live.job.id, None) is live
-        if never_ran:
-            self._end(live, live.job)
+        if live.turns.withdraw(live.begin):
+            self._leave(live, live.job)
         else:
             live.execution.stop()
+
+    def _drop(self, live: LiveJob, error: BaseException | None) -> None:
+        """Ends a job that could not be made to last, and leaves nothing of it; one that has ended stays as it is."""
+        if error is None:
+            return
+        _LOG.error("job %s cannot be synced: %s", live.job.id, error)
+        with self._lock:
+            live.cancelled = live.job.id in self._live
+        if live.cancelled:
+            self._stop(live)
 
     # -- removing -----------------------------------------------------------------------------------------
 
@@ -202,12 +231,6 @@ class Manager:
         self._store.remove(job_id)
         self._registry.remove(job_id)
 
-    def _sweep(self) -> None:
-        """Removes jobs that have been kept long enough."""
-        while not self._draining.wait(_SWEEP_SECONDS):
-            for job_id in self._registry.finished_before(time.time() - self._keep):
-                self._remove(job_id)
-
     # -- the end ------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
@@ -232,6 +255,8 @@ class Manager:
     def close(self) -> None:
         """Waits until no job runs any more; what has not ended is resumed at the next start."""
         self.drain()
+        with self._lock:
+            left = [live.ended for live in self._live.values()]
+        wait(left)
         self._threads.shutdown()
-        if self._sweeper.is_alive():
-            self._sweeper.join()
+        self._sweeper.join()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PREFIX = "COORDINATOR_"
 _UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
@@ -40,6 +40,13 @@ def duration(text: str) -> float:
     if not 0 < value < 1e9:
         raise ValueError(f"{text!r} is not a length of time")
     return value
+
+
+def switch(text: str) -> bool:
+    """Yes or no. Raises ValueError."""
+    if text not in ("yes", "no"):
+        raise ValueError(f"{text!r} is neither yes nor no")
+    return text == "yes"
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -119,7 +126,21 @@ FLAGS = (
     ),
     Flag("upload_time", duration, "3600", "S", "maximum number of seconds that an upload takes"),
     Flag("images", str, None, "DIR", "folder whose images may be named by path; without it, none may"),
+    Flag(
+        "keep_metadata",
+        switch,
+        "no",
+        "YES",
+        "yes: originals keep places, serial numbers and all other metadata",
+    ),
     Flag("keep", duration, "24", "H", "hours after which a finished job is removed"),
+    Flag(
+        "keep_bytes",
+        size,
+        "10g",
+        "SIZE",
+        "maximum size of all finished jobs; beyond it the oldest are removed",
+    ),
     Flag(
         "grace", duration, "30", "S", "maximum number of seconds that running jobs take to end after SIGTERM"
     ),
@@ -130,4 +151,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Every setting as an option of ``parser``; what is not given stays None."""
     for flag in FLAGS:
         default = f"default: {flag.default}; " if flag.default else ""
-        parser.add_argument(flag.option, metavar=flag.metavar, help=f"{flag.help} ({default}{flag.variable})")
+        alone: dict[str, Any] = {"nargs": "?", "const": "yes"} if flag.parse is switch else {}
+        text = f"{flag.help} ({default}{flag.variable})"
+        parser.add_argument(flag.option, metavar=flag.metavar, help=text, **alone)

@@ -1,74 +1,153 @@
-"""``jobs.db``: every accepted job and its state, in SQLite. What is written is on the disk when the call returns."""
+"""Every accepted job and its state: ``jobs.db`` (SQLite), and before it the log of what has just been accepted.
+
+One thread syncs and writes. Whatever has been accepted by then shares one sync of the log (:mod:`acceptlog`), and how
+jobs ended is written in one transaction for many. So a small job costs neither a file's sync nor a folder's.
+
+    asked for   is told                                            survives, once told
+    put         when it is written                                 this process
+                when it is on the disk, by a future                the machine
+    remove      when it is written                                 this process
+    end         at once; it is written with others after a         nothing: a job whose end was not written is
+                moment, and read as if it were                     done again at the next start
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from coordinator.errors import RunFolderError
+from coordinator.service.acceptlog import AcceptLog, Record
+from coordinator.service.ageing import Moment, age_at, machine_time
 from coordinator.service.jobs import Job, JobState
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY,
-    state TEXT NOT NULL,
-    created REAL NOT NULL,
-    finished REAL,
-    job TEXT NOT NULL
-) WITHOUT ROWID;
-"""
+from coordinator.service.registryfile import connect, convert, forgetting_originals, keeping, recover
+from coordinator.service.writing import Writer
 
 
 class Registry:
     """The jobs of one data folder; safe to use from many threads.
 
-    Every call raises sqlite3.Error if the file cannot be read or written, for example on a full disk.
+    What reads raises sqlite3.Error if the file cannot be read. What cannot be written is told as an OSError.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Opens or creates it. Raises RunFolderError if that cannot be done."""
+    def __init__(self, path: Path, now: Callable[[], Moment] = machine_time) -> None:
+        """Opens, creates or converts it. Raises RunFolderError if that cannot be done, or a later version made it."""
+        self._now = now
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
+            self._reader, self._db = connect(path), connect(path)
+            self._noted = convert(self._db, path, now())
+            self._log = AcceptLog(path.parent)
+            recover(self._db, self._log)
+        except (sqlite3.Error, OSError) as error:
             raise RunFolderError(f"{path}: {error}; is the disk full, or the file damaged?") from error
+        self._age = age_at(self._noted, now())
         self._lock = threading.Lock()
+        self._unwritten: dict[str, Job | None] = {}
+        """What jobs.db has not been told yet."""
+        self._writer = Writer(self._db, self._log)
 
     def close(self) -> None:
-        """Nothing may be asked of it afterwards."""
+        """Writes what is to be written; nothing may be asked of it afterwards."""
+        self.note_age()
+        self._writer.close()
+        self._reader.close()
         self._db.close()
+        self._log.close()
 
-    def put(self, job: Job) -> None:
-        """Keeps a job, in place of what was known of it."""
-        row = (job.id, job.state, job.created, job.finished, job.dump())
-        self._execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?)", *row)
+    # -- writing ------------------------------------------------------------------------------------------
+
+    def put(self, job: Job, originals: Mapping[str, bytes], *, presses: bool = True) -> Future[None]:
+        """Keeps a job that is accepted, and images of it by their names on disk. Raises OSError if it cannot.
+
+        The future is done once all of it is on the disk, or holds an OSError; soon, unless somebody waits for it.
+        """
+        synced = self._writer.accept(
+            Record(job_id=job.id, job=job.dump(), originals=originals), presses=presses
+        )
+        self._unwritten[job.id] = job
+        return synced
+
+    def end(self, job: Job, size: int) -> None:
+        """Keeps a job that has ended, and that so many bytes are kept of it."""
+        self._unwritten[job.id] = job
+        told = self._writer.end(job.id, (keeping(job, self.age, size), forgetting_originals(job.id)))
+        told.add_done_callback(lambda _: self._unwritten.pop(job.id, None))
+
+    def remove(self, job_id: str) -> None:
+        """Forgets a job, if it is known. Raises OSError if that cannot be written."""
+        self._unwritten[job_id] = None
+        statements = (("DELETE FROM jobs WHERE id = ?", (job_id,)), forgetting_originals(job_id))
+        try:
+            self._writer.remove(job_id, statements).result()
+        finally:
+            self._unwritten.pop(job_id, None)
+
+    def measured(self, job_id: str, size: int) -> None:
+        """Notes the bytes that are kept of a job which an earlier version has left."""
+        self._writer.write([("UPDATE jobs SET size = ? WHERE id = ?", (size, job_id))])
+
+    def note_age(self) -> None:
+        """Notes how much time has passed, so that a later start of the machine goes on from there."""
+        now = self._now()
+        self._age = age_at(self._noted, now)
+        row = (1, self._age, now.boot, now.uptime)
+        self._writer.write([("INSERT OR REPLACE INTO clock VALUES (?, ?, ?, ?)", row)])
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    @property
+    def age(self) -> float:
+        """The age of the data folder when it was last noted, in seconds of :mod:`coordinator.service.ageing`."""
+        return self._age
 
     def get(self, job_id: str) -> Job | None:
         """The job as it was put last; None if there is none."""
-        found = self._execute("SELECT job FROM jobs WHERE id = ?", job_id)
+        unwritten = self._unwritten.get(job_id, self)
+        if not isinstance(unwritten, Registry):
+            return unwritten
+        found = self._read("SELECT job FROM jobs WHERE id = ?", job_id)
         return Job.load(found[0][0]) if found else None
 
-    def remove(self, job_id: str) -> None:
-        """Forgets a job, if it is known."""
-        self._execute("DELETE FROM jobs WHERE id = ?", job_id)
+    def originals(self, job_id: str) -> dict[str, bytes]:
+        """The images of a small job that has not ended, by their names on disk."""
+        return dict(self._read("SELECT name, content FROM originals WHERE job = ?", job_id))
 
     def unfinished(self) -> list[Job]:
         """The jobs that were accepted and have not ended, the oldest first."""
         query = "SELECT job FROM jobs WHERE state IN (?, ?) ORDER BY created"
-        return [Job.load(row[0]) for row in self._execute(query, JobState.QUEUED, JobState.RUNNING)]
+        return [Job.load(row[0]) for row in self._read(query, JobState.QUEUED, JobState.RUNNING)]
 
     def ids(self) -> set[str]:
         """The ids of all jobs."""
-        return {row[0] for row in self._execute("SELECT id FROM jobs")}
+        return {row[0] for row in self._read("SELECT id FROM jobs")}
 
-    def finished_before(self, moment: float) -> list[str]:
-        """The ids of the jobs that ended before a moment, in seconds since the epoch."""
-        return [row[0] for row in self._execute("SELECT id FROM jobs WHERE finished < ?", moment)]
+    def aged_before(self, age: float) -> list[str]:
+        """The ids of the jobs that ended before the data folder was of an age, in seconds."""
+        return [row[0] for row in self._read("SELECT id FROM jobs WHERE aged < ?", age)]
 
-    def _execute(self, query: str, *values: object) -> list[Any]:
+    def oldest_beyond(self, most: int) -> list[str]:
+        """The ids of the jobs to remove so that at most so many bytes are kept: those that ended first.
+
+        The one that ended last is none of them, however large it is: its client is just about to fetch it.
+        """
+        rows = self._read("SELECT id, size FROM jobs WHERE aged IS NOT NULL ORDER BY aged, created")
+        beyond = sum(size or 0 for _, size in rows) - most
+        found = []
+        for job_id, size in rows[:-1]:
+            if beyond <= 0:
+                break
+            beyond -= size or 0
+            found.append(job_id)
+        return found
+
+    def unmeasured(self) -> list[str]:
+        """The ids of the jobs that ended in an earlier version, which noted no sizes."""
+        return [row[0] for row in self._read("SELECT id FROM jobs WHERE aged IS NOT NULL AND size IS NULL")]
+
+    def _read(self, query: str, *values: object) -> list[Any]:
         with self._lock:
-            return self._db.execute(query, values).fetchall()
+            return self._reader.execute(query, values).fetchall()

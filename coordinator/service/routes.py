@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -24,8 +25,11 @@ from coordinator.service.jobs import Job, JobState
 from coordinator.service.keys import Caller, caller_of
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import CONTENT_TYPE, Metrics
+from coordinator.service.published import find
 from coordinator.service.refusal import Refused
+from coordinator.service.securing import Images
 from coordinator.service.store import Store
+from coordinator.service.told import NO_ROOM
 from coordinator.strictjson import Json
 
 _LOG = logging.getLogger("coordinator.service")
@@ -56,13 +60,18 @@ class Routes:
         """Carries the operations out on every image, and answers when all is done: `OK`, or what failed.
 
         Clients that prefer `application/json` get the job as JSON instead."""
-        live = await self._accept(request)
+        live = await self._accept(request, lasting=False)
         job = await asyncio.shield(asyncio.wrap_future(live.ended))
         if job.state is JobState.CANCELLED:
             raise Refused("job", f"{job.id} was cancelled", HTTPStatus.CONFLICT)
         if not job.state.is_final:
             message = f"is being stopped; /jobs/{job.id} goes on when it is there again"
             raise Refused("service", message, HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
+        if any(file.error == NO_ROOM for file in job.files):
+            await asyncio.to_thread(self._manager.cancel, job.id)
+            raise Refused(
+                "service", NO_ROOM.message.removeprefix("the service "), HTTPStatus.INSUFFICIENT_STORAGE
+            )
         status = HTTPStatus.OK if job.state is JobState.DONE else HTTPStatus.UNPROCESSABLE_ENTITY
         if prefers_json(request.headers.get("accept", "")):
             return JSONResponse(job.as_json(), status, job_headers(job))
@@ -70,7 +79,7 @@ class Routes:
 
     async def create(self, request: Request) -> Response:
         """The same, answered as soon as the job is stored: it will be carried out, even after a restart."""
-        live = await self._accept(request)
+        live = await self._accept(request, lasting=True)
         return JSONResponse(live.as_json(), HTTPStatus.ACCEPTED, job_headers(live.job))
 
     async def job(self, job_id: str) -> Response:
@@ -121,47 +130,49 @@ class Routes:
     async def static(self, request: Request) -> Response:
         """Originals and results, and lists of them, where no web server in front does it."""
         url_path = request.path_params["path"]
-        found = await asyncio.to_thread(self._store.published, url_path)
+        found = await asyncio.to_thread(find, self._store.static, url_path)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        if found.is_file():
+        if isinstance(found, Path):
             return FileResponse(found)
         if url_path and not url_path.endswith("/"):
-            return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"{found.name}/"})
+            name = url_path.rpartition("/")[2]
+            return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"{name}/"})
         caller = caller_of(request.scope)
-        page = await asyncio.to_thread(self._listing, f"/static/{url_path}", found, caller)
-        return HTMLResponse(page)
+        if not url_path and caller.name is not None:
+            found = await asyncio.to_thread(self._seen_by, caller, found)
+        return HTMLResponse(listing(f"/static/{url_path}", found))
 
-    async def _accept(self, request: Request) -> LiveJob:
-        """Receives a job and hands it to the manager. Raises Refused."""
+    async def _accept(self, request: Request, *, lasting: bool) -> LiveJob:
+        """Receives a job and hands it to the manager. Raises Refused.
+
+        If it is to be ``lasting``, this returns only when it survives the machine: who waits for results need not wait
+        for that, as they would ask again.
+        """
         chunks = _chunks(request.receive, self._metrics)
         try:
             self._manager.look()
-            return await self._intake.take(
-                request.headers, chunks, self._admit, caller_of(request.scope).name
+            live = await self._intake.take(
+                request.headers, chunks, partial(self._admit, lasting=lasting), caller_of(request.scope).name
             )
+            if lasting:
+                await asyncio.shield(asyncio.wrap_future(live.stored))
+            return live
         except Refused:
             if "expect" not in request.headers:
                 await _discard(chunks)
             raise
         except OSError as error:
-            _LOG.error("a request cannot be stored: %s", error)
-            message = f"cannot store the request: {error.strerror}"
-            raise Refused("service", message, HTTPStatus.INSUFFICIENT_STORAGE) from error
+            raise _not_stored(error) from error
 
-    def _admit(self, job: Job) -> LiveJob:
+    def _admit(self, job: Job, images: Images, *, lasting: bool) -> LiveJob:
         """Only a request that is there as a whole takes a place: who sends slowly keeps nobody out."""
         with self._manager.admission():
-            return self._manager.accept(job)
+            return self._manager.accept(job, images, lasting=lasting)
 
-    def _listing(self, title: str, folder: Path, caller: Caller) -> str:
-        """A folder's page. Of the folder of all jobs, a caller sees those that are theirs."""
-        children = [child for child in folder.iterdir() if not child.name.startswith(".")]
-        if folder == self._store.static and caller.name is not None:
-            children = [child for child in children if caller.may_see(self._manager.owner(child.name))]
-        return listing(
-            title, sorted(f"{child.name}/" if child.is_dir() else child.name for child in children)
-        )
+    def _seen_by(self, caller: Caller, folders: Iterable[str]) -> list[str]:
+        """Of the folders of all jobs, those that a caller sees."""
+        return [name for name in folders if caller.may_see(self._manager.owner(name.rstrip("/")))]
 
     async def _document(self, job_id: str) -> Json:
         if live := self._manager.live(job_id):
@@ -234,6 +245,11 @@ def _short(document: Json) -> Json:
 
 
 # -- the rest --------------------------------------------------------------------------------------
+
+
+def _not_stored(error: OSError) -> Refused:
+    _LOG.error("a request cannot be stored: %s", error)
+    return Refused("service", f"cannot store the request: {error.strerror}", HTTPStatus.INSUFFICIENT_STORAGE)
 
 
 def _no_such_job(job_id: str) -> Refused:

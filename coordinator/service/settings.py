@@ -45,7 +45,9 @@ class Settings:
     upload_rate: int
     upload_time: float
     images: Path | None
+    keep_metadata: bool
     keep: float
+    keep_bytes: int
     grace: float
 
 

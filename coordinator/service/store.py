@@ -1,18 +1,24 @@
-"""The data folder: where everything of every job lies, and the one place that knows its layout.
+"""The data folder: where everything about all jobs lies, and the one place that knows its layout.
 
-jobs.db           the registry                 uploads/<job>/   originals, until the job has ended
-runs/<job>/       the job's run folder         work/<job>/      what its tasks wrote, until it has ended
-static/<job>/     photo-0.jpg, ..., original/photo.jpg: published whole or not at all
+jobs.db, accepted.*  the registry               boot-id      the machine's start in which it was last used
+uploads/ID-0, ...    a job's originals          work/ID/     what its tasks wrote
+runs/ID/     journal of a job of several tasks  static/ID/   what is published of it: whole, or not there
+
+A file system takes its time for folders that come and go. So the folder that a job's only task wrote to becomes the
+published one: its original is moved in, and then it is moved itself. Only for a job of several tasks a folder is made.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 
 from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.errors import RunFolderError
@@ -21,8 +27,11 @@ from coordinator.record.permissions import let_in
 from coordinator.record.runfolder import RunFolder
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import result_name
+from coordinator.service.published import MARK
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BLOCK = 4096
+"""Bytes that most file systems give to a file, or a folder, at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +45,21 @@ class Store:
         """The file of the registry."""
         return self.path / "jobs.db"
 
-    @property
+    @cached_property
     def uploads(self) -> Path:
-        """The folder of all originals."""
+        """The folder of all originals of jobs that have not ended."""
         return self.path / "uploads"
 
-    @property
+    @cached_property
     def static(self) -> Path:
         """The folder of all that is published."""
         return self.path / "static"
 
-    @property
+    @cached_property
     def work(self) -> Path:
         return self.path / "work"
 
-    @property
+    @cached_property
     def files(self) -> Files:
         """The whole as the workers see it: all uploads below /batch, all work below /work."""
         return Files(batch=self.uploads, work=self.work)
@@ -76,10 +85,7 @@ class Store:
         """Notes which start of the machine this is."""
         (self.path / "boot-id").write_text(_BOOT_ID.read_text())
 
-    def begin_anew(self, job_id: str) -> None:
-        """Forgets how far a job was."""
-        shutil.rmtree(self.run(job_id).path, ignore_errors=True)
-        shutil.rmtree(self.work / job_id, ignore_errors=True)
+    # -- a job that is at work ----------------------------------------------------------------------------
 
     def run(self, job_id: str) -> RunFolder:
         """The run folder of a job."""
@@ -89,68 +95,130 @@ class Store:
         """The files of a job's tasks, which have a room of their own below the shared work/."""
         return replace(self.files, own=WORK_MOUNT / job_id)
 
-    def upload_folder(self, job_id: str) -> Path:
-        """Where a job's originals lie."""
-        return self.uploads / job_id
+    def upload(self, job_id: str, number: int) -> Path:
+        """Where an original of a job that has not ended lies, by its file's number."""
+        return self.uploads / f"{job_id}-{number}"
 
     @staticmethod
-    def mounted(job: Job, file: File) -> str:
+    def mounted(job: Job, number: int) -> str:
         """An original as the workers find it."""
-        return str(MOUNT / job.id / file.original)
+        return f"{MOUNT}/{job.id}-{number}"
 
-    def publish(self, job: Job, results: Iterable[tuple[File, Iterable[str]]]) -> None:
-        """Puts originals and results, named by their mounted paths, into the job's static folder, all at once.
+    def begin_anew(self, job_id: str) -> None:
+        """Forgets how far a job was."""
+        shutil.rmtree(self.run(job_id).path, ignore_errors=True)
+        shutil.rmtree(self.work / job_id, ignore_errors=True)
 
-        Raises ValueError for a result that is no file of the workers', OSError if one cannot be linked.
+    def take_back(self, job: Job, originals: Mapping[str, bytes]) -> None:
+        """Has a job's originals lie where its tasks look for them, wherever an earlier process has left them.
+
+        ``originals`` are images of it that the registry has, by their names. Raises OSError.
         """
-        aside, target = self.static / f".{job.id}.part", self.static / job.id
-        shutil.rmtree(aside, ignore_errors=True)
-        (aside / "original").mkdir(parents=True)
-        for file, images in results:
-            if file.is_image:
-                os.link(self.upload_folder(job.id) / file.original, aside / "original" / file.original)
-            for number, image in enumerate(images):
-                source = self._result(image)
-                os.link(source, aside / result_name(file.stem, number, job.output), follow_symlinks=False)
-        shutil.rmtree(target, ignore_errors=True)  # of a session that died before it could say so
-        aside.rename(target)
+        for number, file in enumerate(job.files):
+            path = self.upload(job.id, number)
+            if not file.is_image:
+                path.touch()
+            elif file.original in originals:
+                path.write_bytes(originals[file.original])
+                let_in(path)
+            elif not path.exists():
+                marked = f"{MARK}{file.original}"
+                moved = (self.work / job.id / marked, self.static / job.id / marked)
+                before = self.uploads / job.id / file.original  # by the version before this
+                for found in filter(Path.exists, (*moved, before)):
+                    found.rename(path)
+        for folder in (self.static / job.id, self.uploads / job.id):
+            _remove(folder)
 
-    def _result(self, image: str) -> Path:
-        path = self.files.local(image)
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise ValueError(f"{image!r} is no file")
-        return path
+    # -- a job that has ended -----------------------------------------------------------------------------
+
+    def publish(self, job: Job, results: Iterable[tuple[File, Iterable[str]]], *, keep: bool) -> int:
+        """Makes a job's originals, and results named by their mounted paths, its static folder, all at once.
+
+        Returns the bytes that are kept. With ``keep`` all stay where they are, too: a journal knows them there.
+        Raises ValueError for a result that is no file of the workers', OSError if one cannot be moved.
+        """
+        folder = self.static / f".{job.id}.part" if keep else self.work / job.id
+        if keep:
+            _remove(folder)
+        folder.mkdir(exist_ok=True)
+        size, names = _BLOCK, set()
+        for number, (file, images) in enumerate(results):
+            original = self.upload(job.id, number)
+            if not file.is_image:
+                if not keep:
+                    original.unlink(missing_ok=True)
+                continue
+            found = [(original, f"{MARK}{file.original}")]
+            found += [
+                (self.files.local(image), result_name(file.stem, n, job.output))
+                for n, image in enumerate(images)
+            ]
+            for source, name in found:
+                size += _put(source, folder / name, keep=keep)
+                names.add(name)
+        for name in _names(folder) - names:  # a worker may have written more than it told of
+            _remove(folder / name)
+        folder.rename(self.static / job.id)
+        return size
+
+    def size(self, job_id: str) -> int:
+        """The bytes that are kept of a job that has ended; 0 if that cannot be told."""
+        size = 0
+        for parent, _, names in os.walk(self.static / job_id):
+            size += _BLOCK + sum(_blocks(Path(parent, name).lstat().st_size) for name in names)
+        return size
 
     def tidy(self, job_id: str) -> None:
         """Removes what a job that has ended needs no more."""
-        for folder in (self.upload_folder(job_id), self.work / job_id):
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove(self.work / job_id)
+        with suppress(FileNotFoundError):
+            for number in itertools.count():
+                self.upload(job_id, number).unlink()
 
     def remove(self, job_id: str) -> None:
         """Removes everything of a job."""
-        shutil.rmtree(self.static / job_id, ignore_errors=True)
+        _remove(self.static / job_id)
         self.tidy(job_id)
-        self.begin_anew(job_id)
+        _remove(self.run(job_id).path)
 
     def remove_all_but(self, job_ids: set[str]) -> None:
         """Removes what belongs to none of these jobs: uploads that were never accepted, halves of removals."""
         for parent in (self.uploads, self.work, self.path / "runs", self.static):
-            for child in _folders(parent):
-                if child.name not in job_ids:
-                    shutil.rmtree(child, ignore_errors=True)
-
-    def published(self, path: str) -> Path | None:
-        """The file or folder below static/ at a URL's path, None if there is none."""
-        parts = PurePosixPath(path).parts
-        if "\0" in path or any(part.startswith(".") or part == "/" for part in parts):
-            return None
-        found = self.static.joinpath(*parts)
-        try:
-            mode = found.lstat().st_mode
-        except OSError:
-            return None
-        return found if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
+            for name in _names(parent):
+                if name.partition("-")[0] not in job_ids:
+                    _remove(parent / name)
 
 
-def _folders(parent: Path) -> Iterator[Path]:
-    return (child for child in parent.iterdir() if child.is_dir() and not child.is_symlink())
+def _put(source: Path, target: Path, *, keep: bool) -> int:
+    """Moves a file, or gives it a second name; returns the bytes that it takes."""
+    state = source.lstat()
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError(f"{str(source)!r} is no file")
+    if keep:
+        os.link(source, target, follow_symlinks=False)
+    else:
+        source.rename(target)
+    return _blocks(state.st_size)
+
+
+def _blocks(size: int) -> int:
+    """The bytes that a file of that size takes."""
+    return -(-size // _BLOCK) * _BLOCK
+
+
+def _remove(path: Path) -> None:
+    """Removes a folder or a file, if it is there."""
+    try:
+        path.rmdir()
+    except FileNotFoundError:
+        pass
+    except NotADirectoryError:
+        path.unlink(missing_ok=True)
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _names(folder: Path) -> set[str]:
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries}

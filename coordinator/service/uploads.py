@@ -1,10 +1,10 @@
-"""A multipart body to files, as it arrives: limits hold while it comes, and nothing of an image stays in memory."""
+"""A multipart body to images, as it arrives: limits hold while it comes, and only small images stay in memory."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from coordinator.service.disposition import field_and_name
 from coordinator.service.pace import PERIOD, Pace, PaceLimits
 from coordinator.service.refusal import TOO_LARGE, TOO_SLOW, Refused
+from coordinator.service.securing import SMALL
 
 ACTIONS, FILES = "actions", "files"
 _MAX_ACTIONS_BYTES = 256 * 1024
@@ -35,10 +36,11 @@ class UploadLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """One received image: the client's name for it, and where its bytes lie."""
+    """One received image: the client's name for it, and where its bytes lie, or are to be written if it has them."""
 
     name: str
     path: Path
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +51,13 @@ class Form:
     uploads: tuple[Upload, ...]
 
 
-async def receive(chunks: AsyncIterator[bytes], boundary: bytes, folder: Path, limits: UploadLimits) -> Form:
-    """Reads a body; its files go to ``folder``, which exists. Raises Refused for what is wrong with it."""
-    parts = _Parts(folder, limits)
+Place = Callable[[int], Path]
+"""Where the file of an image lies, by its number in the body."""
+
+
+async def receive(chunks: AsyncIterator[bytes], boundary: bytes, place: Place, limits: UploadLimits) -> Form:
+    """Reads a body; images that are not small go to their places. Raises Refused for what is wrong with it."""
+    parts = _Parts(place, limits)
     received = 0
     clock = asyncio.get_running_loop().time
     pace = Pace(limits.pace, clock())
@@ -97,13 +103,14 @@ def boundary_of(content_type: str) -> bytes:
 class _Parts:
     """The parts of one body as the parser tells of them."""
 
-    folder: Path
+    place: Place
     limits: UploadLimits
     actions: bytearray | None = None
     uploads: list[Upload] = field(default_factory=list)
     _headers: dict[bytes, bytes] = field(default_factory=dict)
     _header: tuple[bytearray, bytearray] = field(default_factory=lambda: (bytearray(), bytearray()))
     _file: BinaryIO | None = None
+    _content: bytearray | None = None
     _length: int = 0
     _complete: bool = False
 
@@ -154,26 +161,45 @@ class _Parts:
             raise Refused(blamed, "is no file: it has no filename")
         if len(self.uploads) == self.limits.files:
             raise Refused(FILES, f"more than {self.limits.files} files", TOO_LARGE)
-        path = self.folder / f".{len(self.uploads)}"
-        self._file = path.open("wb", buffering=0)
-        self.uploads.append(Upload(name=name, path=path))
+        self.uploads.append(Upload(name=name, path=self.place(len(self.uploads))))
+        self._content = bytearray()
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._length += end - start
-        if self._file is not None:
+        if self._file is not None or self._content is not None:
             if self._length > self.limits.file_bytes:
                 blamed = f"{FILES}[{len(self.uploads) - 1}]"
                 raise Refused(blamed, f"is larger than {self.limits.file_bytes:,} bytes", TOO_LARGE)
-            self._file.write(memoryview(data)[start:end])
+            self._keep(memoryview(data)[start:end])
         elif self.actions is not None:
             if self._length > _MAX_ACTIONS_BYTES:
                 raise Refused(ACTIONS, f"is larger than {_MAX_ACTIONS_BYTES:,} bytes", TOO_LARGE)
             self.actions += data[start:end]
 
+    def _keep(self, data: memoryview) -> None:
+        """Keeps a piece of an image: in memory, until it is known not to be small."""
+        if self._content is not None:
+            self._content += data
+            if len(self._content) <= SMALL:
+                return
+            self._file = self.uploads[-1].path.open("wb", buffering=0)
+            data, self._content = memoryview(self._content), None
+        assert self._file is not None
+        write_all(self._file, data)
+
     def _part_end(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+        elif self._content is not None:
+            self.uploads[-1] = replace(self.uploads[-1], content=bytes(self._content))
+            self._content = None
 
     def _end(self) -> None:
         self._complete = True
+
+
+def write_all(file: BinaryIO, data: memoryview | bytes) -> None:
+    """Writes all of it: a disk that is nearly full takes a part, and says only then that it is full."""
+    while data:
+        data = data[file.write(data) :]

@@ -8,7 +8,7 @@ from coordinator.contract import Request
 from coordinator.core.paths import MOUNT, task_mount
 from coordinator.core.tasks import StepTask
 from coordinator.errors import CoordinatorError
-from coordinator.record.permissions import let_in, make_folder
+from coordinator.record.permissions import let_in
 from coordinator.service.execution import WorkerSpec
 from coordinator.service.pool import Pool
 from coordinator.service.store import Store
@@ -26,10 +26,9 @@ class WorkerError(CoordinatorError):
 
 def warm_up(pool: Pool, program: WorkerSpec, store: Store) -> None:
     """Has every worker write an image. Raises WorkerError that says why if one of them cannot."""
-    folder = store.upload_folder(_NAME)
-    make_folder(folder)
-    (folder / "pixel.png").write_bytes(_PNG)
-    let_in(folder / "pixel.png")
+    pixel = store.uploads / _NAME
+    pixel.write_bytes(_PNG)
+    let_in(pixel)
     step = program.step(_NAME, {"operations": [["write", "png"]]})
     tasks = [
         StepTask(
@@ -37,9 +36,7 @@ def warm_up(pool: Pool, program: WorkerSpec, store: Store) -> None:
                 task=f"{_NAME}/{number}",
                 step=_NAME,
                 params=step.params,
-                items=[
-                    {"id": str(number), "image": str(MOUNT / _NAME / "pixel.png"), "width": 1, "height": 1}
-                ],
+                items=[{"id": str(number), "image": str(MOUNT / _NAME), "width": 1, "height": 1}],
                 region=None,
                 work_dir=task_mount(_NAME, str(number)),
             ),
@@ -50,5 +47,6 @@ def warm_up(pool: Pool, program: WorkerSpec, store: Store) -> None:
     ]
     problems = pool.warm_up(tasks)
     store.tidy(_NAME)
+    pixel.unlink()
     if problems:
         raise WorkerError(f"the workers cannot work: {problems[0].kind}: {problems[0].message}")

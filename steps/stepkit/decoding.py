@@ -28,6 +28,7 @@ _DAMAGE = re.compile(
     r"|found marker 0x[0-9a-f]+ instead of RST"
 )
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]+)")
+_SMALL = 64 * 1024
 _FEW = 8
 """Bytes that careless encoders leave behind a scan. A stretch of damage seldom leaves so few."""
 _LOOKED_AHEAD = 64
@@ -63,9 +64,10 @@ def decode(data: bytes, flags: int) -> Pixels:
 def _pixels(data: bytes, flags: int) -> Pixels | None:
     """``cv2.imdecode`` in half of the memory: only ``imread``, told to make the array itself, gives no copy of it.
 
-    Not of a TIFF, which its decoder turns upright in an array of its own, as ``imread`` then complains.
+    Not of a small file, for which that takes longer than it saves; nor of a TIFF, which its decoder turns upright in an
+    array of its own, as ``imread`` then complains.
     """
-    if tiff.is_tiff(data):
+    if len(data) < _SMALL or tiff.is_tiff(data):
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     with os.fdopen(os.memfd_create("image"), "wb", buffering=0) as file:
         file.write(data)

@@ -32,7 +32,7 @@ def is_there() -> bool:
 
 
 @contextmanager
-def browser(width: int = 1100, height: int = 900) -> Iterator[Chrome]:
+def browser(width: int = 1100, height: int = 900, *switches: str) -> Iterator[Chrome]:
     """A browser with a window of this size, without a screen."""
     options = ChromeOptions()
     options.binary_location = str(shutil.which("chromium"))
@@ -42,6 +42,8 @@ def browser(width: int = 1100, height: int = 900) -> Iterator[Chrome]:
     options.add_argument(f"--window-size={width},{height}")
     options.add_argument("--hide-scrollbars")
     options.add_argument("--lang=en")
+    for switch in switches:
+        options.add_argument(switch)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -100,7 +102,7 @@ class Page:
     def add(self, kind: str, value: str | None = None) -> None:
         """Adds an operation, with its parameter."""
         self.find(f"#add [value={kind}]").click()
-        if value is not None and kind == "resize":
+        if value is not None and kind != "blur":
             self.driver.switch_to.active_element.send_keys(value)
         elif value is not None:
             Select(self.driver.switch_to.active_element).select_by_value(value)

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import re
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -141,6 +142,41 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(deployment: Composed
     answer = connection.getresponse()
     assert answer.status == 413
     assert json.loads(answer.read())["error"] == {"field": "body", "message": "is larger than 512 MiB"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "field"),
+    [
+        ("GET /static/none HTTP/1.1\r\nHost: localhost", 404, "path"),
+        ("GET /.errors/404 HTTP/1.1\r\nHost: localhost", 404, "path"),
+        ("POST /static/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0", 405, "method"),
+        ("DELETE /static/none HTTP/1.1\r\nHost: localhost", 405, "method"),
+        ("GET / HTTP/1.1\r\nHost: a b", 400, "header"),
+        ("NOSUCH", 400, "header"),
+        (f"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {'x' * 40_000}", 400, "header"),
+        (f"GET /{'x' * 40_000} HTTP/1.1\r\nHost: localhost", 414, "header"),
+        ("GET / HTTP/9.9\r\nHost: localhost", 505, "header"),
+        ("GET /static/ HTTP/1.1\r\nHost: evil.example", 421, "host"),
+        ("DELETE /jobs/0 HTTP/1.1\r\nHost: evil.example", 421, "host"),
+        ("DELETE /jobs/0 HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example", 403, "origin"),
+    ],
+)
+def test_errors_before_the_service_have_its_form(
+    deployment: Composed, sent: str, status: int, field: str
+) -> None:
+    with socket.create_connection(("localhost", deployment.port), PATIENCE) as connection:
+        connection.sendall(f"{sent}\r\nConnection: close\r\n\r\n".encode())
+        said = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.split()[1] == str(status).encode()
+    assert json.loads(body)["error"]["field"] == field
+
+
+@pytest.mark.parametrize("path", ["/", "/static/", "/healthz"])
+def test_head_is_answered(deployment: Composed, path: str) -> None:
+    connection = http.client.HTTPConnection("localhost", deployment.port, timeout=PATIENCE)
+    connection.request("HEAD", path)
+    assert connection.getresponse().status == 200
 
 
 @pytest.mark.parametrize("path", ["/static", "/static/{folder}"])

@@ -210,13 +210,36 @@ def test_what_the_service_refuses_is_told_at_the_image(page: Page, photo: Path, 
     name = "<img src=x onerror=alert(1)>.jpg"
     hostile = tmp_path / name
     hostile.write_text("no image at all")
-    page.choose(photo, hostile)
+    page.choose(hostile)
     page.add("resize", "50%")
     page.start()
-    problem = page.find("#chosen li:nth-child(2) .problem")
+    problem = page.find("#chosen li:nth-child(1) .problem")
     WebDriverWait(page.driver, browser.PATIENCE_S).until(lambda _: problem.is_displayed())
-    assert page.texts("#chosen .name") == ["photo.jpg", name]
+    assert page.texts("#chosen .name") == [name]
     assert focused(page) == f"Remove {name}"
+
+
+def test_a_bad_file_of_a_batch_fails_by_itself(page: Page, photo: Path, tmp_path: Path) -> None:
+    name = "<img src=x onerror=alert(1)>.jpg"
+    (tmp_path / name).write_text("no image at all")
+    page.choose(photo, tmp_path / name)
+    page.add("fit", "50x50")
+    page.start()
+    assert page.wait_for_state("Done, with errors") == "Done, with errors: 1 image, 1 file failed"
+    assert page.texts("#job-results h3 .name") == ["photo.jpg", name]
+    assert "is neither a JPEG nor a PNG" in page.find("#job-results li:nth-child(2) .problem").text
+
+
+def test_what_can_be_no_size_is_told_as_it_is_typed(page: Page) -> None:
+    page.add("resize", "80")
+    problem = page.find("#operations li:nth-child(1) .problem")
+    assert not problem.is_displayed()
+    size = page.find("#operations li:nth-child(1) input")
+    size.send_keys("abc")
+    assert problem.text == "Write a size as 800x600, 800x, x600 or 50%."
+    size.clear()
+    size.send_keys("80x")
+    assert not problem.is_displayed()
 
 
 def test_operations_are_ordered_by_buttons_and_by_keys(page: Page) -> None:

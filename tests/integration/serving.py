@@ -103,12 +103,13 @@ class Served:
         return dict(self.client.get(f"/jobs/{job_id}").json())
 
     def jobs(self) -> set[str]:
-        """The ids of all jobs that have begun, ended or not."""
+        """The ids of the jobs of several tasks that have begun and not ended well."""
         return {path.name for path in (self.data / "runs").iterdir()}
 
     def tasks_at_workers(self, job_id: str) -> int:
-        """The tasks of a job that workers have: each of those has a folder to write to."""
-        return len(list((self.data / "work" / job_id).glob("*/*")))
+        """The tasks of a job that workers have: each of those has a folder to write to, a job's only task the job's."""
+        folder = self.data / "work" / job_id
+        return len(list(folder.glob("*/*"))) or int(folder.is_dir())
 
     def tasks_waiting(self) -> int:
         """The tasks of all jobs that no worker has yet."""

@@ -7,7 +7,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +31,7 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.routes import Routes
 from coordinator.service.schemas import JobDocument
+from coordinator.service.securing import Images
 from coordinator.service.settings import read_settings
 from coordinator.service.store import Store
 from coordinator.strictjson import Json
@@ -49,6 +50,8 @@ class FakeLive:
         self.job = job
         self.ended: Future[Job] = Future()
         self.ended.set_result(job)
+        self.stored: Future[None] = Future()
+        self.stored.set_result(None)
 
     def as_json(self) -> Json:
         return self.job.as_json(0)
@@ -62,6 +65,7 @@ class FakeManager:
         self.refusal: Refused | None = None
         self.outcome: Callable[[Job], Job] = lambda job: job.ended(job.files, job.created)
         self.is_draining = False
+        self.kept_images: Mapping[str, bytes] = {}
 
     def look(self) -> None:
         if self.refusal:
@@ -72,7 +76,9 @@ class FakeManager:
         self.look()
         yield
 
-    def accept(self, job: Job) -> FakeLive:
+    def accept(self, job: Job, images: Images, *, lasting: bool) -> FakeLive:
+        images.sync()
+        self.kept_images = images.kept
         self.jobs[job.id] = self.outcome(job)
         return FakeLive(self.jobs[job.id])
 
@@ -447,15 +453,22 @@ class TestAnswers:
         assert (good["error"], bad["original"], bad["error"]["kind"]) == (None, None, "bad_input")
         assert "neither a JPEG nor a PNG" in bad["error"]["message"]
         assert "is truncated" in half["error"]["message"]
-        (uploads,) = service.uploads()
-        assert [path.name for path in uploads.iterdir()] == ["photo.png"]
+        assert [path.stat().st_size for path in sorted(service.uploads())] == [len(picture()), 0, 0]
         assert service.get(answer.headers["location"]).json()["progress"]["expected"] == 1
 
     def test_a_request_of_bad_files_alone_is_refused(self, service: Service) -> None:
         answer = service.post("/jobs", actions(bad_files="fail"), image(b"text"), image(b""))
         assert answer.status_code == 422
-        assert answer.json()["error"]["message"].startswith("none is an image: files[0] is neither")
+        assert answer.json()["error"]["field"] == "files[0]"
+        assert answer.json()["error"]["message"].startswith("is neither a JPEG")
         assert not service.uploads()
+
+    def test_what_is_kept_of_an_original_has_no_metadata(self, service: Service) -> None:
+        plain = picture(".jpg")
+        told = plain[:2] + b"\xff\xfe\0\x08secret" + plain[2:]
+        job = service.post("/jobs", actions(), image(told, "a.jpg")).json()
+        assert service.manager.kept_images == {"a.jpg": plain}
+        assert service.store.upload(job["id"], 0).read_bytes() == plain
 
     def test_the_zip_of_a_job(self, service: Service) -> None:
         service.manager.outcome = lambda job: job.ended(
@@ -521,7 +534,7 @@ class TestAnswers:
 
     def test_an_image_by_path_is_copied(self, service: Service) -> None:
         job = service.post("/jobs", actions(paths=["seen.png"])).json()
-        copy = service.store.uploads / job["id"] / "seen.png"
+        copy = service.store.upload(job["id"], 0)
         assert copy.read_bytes() == (service.images / "seen.png").read_bytes()
         assert not copy.is_symlink()
 

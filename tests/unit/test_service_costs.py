@@ -59,6 +59,31 @@ class TestEstimate:
         assert 48_000_000 < split.memory <= whole.memory
 
     @pytest.mark.parametrize(
+        ("name", "value", "pixels"),
+        [
+            ("fit", "200x300", 200 * 100),
+            ("fit", "x100", 200 * 100),
+            ("fit", "9000x9000", 1000 * 500),
+            ("crop", "200x300", 200 * 300),
+            ("crop", "9000x50+1+1", 1000 * 50),
+        ],
+    )
+    def test_so_do_fit_and_crop(self, name: str, value: str, pixels: float) -> None:
+        made = estimate(picture(1000, 500), operations([name, value]), "png").seconds
+        blurred = estimate(
+            picture(1000, 500), operations([name, value], ["blur", "bilateral"]), "png"
+        ).seconds
+        assert blurred - made == pytest.approx(25e-9 * 3 * pixels, rel=1e-6)
+
+    def test_a_quality_costs_nothing_and_parts_of_parts_hold_one_image(self) -> None:
+        plain = estimate(picture(1000, 500), (), "jpg")
+        assert estimate(picture(1000, 500), (("quality", 50),), "jpg") == plain
+        once, often = (
+            estimate(picture(4000, 4000), (("crop", "10x10"),) * times, "jpg") for times in (1, 50)
+        )
+        assert once.memory == often.memory
+
+    @pytest.mark.parametrize(
         ("size", "pixels"),
         [
             ("200x300", 200 * 300),
@@ -145,6 +170,20 @@ class TestRaster:
     def test_what_makes_no_sense_ends_it(self, tail: bytes) -> None:
         assert raster(b"\xff\xd8" + tail, ".jpg", 60, 40).scanned == 0
 
+    @pytest.mark.parametrize("side", [64, 1000, 4000, 12_000])
+    @pytest.mark.parametrize("scans", [0, 1, 5, 20, 80, 200, 1000, 4000])
+    @pytest.mark.parametrize("samples", [1, 3])
+    def test_scans_times_pixels_decide(self, samples: int, scans: int, side: int) -> None:
+        """A scan that is there again goes over one part of the image, which has a quarter of its samples at least."""
+        progressive = encoded(".jpg", samples, np.uint8, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+        cost = estimate(raster(with_scans(progressive, scans), ".jpg", side, side), (), "jpg")
+        least = 4e-9 * side * side * scans / 4
+        assert cost.seconds >= least
+        if least > LIMITS.task:
+            with pytest.raises(Refused, match="would take a worker"):
+                LIMITS.check([cost], ["files[0]"])
+        assert scans > 5 or cost.seconds < LIMITS.task  # as editors write them, at any size
+
     def test_206_scans_of_96_megapixels_are_refused(self) -> None:
         path = CASES / "progressive-scans" / "prog_scans_200_96MP.jpg"
         if path.exists():
@@ -196,6 +235,22 @@ class TestBudget:
         for limits in (shared, own):
             with pytest.raises(Refused, match="MiB of memory"):
                 limits.check([cost], ["files[0]"])
+
+    @pytest.mark.parametrize("side", [500, 1500, 2500, 3500, 5000, 9000])
+    @pytest.mark.parametrize("samples", [1, 3, 4])
+    @pytest.mark.parametrize("gibibytes", [1, 2, 4, 8])
+    def test_16_bit_is_let_in_as_far_as_there_is_memory(
+        self, side: int, samples: int, gibibytes: int
+    ) -> None:
+        limits = budget(job=600.0, timeout=600.0, workers=2, memory=gibibytes << 30, is_shared=True)
+        cost = estimate(picture(side, side, samples, depth=2), (BILATERAL,), "png")
+        need = 9 * 2 * samples * side * side
+        programs = 3 * 64 * MIB
+        if need + programs > gibibytes << 30:
+            with pytest.raises(Refused, match="MiB of memory"):
+                limits.check([cost], ["files[0]"])
+        if need < ALLOWANCE:
+            limits.check([cost], ["files[0]"])
 
     def test_of_very_little_memory_the_allowance_is_left(self) -> None:
         assert budget(job=1.0, timeout=1.0, workers=64, memory=1 << 30, is_shared=True).memory == ALLOWANCE

@@ -23,10 +23,13 @@ from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.refusal import Refused
 from coordinator.service.registry import Registry
+from coordinator.service.securing import Images
 from coordinator.service.store import Store
+from coordinator.service.sweeper import Limits
 from tests.unit.builders import error, write_png
 from tests.waiting import PATIENCE, eventually
 
+KEEP = Limits(seconds=3600.0, size=10**9)
 Answer = Callable[[StepTask], Success | TaskError]
 
 
@@ -70,15 +73,21 @@ class Shop:
         self.gate.set()
         self.answer: Answer = self.write
         self.managers: list[Manager] = []
+        self.registries: list[Registry] = []
         self.ran: list[str] = []
 
     def open(self, **limits: Any) -> Manager:
-        self.registry = Registry(self.store.registry)
+        for manager, earlier in zip(self.managers, self.registries, strict=True):
+            manager.close()
+            earlier.close()
+        self.managers.clear()
+        self.registries = [registry := Registry(self.store.registry)]
+        self.registry = registry
         self.pool = Pool(lambda sink: ThreadWorker(sink, self), 1, lambda outcome: None)
         program = WorkerSpec(
             image_ref="example", image_id="1", rung=Rung.PROCESS, command=("true",), memory=1, timeout=9.0
         )
-        given = {"running": 1, "waiting": 1, "keep": 3600.0, "grace": 0.1, **limits}
+        given = {"running": 1, "waiting": 1, "keep": KEEP, "grace": 0.1, **limits}
         manager = Manager(
             registry=self.registry,
             store=self.store,
@@ -105,8 +114,8 @@ class Shop:
         images = tuple(
             File(name="photo.png", stem=f"photo_{n}", suffix=".png", width=8, height=4) for n in range(files)
         )
-        for file in images:
-            write_png(self.store.upload_folder(job_id) / file.original)
+        for n in range(files):
+            write_png(self.store.upload(job_id, n))
         operations = (("blur", "median"),)
         return Job(
             id=job_id, created=float(number), operations=operations, output="png", workers=1, files=images
@@ -114,7 +123,7 @@ class Shop:
 
     def accept(self, manager: Manager, number: int, files: int = 1) -> LiveJob:
         with manager.admission():
-            return manager.accept(self.job(number, files))
+            return manager.accept(self.job(number, files), Images())
 
     def left(self) -> list[str]:
         """What lies below uploads/, work/, runs/ and static/."""
@@ -127,16 +136,22 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     made = Shop(tmp_path)
     yield made
     made.gate.set()
-    for manager in made.managers:
+    for manager, registry in zip(made.managers, made.registries, strict=True):
         manager.close()
+        registry.close()
 
 
 def test_a_job_runs_and_only_what_is_published_is_left(shop: Shop) -> None:
     job = shop.accept(shop.open(), 1, files=2).ended.result(PATIENCE)
     assert (job.state, [file.results for file in job.files]) == (JobState.DONE, [1, 1])
-    assert sorted(shop.left()) == ["runs/0000000000000001", "static/0000000000000001"]
+    assert shop.left() == ["static/0000000000000001"]
     published = shop.store.static / job.id
-    assert sorted(path.name for path in published.iterdir()) == ["original", "photo_0-0.png", "photo_1-0.png"]
+    assert sorted(path.name for path in published.iterdir()) == [
+        "original~photo_0.png",
+        "original~photo_1.png",
+        "photo_0-0.png",
+        "photo_1-0.png",
+    ]
     assert shop.registry.get(job.id) == job
 
 
@@ -174,23 +189,24 @@ def test_a_failed_file_has_its_reason_and_no_results_and_the_others_have_theirs(
         (0, "image 'photo.png' (from 'photo.png' is none"),
         (1, None),
     ]
-    assert (shop.store.static / job.id / "original" / "photo_1.png").is_file()
+    assert (shop.store.static / job.id / "original~photo_1.png").is_file()
 
 
-def test_what_was_no_image_is_told_and_the_others_have_their_results(shop: Shop) -> None:
+@pytest.mark.parametrize("good", [1, 2], ids=["a task alone", "a run"])
+def test_what_was_no_image_is_told_and_the_others_have_their_results(shop: Shop, good: int) -> None:
     manager = shop.open()
     bad = TaskError(kind=ErrorKind.BAD_INPUT, message="is no image")
-    job = shop.job(1, files=2)
-    none = File(name="a.txt", stem="a", suffix="", width=0, height=0, error=bad)
+    job = shop.job(1, files=1 + good)
+    none = replace(job.files[0], suffix="", width=0, height=0, error=bad)
     with manager.admission():
-        live = manager.accept(replace(job, files=(job.files[0], none, job.files[1])))
+        live = manager.accept(replace(job, files=(none, *job.files[1:])), Images())
     ended = live.ended.result(PATIENCE)
     assert ended.state is JobState.FAILED
-    assert [(file.results, file.error) for file in ended.files] == [(1, None), (0, bad), (1, None)]
-    assert sorted(path.name for path in (shop.store.static / job.id).glob("*.*")) == [
-        "photo_0-0.png",
-        "photo_1-0.png",
-    ]
+    assert [(file.results, file.error) for file in ended.files] == [(0, bad), *[(1, None)] * good]
+    stems = [f"photo_{number}" for number in range(1, 1 + good)]
+    published = {path.name for path in (shop.store.static / job.id).iterdir()}
+    assert published == {name for stem in stems for name in (f"{stem}-0.png", f"original~{stem}.png")}
+    assert not list(shop.store.uploads.iterdir())
     assert manager.kept(job.id) == ended
 
 
@@ -230,7 +246,8 @@ class TestCancelling:
         running, waiting = shop.accept(manager, 1), shop.accept(manager, 2)
         removed = manager.cancel(waiting.job.id)
         assert removed is not None
-        assert removed.result(0).state is JobState.CANCELLED
+        assert removed.result(PATIENCE).state is JobState.CANCELLED
+        assert not running.ended.done()
         assert manager.cancel(waiting.job.id) is None
         assert not [name for name in shop.left() if waiting.job.id in name]
         shop.gate.set()
@@ -272,13 +289,13 @@ def test_a_job_that_loses_its_workers_goes_on_when_they_are_back(
 def test_a_job_is_removed_when_it_has_been_kept_long_enough(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coordinator.service.manager._SWEEP_SECONDS", 0.01)
-    manager = shop.open(keep=3600.0)
+    monkeypatch.setattr("coordinator.service.sweeper._SECONDS", 0.01)
+    manager = shop.open(keep=KEEP)
     job = shop.accept(manager, 1).ended.result(PATIENCE)
     assert manager.kept(job.id) == job
     manager.close()
     assert shop.left()
-    later = shop.open(keep=0.01)
+    later = shop.open(keep=Limits(seconds=0.01, size=10**9))
     eventually(lambda: not shop.left() and later.kept(job.id) is None)
 
 
@@ -319,7 +336,7 @@ class TestRestart:
         run.path.mkdir()
         run.journal.write_text("half of a journal")
         shop.registry = Registry(shop.store.registry)
-        shop.registry.put(shop.job(1))
+        shop.registry.put(shop.job(1), {}).result(PATIENCE)
         shop.registry.close()
         live = shop.open().live("0000000000000001")
         assert live is None or live.ended.result(PATIENCE).state is JobState.DONE
@@ -333,12 +350,12 @@ class TestRestart:
         run = shop.store.run("0000000000000001")
         run.path.mkdir()
         run.journal.write_text("no journal at all" * 500)
-        job = shop.accept(manager, 1).ended.result(PATIENCE)
+        job = shop.accept(manager, 1, files=2).ended.result(PATIENCE)
         assert (job.state, job.files[0].error and job.files[0].error.kind) == (
             JobState.FAILED,
             ErrorKind.INTERNAL,
         )
-        assert not shop.registry.unfinished()
+        eventually(lambda: not shop.registry.unfinished())
 
 
 def test_the_registry_gives_back_what_it_was_given(shop: Shop) -> None:
@@ -346,7 +363,5 @@ def test_the_registry_gives_back_what_it_was_given(shop: Shop) -> None:
     broken = error(ErrorKind.TIMEOUT, "ü\0")
     job = shop.job(1, files=2)
     job = job.ended([job.files[0].with_error(broken), job.files[1]], 5.0)
-    shop.registry.put(job)
+    shop.registry.put(job, {}).result(PATIENCE)
     assert shop.registry.get(job.id) == job
-    assert shop.registry.finished_before(6.0) == [job.id]
-    assert shop.registry.finished_before(5.0) == []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 
 from coordinator.formats import jpeg
 from coordinator.service.photographs import examine
@@ -25,7 +28,9 @@ from tests.unit.pictures import (
     with_exif,
     with_scans,
 )
+from tests.unit.profiles import difference
 
+CASES = Path(os.environ.get("COORDINATOR_CASES", "/nowhere"))
 MANY = 100_000_000
 
 
@@ -39,6 +44,38 @@ def taken(path: Path, data: bytes) -> Pixels:
     path.write_bytes(data)
     found = examine(path, "files[0]", MANY)
     return reading.read(str(path), (found.width, found.height))
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="COORDINATOR_CASES names no folder of cases")
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("exif-long-mm/exif6_with_Exif00_prefix.png", (120, 160)),
+        ("exif-long-mm/orient3_LONG_MM.jpg", (160, 120)),
+        ("exif-long-mm/orient6_BYTE_II.jpg", (120, 160)),
+        ("exif-long-mm/orient6_LONG_MM.jpg", (120, 160)),
+        ("icc-dropped/cmyk-icc.jpg", (388, 218)),
+        ("icc-dropped/p3.png", (8, 8)),
+        ("icc-dropped/prophoto.png", (1, 1)),
+        ("jpeg-extraneous-bytes/garbage_before_DQT.jpg", (160, 120)),
+        ("jpeg-extraneous-bytes/junk_jpeg_header.jpg", (1024, 768)),
+        ("jpeg-extraneous-bytes/photoshop-200dpi-broken.jpg", (200, 200)),
+        ("jpeg-trailer-motion-photo/trailer_100k_zero.jpg", (160, 120)),
+    ],
+)
+def test_a_case(path: Path, name: str, size: tuple[int, int]) -> None:
+    data = (CASES / name).read_bytes()
+    found = taken(path, data)
+    assert (found.shape[1], found.shape[0]) == size
+    with Image.open(io.BytesIO(data)) as image:
+        profile = image.info.get("icc_profile")
+        if profile:
+            given = ImageCms.getOpenProfile(io.BytesIO(profile))
+            colours = image if image.mode == "CMYK" else image.convert("RGB")
+            expected = ImageCms.profileToProfile(
+                colours, given, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            assert difference(found[..., 2::-1], np.asarray(expected)).mean() < 1
 
 
 class TestOrientation:

@@ -249,6 +249,7 @@ class TestProject:
             "setup/apt-install.sh",
             "tests/acceptance/browser.sh",
             "coordinator/service/container/compose.sh",
+            "coordinator/service/container/start.sh",
             "setup/engine.sh",
             "setup/venv.sh",
         ],

@@ -5,10 +5,10 @@ FROM ${BASE}
 RUN apt-get update -q \
  && apt-get install -qy --no-install-recommends nginx \
  && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled /var/www
-COPY coordinator/service/container/nginx.conf /etc/nginx/nginx.conf
+COPY coordinator/service/container/*.conf coordinator/service/container/start.sh /etc/nginx/
 RUN install -d -o 10001 -g 10001 /data
 USER 10001:10001
 EXPOSE 8080
 # Requests that are being answered are answered to their end.
 STOPSIGNAL SIGQUIT
-CMD ["nginx", "-g", "daemon off;"]
+CMD ["/etc/nginx/start.sh"]

@@ -15,11 +15,43 @@ export function problemOfSize(text) {
   return "";
 }
 
+const BOX = /^(?!x$)(?:[1-9]\d{0,4})?x(?:[1-9]\d{0,4})?$/;
+const AREA = /^[1-9]\d{0,4}x[1-9]\d{0,4}(?:\+\d{1,5}\+\d{1,5})?$/;
+
+const typed = (row) => row.querySelector("input").value.trim();
+const right = () => "";
+
+/**
+ * What is told of each kind: how its value is read and checked, and the beginnings of what may still become right
+ * as one types. Text that can not is told at once, the rest when the field is left.
+ */
 const KINDS = {
-  resize: { label: "Resize", read: (row) => row.querySelector("input").value.trim(), problem: problemOfSize },
-  split: { label: "Split", read: () => true, problem: () => "" },
-  blur: { label: "Blur", read: (row) => row.querySelector("select").value, problem: () => "" },
+  resize: { label: "Resize", read: typed, problem: problemOfSize, begin: /^(?:\d{0,5}x?\d{0,5}|\d{1,5}(?:\.\d{0,6})?%?)$/ },
+  split: { label: "Split", read: () => true, problem: right },
+  blur: { label: "Blur", read: (row) => row.querySelector("select").value, problem: right },
+  fit: {
+    label: "Fit",
+    read: typed,
+    problem: (text) => (BOX.test(text) ? "" : "Write a box as 800x600, 800x or x600."),
+    begin: /^\d{0,5}x?\d{0,5}$/,
+  },
+  crop: {
+    label: "Crop",
+    read: typed,
+    problem: (text) => (AREA.test(text) ? "" : "Write a part as 800x600 or 800x600+10+20."),
+    begin: /^\d{0,5}(?:x\d{0,5}(?:\+\d{0,5}){0,2})?$/,
+  },
+  quality: {
+    label: "Quality",
+    // Left as text where it is no number: the service's own words are for what slips through here.
+    read: (row) => (/^\d+$/.test(typed(row)) ? Number(typed(row)) : typed(row)),
+    problem: (value) => (Number.isInteger(value) && value >= 1 && value <= 100 ? "" : "Write a whole number from 1 to 100."),
+    begin: /^\d{0,3}$/,
+  },
 };
+
+/** What the value of a kind is called. */
+const VALUES = { resize: "Size", blur: "Method", fit: "Box", crop: "Part", quality: "Value" };
 
 /** How many images one image becomes. */
 export function imagesOfOne(operations) {
@@ -48,10 +80,12 @@ export class OperationsEditor {
     list.addEventListener("keydown", (event) => this.#onKey(event));
     list.addEventListener("input", ({ target }) => {
       const row = target.closest("li");
-      if (!row.querySelector(".problem").hidden) this.#check(row);
+      const { begin } = KINDS[row.dataset.kind];
+      const isHopeless = begin && !begin.test(target.value.trim());
+      if (isHopeless || !row.querySelector(".problem").hidden) this.#check(row);
       changed();
     });
-    // Leaving a field is when its text is meant; before, it is half typed.
+    // Leaving a field is when its text is meant; before, it may be half typed.
     list.addEventListener("change", ({ target }) => this.#check(target.closest("li")));
   }
 
@@ -144,7 +178,7 @@ export class OperationsEditor {
       button("up").disabled = index === 0;
       button("down").disabled = index === length - 1;
       const input = field(row);
-      if (input) input.ariaLabel = row.dataset.kind === "resize" ? `Size: ${name}` : `Method: ${name}`;
+      if (input) input.ariaLabel = `${VALUES[row.dataset.kind]}: ${name}`;
       const problem = row.querySelector(".problem");
       problem.id = `operation-problem-${index}`;
       input?.setAttribute("aria-describedby", problem.id);

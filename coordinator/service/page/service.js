@@ -10,12 +10,12 @@ export class Refusal extends Error {
 }
 
 /**
- * Starts a job; resolves to it. `sending` is called with the share sent so far, 0 to 1.
+ * Starts a job; resolves to it. A file that is no image fails by itself. `sending` is called with the share sent so far, 0 to 1.
  * XMLHttpRequest, since fetch does not tell how far an upload is.
  */
 export function startJob({ files, operations, output }, sending) {
   const body = new FormData();
-  body.append("actions", JSON.stringify({ operations, output }));
+  body.append("actions", JSON.stringify({ operations, output, bad_files: "fail" }));
   for (const file of files) body.append("files", file);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

@@ -1,0 +1,203 @@
+"""Originals without what they tell of their makers: the place, serial numbers, and what else nobody needs to see them.
+
+What stays is chosen, not what goes, since makers' notes, XMP, comments and films behind the picture have no fixed form.
+Pixels, profiles and animations stay as they are, byte by byte.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import BinaryIO
+
+from coordinator.formats import isobmff, jpeg
+from coordinator.service.publicexif import nothing, public
+from coordinator.service.refusal import Refused
+
+Piece = bytes | slice
+"""New bytes, or a part of the file as it is."""
+
+_EXIF = b"Exif\0\0"
+_APP1, _APPS, _COMMENT = 0xE1, range(0xE0, 0xF0), 0xFE
+_OF_PICTURE = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+"""Of a JPEG's application segments: what pixels and colours need, by how it begins."""
+_CHUNKS = {
+    b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"sBIT",
+    b"bKGD", b"pHYs", b"acTL", b"fcTL", b"fdAT",
+}  # fmt: skip
+_RIFF_CHUNKS = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"}
+_XMP_FLAG, _EXIF_FLAG = 0x04, 0x08
+_GIF_PICTURE, _GIF_EXTENSION, _GIF_APPLICATION = 0x2C, 0x21, 0xFF
+_GIF_SHOWN = {0x01, 0xF9}
+"""Extensions of text and of how a picture is shown."""
+_TOLD = {b"Exif", b"mime"}
+"""Items of an AVIF that are no picture."""
+_LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
+
+
+def make_public(path: Path, suffix: str, field: str) -> bool:
+    """Takes private metadata out of the file at ``path``, an image that was examined, of the format of ``suffix``.
+
+    Returns whether there were any: the file at ``path`` is another one then.
+    Raises Refused, which blames ``field``, if it cannot be taken out, and OSError if the file cannot be written anew.
+    """
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        kept = list(_PIECES[suffix](data, field))
+        if all(isinstance(piece, slice) for piece in kept) and sum(map(_length, kept)) == len(data):
+            return False
+        aside = path.with_name(f"{path.name}.public")
+        with aside.open("wb") as into:
+            for piece in kept:
+                _write(into, data, piece)
+    aside.replace(path)
+    return True
+
+
+def _write(into: BinaryIO, data: mmap, piece: Piece) -> None:
+    if isinstance(piece, bytes):
+        into.write(piece)
+        return
+    with memoryview(data) as whole, whole[piece] as part:  # no copy: an image may be large
+        into.write(part)
+
+
+def _length(piece: Piece) -> int:
+    return piece.stop - piece.start if isinstance(piece, slice) else len(piece)
+
+
+def _jpeg(data: mmap, field: str) -> Iterator[Piece]:
+    has_exif = False
+    for marker, begin, end in jpeg.parts(data):
+        content = data[begin + 4 : end] if marker in _APPS else b""
+        if marker == _APP1 and content.startswith(_EXIF):
+            block = b"" if has_exif else public(content[len(_EXIF) :])
+            has_exif = True
+            if block and content.endswith(block):
+                yield slice(begin, end)
+            elif block:
+                yield b"\xff\xe1" + struct.pack(">H", len(_EXIF) + len(block) + 2) + _EXIF + block
+        elif marker == _COMMENT or (
+            marker in _APPS and not (marker in _OF_PICTURE and content.startswith(_OF_PICTURE[marker]))
+        ):
+            continue
+        else:
+            yield slice(begin, end)
+
+
+def _png(data: mmap, field: str) -> Iterator[Piece]:
+    yield slice(0, 8)
+    at, kind = 8, b""
+    while at + 12 <= len(data) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if kind in _CHUNKS:
+            yield slice(at, min(end, len(data)))
+        elif kind == b"eXIf":
+            given = data[at + 8 : end - 4]
+            block = public(given)
+            if block == given:
+                yield slice(at, end)
+            elif block:
+                body = b"eXIf" + block
+                yield struct.pack(">I", len(block)) + body + struct.pack(">I", zlib.crc32(body))
+        at = end
+
+
+def _webp(data: mmap, field: str) -> Iterator[Piece]:
+    body = list(_webp_chunks(data))
+    if data[12:16] == b"VP8X":
+        has_exif = any(_bytes(data, piece)[:4] == b"EXIF" for piece in body)
+        flags = data[20] & ~(_XMP_FLAG | _EXIF_FLAG) | (_EXIF_FLAG if has_exif else 0)
+        if flags != data[20]:
+            head = _bytes(data, body[0])
+            body[0] = head[:8] + bytes([flags]) + head[9:]
+    length = 4 + sum(map(_length, body))
+    is_same = length + 8 == len(data) and all(isinstance(piece, slice) for piece in body)
+    yield slice(0, 12) if is_same else b"RIFF" + struct.pack("<I", length) + b"WEBP"
+    yield from body
+
+
+def _webp_chunks(data: mmap) -> Iterator[Piece]:
+    end_of_all = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    at = 12
+    while at + 8 <= end_of_all:
+        kind, length = struct.unpack_from("<4sI", data, at)
+        end = min(at + 8 + length + length % 2, len(data))
+        if kind in _RIFF_CHUNKS:
+            yield slice(at, end)
+        elif kind == b"EXIF":
+            given = data[at + 8 : at + 8 + length]
+            block = public(given)
+            if block == given:
+                yield slice(at, end)
+            elif block:
+                yield b"EXIF" + struct.pack("<I", len(block)) + block + bytes(len(block) % 2)
+        at = end
+
+
+def _gif(data: mmap, field: str) -> Iterator[Piece]:
+    """Without comments and what applications added, but for the loop of an animation."""
+    at = 13 + _colours(data[10])
+    yield slice(0, at)
+    while at < len(data) and (kind := data[at]) in (_GIF_PICTURE, _GIF_EXTENSION):
+        begin = at
+        at += 2 if kind == _GIF_EXTENSION else 11 + (_colours(data[at + 9]) if at + 9 < len(data) else 0)
+        content = at
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at = min(at + 1, len(data))
+        label = data[begin + 1] if begin + 1 < len(data) else 0
+        is_loop = label == _GIF_APPLICATION and data[content : content + 12] in _LOOPS
+        if kind == _GIF_PICTURE or label in _GIF_SHOWN or is_loop:
+            yield slice(begin, at)
+    yield slice(at, min(at + 1, len(data)))
+
+
+def _colours(flags: int) -> int:
+    """The bytes of a GIF's table of colours."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _avif(data: mmap, field: str) -> Iterator[Piece]:
+    """Metadata are overwritten where they stand: other parts of the file are found by their offsets."""
+    try:
+        told = sorted((begin, end, kind) for kind, begin, end in isobmff.items(data) if kind in _TOLD)
+    except ValueError as error:
+        message = f"has metadata that cannot be taken out ({error}); send it without, or as JPEG, PNG or WebP"
+        raise Refused(field, message) from error
+    at = 0
+    for begin, end, kind in told:
+        given = data[begin:end]
+        wanted = _public_item(given) if kind == b"Exif" else b" " * len(given)
+        if wanted != given and begin >= at:
+            yield slice(at, begin)
+            yield wanted
+            at = begin + len(wanted)
+    yield slice(at, len(data))
+
+
+def _public_item(given: bytes) -> bytes:
+    """An EXIF item of the same length: how far its block is from its begin, then the block, which has to be one."""
+    distance = 4 + int.from_bytes(given[:4], "big")
+    block = public(given[distance:])
+    if not block or distance + len(block) > len(given):
+        block = nothing()
+    if given[4:distance] == _EXIF:
+        return (given[:distance] + block).ljust(len(given), b"\0")[: len(given)]
+    return (bytes(4) + block).ljust(len(given), b"\0")[: len(given)]
+
+
+def _bytes(data: mmap, piece: Piece) -> bytes:
+    return data[piece] if isinstance(piece, slice) else piece
+
+
+_PIECES: Mapping[str, Callable[[mmap, str], Iterator[Piece]]] = {
+    ".jpg": _jpeg,
+    ".png": _png,
+    ".webp": _webp,
+    ".gif": _gif,
+    ".avif": _avif,
+}
