@@ -15,9 +15,10 @@ from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios
 from coordinator.bench.isolationflags import measure_flags
 from coordinator.bench.machine import BenchError, EngineClock, Pace, Say, describe, wait_until_quiet
 from coordinator.bench.plot import svg
+from coordinator.bench.requests import compare_requests
 from coordinator.bench.scale import ROWS, measure_scale, measure_starts
 from coordinator.bench.service import RUNGS as SERVICE_RUNGS
-from coordinator.bench.service import compare_service
+from coordinator.bench.service import compare_service, first_photograph
 from coordinator.bench.variants import (
     AIMS,
     API_LOOP,
@@ -179,6 +180,8 @@ def bench(options: BenchOptions, say: Say) -> BenchResult:
             return _flags(work)
         if options.mode == "service":
             return _service(work)
+        if options.mode == "requests":
+            return _requests(work)
         if options.cluster:
             return _cluster(work, options.cluster, program)
         return _scale(work) if options.mode == "scale" else _rates(work, program)
@@ -295,6 +298,18 @@ def _service(work: _Bench) -> BenchResult:
         pace=work.pace,
     )
     files = work.write("service", comparisons=[comparison])
+    return BenchResult(
+        lines=tuple(report.comparison_lines(comparison)), files=files, identical=comparison.identical
+    )
+
+
+def _requests(work: _Bench) -> BenchResult:
+    options = work.options
+    rung = PROCESS if PROCESS in options.rungs else SERVICE_RUNGS[0]
+    comparison = compare_requests(
+        first_photograph(options.batch), work.folder, rung=rung, workers=work.jobs, pace=work.pace
+    )
+    files = work.write("requests", comparisons=[comparison])
     return BenchResult(
         lines=tuple(report.comparison_lines(comparison)), files=files, identical=comparison.identical
     )

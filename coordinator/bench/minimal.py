@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import uvicorn
-from fastapi import FastAPI, Form, UploadFile
+from fastapi import FastAPI, Form, Response, UploadFile
 from fastapi.responses import PlainTextResponse
 
 
@@ -35,8 +35,9 @@ def work(data: bytes, operations: Sequence[tuple[str, str]], output: str) -> byt
 
 
 def create_app(pool: ProcessPoolExecutor) -> FastAPI:
-    """The application; the results of a request are dropped once they are there."""
+    """The application; the results of a request are dropped once the next one's are there."""
     app = FastAPI()
+    last: list[bytes] = []
 
     @app.post("/process")
     async def process(files: list[UploadFile], actions: Annotated[str, Form()]) -> PlainTextResponse:
@@ -46,8 +47,12 @@ def create_app(pool: ProcessPoolExecutor) -> FastAPI:
             loop.run_in_executor(pool, partial(work, await file.read(), order["operations"], order["output"]))
             for file in files
         ]
-        await asyncio.gather(*asked)
+        last[:] = await asyncio.gather(*asked)
         return PlainTextResponse("OK")
+
+    @app.get("/last")
+    async def get_last() -> Response:
+        return Response(last[0])
 
     return app
 

@@ -70,6 +70,7 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
         ("flags", "what each isolation flag costs instead"),
         ("scale", "starting, and a table of a million recordings instead"),
         ("service", "the image service against a plain pool of processes instead"),
+        ("requests", "single small requests to the image service against a minimal one instead"),
     ):
         modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=measured)
 
