@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from coordinator.bench.command import WORKLOADS, BenchOptions, bench, chosen
+from coordinator.bench.command import bench
+from coordinator.bench.options import WORKLOADS, BenchOptions, chosen
 from coordinator.bench.variants import BASELINES, RUNGS
 from coordinator.commands.arguments import add_pipeline, positive
 from coordinator.errors import ExitCode
