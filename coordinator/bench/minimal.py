@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -59,6 +60,8 @@ def create_app(pool: ProcessPoolExecutor) -> FastAPI:
 
 def main(workers: int) -> None:
     """Serves until it is ended by a signal."""
+    # Uvicorn raises the signal that ended it once more, and the pool's processes must end before this one does.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     # Not forked: a child of a process with threads may find their locks held for ever.
     with ProcessPoolExecutor(workers, get_context("spawn"), partial(cv2.setNumThreads, 1)) as pool:
         uvicorn.run(create_app(pool), port=0, access_log=False)
