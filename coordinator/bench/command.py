@@ -14,14 +14,15 @@ from coordinator.bench.cluster import BUSY_TASKS, compare_cluster
 from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios, summarise, turns
 from coordinator.bench.isolationflags import measure_flags
 from coordinator.bench.machine import BenchError, EngineClock, Pace, Say, describe, wait_until_quiet
+from coordinator.bench.options import BenchOptions, BenchResult
 from coordinator.bench.plot import svg
+from coordinator.bench.requests import compare_requests
 from coordinator.bench.scale import ROWS, measure_scale, measure_starts
 from coordinator.bench.service import RUNGS as SERVICE_RUNGS
-from coordinator.bench.service import compare_service
+from coordinator.bench.service import compare_service, first_photograph
 from coordinator.bench.variants import (
     AIMS,
     API_LOOP,
-    BASELINES,
     FLAGSHIP_AIMS,
     PROCESS,
     RUNGS,
@@ -33,12 +34,10 @@ from coordinator.bench.variants import (
     tasks_of,
 )
 from coordinator.bench.workloads import TRIVIAL_IMAGE, flagship, trivial
-from coordinator.errors import UsageError
 from coordinator.record.disk import write_json, write_text
 from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
 
-WORKLOADS = ("trivial", "pipeline")
 _FEW = 2
 """Tasks of the run by which start-up is told from the work."""
 _MAX_ELSEWHERE, _MAX_TRIES = 0.2, 3
@@ -48,46 +47,6 @@ _FLAG_TASKS = 16
 _SCALE_TASKS = 100_000
 _SERVICE_IMAGES = 4
 """So many times as many images as tasks of the fresh rung."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchOptions:
-    """What the user asked for. ``tasks`` is for the variants that start a container per task."""
-
-    batch: Path
-    out: Path
-    pipeline: str
-    mode: str = "rates"
-    cluster: str | None = None
-    """The address of a Ray cluster, for that mode."""
-    rungs: tuple[str, ...] = RUNGS
-    baselines: tuple[str, ...] = BASELINES
-    workloads: tuple[str, ...] = WORKLOADS
-    repeats: int = 3
-    tasks: int = 40
-    jobs: int | None = None
-    limit: int | None = None
-    patience: int = 20
-    """Maximum number of seconds to wait for a quiet machine before each sample; with 0 it is taken as it comes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchResult:
-    """The report's lines, the files written, and whether all variants gave the same results."""
-
-    lines: tuple[str, ...]
-    files: tuple[Path, ...]
-    identical: bool
-
-
-def chosen(known: Sequence[str], names: Sequence[str] | None) -> tuple[str, ...]:
-    """The names that the user gave, or all; ``none`` is none of them. Raises UsageError for an unknown one."""
-    if names is None:
-        return tuple(known)
-    wanted = [name for name in names if name != "none"]
-    if unknown := [name for name in wanted if name not in known]:
-        raise UsageError(f"{unknown[0]!r} is none of {', '.join(known)}")
-    return tuple(name for name in known if name in wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +138,8 @@ def bench(options: BenchOptions, say: Say) -> BenchResult:
             return _flags(work)
         if options.mode == "service":
             return _service(work)
+        if options.mode == "requests":
+            return _requests(work)
         if options.cluster:
             return _cluster(work, options.cluster, program)
         return _scale(work) if options.mode == "scale" else _rates(work, program)
@@ -295,6 +256,18 @@ def _service(work: _Bench) -> BenchResult:
         pace=work.pace,
     )
     files = work.write("service", comparisons=[comparison])
+    return BenchResult(
+        lines=tuple(report.comparison_lines(comparison)), files=files, identical=comparison.identical
+    )
+
+
+def _requests(work: _Bench) -> BenchResult:
+    options = work.options
+    rung = PROCESS if PROCESS in options.rungs else SERVICE_RUNGS[0]
+    comparison = compare_requests(
+        first_photograph(options.batch), work.folder, rung=rung, workers=work.jobs, pace=work.pace
+    )
+    files = work.write("requests", comparisons=[comparison])
     return BenchResult(
         lines=tuple(report.comparison_lines(comparison)), files=files, identical=comparison.identical
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +19,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import uvicorn
-from fastapi import FastAPI, Form, UploadFile
+from fastapi import FastAPI, Form, Response, UploadFile
 from fastapi.responses import PlainTextResponse
 
 
@@ -35,8 +36,9 @@ def work(data: bytes, operations: Sequence[tuple[str, str]], output: str) -> byt
 
 
 def create_app(pool: ProcessPoolExecutor) -> FastAPI:
-    """The application; the results of a request are dropped once they are there."""
+    """The application; the results of a request are dropped once the next one's are there."""
     app = FastAPI()
+    last: list[bytes] = []
 
     @app.post("/process")
     async def process(files: list[UploadFile], actions: Annotated[str, Form()]) -> PlainTextResponse:
@@ -46,14 +48,20 @@ def create_app(pool: ProcessPoolExecutor) -> FastAPI:
             loop.run_in_executor(pool, partial(work, await file.read(), order["operations"], order["output"]))
             for file in files
         ]
-        await asyncio.gather(*asked)
+        last[:] = await asyncio.gather(*asked)
         return PlainTextResponse("OK")
+
+    @app.get("/last")
+    async def get_last() -> Response:
+        return Response(last[0])
 
     return app
 
 
 def main(workers: int) -> None:
     """Serves until it is ended by a signal."""
+    # Uvicorn raises the signal that ended it once more, and the pool's processes must end before this one does.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     # Not forked: a child of a process with threads may find their locks held for ever.
     with ProcessPoolExecutor(workers, get_context("spawn"), partial(cv2.setNumThreads, 1)) as pool:
         uvicorn.run(create_app(pool), port=0, access_log=False)

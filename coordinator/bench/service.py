@@ -114,6 +114,14 @@ def _photographs(batch: Path, folder: Path, images: int) -> list[Path]:
     return list(itertools.islice(itertools.cycle(made), images))
 
 
+def first_photograph(batch: Path) -> Path:
+    """The batch's first photograph that is there. Raises BenchError."""
+    for recording in open_batch(batch).recordings():
+        if isinstance(recording, Recording):
+            return batch / str(recording.item["image"]).removeprefix(f"{MOUNT}/")
+    raise BenchError(f"batch {str(batch)!r} holds no photograph that can be used")
+
+
 # -- the pool ------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from coordinator.bench.command import WORKLOADS, BenchOptions, bench, chosen
+from coordinator.bench.command import bench
+from coordinator.bench.options import WORKLOADS, BenchOptions, chosen
 from coordinator.bench.variants import BASELINES, RUNGS
 from coordinator.commands.arguments import add_pipeline, positive
 from coordinator.errors import ExitCode
@@ -70,6 +71,7 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
         ("flags", "what each isolation flag costs instead"),
         ("scale", "starting, and a table of a million recordings instead"),
         ("service", "the image service against a plain pool of processes instead"),
+        ("requests", "single small requests to the image service against a minimal one instead"),
     ):
         modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=measured)
 

@@ -122,7 +122,7 @@ class Intake:
         try:
             yield
         except BaseException:
-            self._store.tidy(job_id)
+            self._store.drop_uploads(job_id, self._settings.max_files)
             raise
 
     def _check_number(self, order: Order, images: int) -> None:

@@ -1,36 +1,35 @@
 """All jobs: which of them run, how each ends, and who is told.
 
-A job is durable before it is accepted, and runs again after a restart until it has ended.
+A job is written down before it begins, and runs again after a restart until it has ended.
 
     admission --> accept --> queued --> running --> done, failed
                                |           |
                                +-- cancel -+----> cancelled: removed
 
 Who calls what, and from which thread
-    The event loop's thread looks (``look``, ``live``, ``count``, ``is_draining``) and waits for ``ended``.
-    It must not be held up: what touches the disk (``accept`` within ``admission``, ``kept``, ``cancel``) is called from
-    threads it lends.
-    Such a thread goes on to its end even if its request has gone, so no job is accepted by half. Who waits for
-    ``ended`` shields it: a waiter that is cancelled would cancel it for all others, too.
+    The event loop's thread looks (``look``, ``live``, ``count``, ``is_draining``), waits for ``ended`` and ``stored``,
+    and accepts small jobs, of which nothing is synced there. It must not be held up: what else touches the disk (large
+    images, ``kept``, ``cancel``) is called from threads it lends. Such a thread goes on to its end even if its
+    request has gone, so no job is accepted by half. Who waits for a future shields it: a waiter that is cancelled would
+    cancel it for all others, too.
     ``drain`` is called by the handler of a signal, in the main thread, between any two instructions of the event loop,
     which may have a lock in its hands. So it asks for none, and leaves the work to a thread of its own.
     ``close`` is called once, when the event loop has ended, and with it all threads that could still accept a job.
-    Each job has one of the threads of its line while it runs (``_work``, the driver); a sweeper removes what has been
-    kept long enough.
+    A job of several tasks has a thread while it runs; one of a single task begins in the thread of whoever gives it its
+    turn, and ends in a lane's. ``stored`` may be done in the registry's writing thread, which must not wait for itself:
+    removing is done in another one.
 
 From hand to hand
-    A place is the request handler's until ``accept``, and the job's from there to ``_end``. A job that ``accept`` has
-    written into the registry runs after any restart until it has ended, whatever becomes of this process.
-    ``_live`` holds the jobs that this process is not through with. Whoever takes a job out of it, under the lock, ends
-    it (``_end``), and nobody else does: that is the job's own thread, or ``_stop`` if it could still withdraw the job
-    from the line for a thread. ``cancel`` and ``drain`` may both withdraw it, as a future can be cancelled again, but
-    only one of them takes it out; and its thread never begins with it.
-    ``cancel`` marks a job while it is live; ``_end`` looks for the mark when it has taken the job out. So a job that
-    ends at the moment in which it is cancelled is either marked, and removed by ``_end``, or no longer live, and
+    A place is the request handler's until ``accept``, and the job's from there to ``_leave``. A job that ``accept`` has
+    put into the registry runs after any restart until it has ended, whatever becomes of this process.
+    ``_live`` holds the jobs that this process is not through with. A job waits in ``_turns``, or has had its turn.
+    Whoever withdraws it from there ends it (``_leave``), and only one can; or else its driver does (``_end``).
+    ``cancel`` marks a job while it is live; ``_leave`` looks for the mark when it takes the job out, under one lock.
+    So a job that ends at the moment in which it is cancelled is either marked, and removed then, or no longer live, and
     removed by ``cancel``.
-    A job that has begun is told to stop, and its own thread ends it once its running tasks have ended. It may be told
+    A job that has begun is told to stop, and its driver ends it once its running tasks have ended. It may be told
     before its scheduler is there: then its executor takes none of its tasks.
-    A job that was admitted before a drain and is accepted after it is queued; its thread sees that nothing is to begin
+    A job that was admitted before a drain and is accepted after it is queued; when it is its turn, nothing is to begin
     any more, and it stays in the registry for the next process.
 """
 
@@ -203,8 +202,8 @@ class Manager:
             return
         _LOG.error("job %s cannot be synced: %s", live.job.id, error)
         with self._lock:
-            live.cancelled = live.job.id in self._live
-        if live.cancelled:
+            live.cancelled |= (goes := live.job.id in self._live)
+        if goes:
             self._stop(live)
 
     # -- removing -----------------------------------------------------------------------------------------

@@ -176,6 +176,11 @@ class Store:
             for number in itertools.count():
                 self.upload(job_id, number).unlink()
 
+    def drop_uploads(self, job_id: str, most: int) -> None:
+        """Removes what has come of a request that is refused: any of so many images."""
+        for number in range(most):
+            self.upload(job_id, number).unlink(missing_ok=True)
+
     def remove(self, job_id: str) -> None:
         """Removes everything of a job."""
         _remove(self.static / job_id)

@@ -6,7 +6,8 @@ import json
 import shutil
 import xml.etree.ElementTree as ElementTree
 
-from coordinator.bench.command import BenchOptions, bench
+from coordinator.bench.command import bench
+from coordinator.bench.options import BenchOptions
 from coordinator.bench.variants import BASELINES, RUNGS
 from tests.integration.conftest import Workshop
 

@@ -19,7 +19,6 @@ import pytest
 from coordinator.batch.folder import open_batch
 from coordinator.batch.recording import Recording
 from coordinator.bench import report
-from coordinator.bench.command import chosen
 from coordinator.bench.figures import (
     Aim,
     Comparison,
@@ -34,6 +33,7 @@ from coordinator.bench.figures import (
 )
 from coordinator.bench.isolationflags import FLAGS
 from coordinator.bench.machine import BenchError, Usage, measure
+from coordinator.bench.options import chosen
 from coordinator.bench.plot import svg
 from coordinator.bench.reading import busy_share, digest, digest_of_responses, first_began, split
 from coordinator.bench.scale import windows

@@ -34,6 +34,7 @@ from coordinator.service.schemas import JobDocument
 from coordinator.service.securing import Images
 from coordinator.service.settings import read_settings
 from coordinator.service.store import Store
+from coordinator.service.told import NO_ROOM
 from coordinator.strictjson import Json
 from tests.unit.builders import error, write_png
 
@@ -388,6 +389,22 @@ def test_a_client_that_goes_away_leaves_nothing_behind(service: Service) -> None
 
     assert service.post("/jobs", content=breaking()).status_code == 400
     assert not service.uploads()
+
+
+def test_of_a_refused_request_nothing_is_left_that_was_too_large_for_memory(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.service.uploads.SMALL", 60)
+    answer = service.post("/jobs", actions(), image(b"a few bytes"), image())
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "files[0]")
+    assert not service.uploads()
+
+
+def test_a_result_without_room_is_no_fault_of_the_client(service: Service) -> None:
+    service.manager.outcome = lambda job: job.ended([file.with_error(NO_ROOM) for file in job.files], 0.0)
+    answer = service.post("/process", actions(), image())
+    assert (answer.status_code, answer.text) == (507, "service: has no room to store the results\n")
+    assert not service.manager.jobs
 
 
 def test_a_disk_that_takes_nothing_is_no_fault_of_the_client(service: Service) -> None:
