@@ -7,6 +7,7 @@ writing). A machine that is half as quick takes twice as long; the limits leave 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 from coordinator.service.orders import Operation
 
 _NANO = 1e-9
-_READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0}
-_WRITING: Mapping[str, float] = {"jpg": 5.0, "png": 13.0}
+_READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0, ".webp": 5.0}
+_WRITING: Mapping[str, float] = {"jpg": 5.0, "png": 13.0, "webp": 75.0}
 _BLURRING: Mapping[str, float] = {"gaussian": 2.5, "updownsampling": 2.0, "bilateral": 25.0, "median": 2.0}
 _RESIZING, _OTHER = 4.0, 30.0
 _SCAN = 4.0
@@ -95,15 +96,19 @@ class _Walk:
         if name == "split":
             self.held += before
             self.width, self.height, self.count = self.width / 2, self.height / 2, self.count * 4
-        elif name == "resize":
-            self.width, self.height = _resized(str(value), self.width, self.height)
+        elif name == "crop":  # a view: the whole stays in memory
+            self.held += before
+            self.width, self.height = _cropped(str(value), self.width, self.height)
+        elif name in ("resize", "fit"):
+            resized = _resized if name == "resize" else _fitted
+            self.width, self.height = resized(str(value), self.width, self.height)
             self._spend(_RESIZING, before + self.size)
             self._hold(before + 2 * self.size)
         elif name == "blur":
             self._spend(_BLURRING.get(str(value), _OTHER), before)
             wide = value == "bilateral" and self.depth > 1
             self._hold((_BILATERAL_COPIES_16_BIT if wide else _COPIES) * before)
-        else:
+        elif name != "quality":
             self._spend(_OTHER, before)
             self._hold(_COPIES * before)
 
@@ -133,3 +138,18 @@ def _resized(value: str, width: float, height: float) -> tuple[float, float]:
         return width, height
     wide, high = (float(side) if side else 0.0 for side in sides.groups())
     return wide or max(1.0, width * high / height), high or max(1.0, height * wide / width)
+
+
+def _fitted(value: str, width: float, height: float) -> tuple[float, float]:
+    """The largest size of the same proportions within a box."""
+    sides = _SIDES.fullmatch(value)
+    wide, high = (float(side) if side else math.inf for side in sides.groups()) if sides else (width, height)
+    scale = min(1.0, wide / width, high / height)  # it is never enlarged
+    return width * scale, height * scale
+
+
+def _cropped(value: str, width: float, height: float) -> tuple[float, float]:
+    """What is left of an image by ``200x300`` or ``200x300+10+20``; its place counts for nothing."""
+    sides = _SIDES.match(value)
+    wide, high = (float(side or math.inf) for side in sides.groups()) if sides else (width, height)
+    return min(width, wide), min(height, high)
