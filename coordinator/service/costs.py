@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from coordinator.service.orders import Operation
 
 _NANO = 1e-9
-_READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0}
-_WRITING: Mapping[str, float] = {"jpg": 5.0, "png": 13.0}
+_READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0, ".webp": 5.0}
+_WRITING: Mapping[str, float] = {"jpg": 5.0, "png": 13.0, "webp": 75.0}
 _BLURRING: Mapping[str, float] = {"gaussian": 2.5, "updownsampling": 2.0, "bilateral": 25.0, "median": 2.0}
 _RESIZING, _OTHER = 4.0, 30.0
 _SCAN = 4.0
@@ -149,3 +149,18 @@ def _resized(value: str, width: float, height: float) -> tuple[float, float]:
         return width, height
     wide, high = (float(side) if side else 0.0 for side in sides.groups())
     return wide or max(1.0, width * high / height), high or max(1.0, height * wide / width)
+
+
+def _fitted(value: str, width: float, height: float) -> tuple[float, float]:
+    """The largest size of the same proportions within a box."""
+    sides = _SIDES.fullmatch(value)
+    wide, high = (float(side) if side else math.inf for side in sides.groups()) if sides else (width, height)
+    scale = min(1.0, wide / width, high / height)  # it is never enlarged
+    return width * scale, height * scale
+
+
+def _cropped(value: str, width: float, height: float) -> tuple[float, float]:
+    """What is left of an image by ``200x300`` or ``200x300+10+20``; its place counts for nothing."""
+    sides = _SIDES.match(value)
+    wide, high = (float(side or math.inf) for side in sides.groups()) if sides else (width, height)
+    return min(width, wide), min(height, high)

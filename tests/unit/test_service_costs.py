@@ -102,6 +102,22 @@ class TestEstimate:
         ).seconds
         assert blurred - resized == pytest.approx(25e-9 * 3 * pixels, rel=1e-6)
 
+    @pytest.mark.parametrize(
+        ("operation", "pixels"),
+        [
+            (("fit", "500x500"), 500 * 250),
+            (("fit", "x100"), 200 * 100),
+            (("crop", "300x200"), 300 * 200),
+            (("crop", "300x200+10+20"), 300 * 200),
+            (("crop", "3000x200"), 1000 * 200),
+            (("quality", 80), 1000 * 500),
+        ],
+    )
+    def test_fit_crop_and_quality_leave_so_many_pixels(self, operation: Operation, pixels: float) -> None:
+        alone = estimate(picture(1000, 500), (operation,), "png").seconds
+        blurred = estimate(picture(1000, 500), (operation, BILATERAL), "png").seconds
+        assert blurred - alone == pytest.approx(25e-9 * 3 * pixels, rel=1e-6)
+
     def test_more_of_anything_costs_more(self) -> None:
         least = estimate(picture(900, 900), (BILATERAL,), "jpg")
         for more in (
