@@ -149,18 +149,3 @@ def _resized(value: str, width: float, height: float) -> tuple[float, float]:
         return width, height
     wide, high = (float(side) if side else 0.0 for side in sides.groups())
     return wide or max(1.0, width * high / height), high or max(1.0, height * wide / width)
-
-
-def _fitted(value: str, width: float, height: float) -> tuple[float, float]:
-    """The largest size of the same proportions within a box."""
-    sides = _SIDES.fullmatch(value)
-    wide, high = (float(side) if side else math.inf for side in sides.groups()) if sides else (width, height)
-    scale = min(1.0, wide / width, high / height)  # it is never enlarged
-    return width * scale, height * scale
-
-
-def _cropped(value: str, width: float, height: float) -> tuple[float, float]:
-    """What is left of an image by ``200x300`` or ``200x300+10+20``; its place counts for nothing."""
-    sides = _SIDES.match(value)
-    wide, high = (float(side or math.inf) for side in sides.groups()) if sides else (width, height)
-    return min(width, wide), min(height, high)
