@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import docker
 from docker import DockerClient
 
 from coordinator.runners.engine import Engine
+from coordinator.runners.sdk import NOWHERE
 
 
 def docker_client(engine: Engine) -> DockerClient:
-    """The SDK's client of the very engine that runs use; :meth:`DockerClient.close` it."""
-    return docker.from_env(environment=engine.address.environment())
+    """The SDK's client of the very engine that runs use, however that is reached; :meth:`DockerClient.close` it."""
+    client = DockerClient(base_url=NOWHERE, version=engine.describe()["api"])
+    client.api.close()
+    client.api = engine.sdk()
+    return client

@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from docker import APIClient
+
 from coordinator.errors import EngineError
 from coordinator.runners.address import engine_address
 from coordinator.runners.api import Api, ApiError
@@ -127,8 +129,12 @@ class Engine:
 
     def pull(self, image_ref: str) -> Iterator[str]:
         """Brings an image from its registry, and says how far it is. Raises EngineError with the registry's reason."""
-        with closing(sdk_on(self._line, self._facts["ApiVersion"], self._timeout)) as sdk:
+        with closing(self.sdk()) as sdk:
             yield from pulled(sdk, image_ref)
+
+    def sdk(self) -> APIClient:
+        """Docker's SDK on the same line; to be closed before the engine."""
+        return sdk_on(self._line, self._facts["ApiVersion"], self._timeout)
 
     def containers(self, run_id: str | None = None) -> dict[str, dict[str, str]]:
         """The labels of the coordinator's containers, of one run or of all, running or not, by container id.

@@ -17,13 +17,13 @@ from requests import PreparedRequest
 from coordinator.errors import EngineError
 from coordinator.runners.line import Line
 
-_NOWHERE = "http+unix:///nowhere"
+NOWHERE = "http+unix:///nowhere"
 """The SDK must be given an address; it is never connected to."""
 
 
 def sdk_on(line: Line, version: str, timeout: float) -> APIClient:
     """The SDK's low-level client, which speaks ``version`` of the API; a call's answer may pause so many seconds."""
-    client = APIClient(base_url=_NOWHERE, version=version, timeout=ceil(timeout))
+    client = APIClient(base_url=NOWHERE, version=version, timeout=ceil(timeout))
     client.mount("http+docker://", _Adapter(_Pool(line, timeout)))
     return client
 

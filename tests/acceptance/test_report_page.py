@@ -140,7 +140,7 @@ def test_a_review_by_keys_is_kept_saved_and_becomes_part_of_the_results(
         report.keys(key)
     names.append(report.find("#object-said").text)
     report.keys("c")
-    report.find("#category").send_keys(Keys.CONTROL, "a", Keys.NULL, "kiosk", Keys.ENTER)
+    report.find("#category").send_keys(Keys.CONTROL, "a", Keys.NULL, "=kiosk", Keys.ENTER)
     assert report.find("#place-in-list").text == "4 of 8"
     assert report.find("#reviewed").text == "3 of 8 reviewed"
 
@@ -154,12 +154,13 @@ def test_a_review_by_keys_is_kept_saved_and_becomes_part_of_the_results(
     with path.open(newline="", encoding="utf-8") as file:
         decided = {row["id"]: row for row in csv.DictReader(file)}
     assert [decided[name]["decision"] for name in names] == ["accept", "reject", "reclass"]
+    assert decided[names[2]]["category"] == "'=kiosk"  # no spreadsheet computes it
     before = report.objects()
     ended = coordinator("review", report.run.path, path)
     assert ended.code == 0, ended.err
     after = report.objects()
     assert set(before) - set(after) == {names[1]}
-    assert (after[names[2]]["category"], after[names[0]]["review"]) == ("kiosk", "accept")
+    assert (after[names[2]]["category"], after[names[0]]["review"]) == ("=kiosk", "accept")
 
 
 def test_a_decision_is_noted_and_taken_back(report: Report, tmp_path: Path) -> None:

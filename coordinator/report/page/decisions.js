@@ -103,7 +103,8 @@ export function asCsv() {
   return [COLUMNS, ...rows].map((row) => `${row.map(field).join(",")}\r\n`).join("");
 }
 
+// Text that a spreadsheet would compute gets an apostrophe before it, as in all tables of a run (record/texts.py).
 function field(value) {
-  const text = String(value);
+  const text = typeof value === "string" && /^'*[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
