@@ -43,7 +43,7 @@ devconsole: daemon ## a shell in the image service's container
 	@$(COMPOSE) exec service bash
 
 test: images parts browser cluster gdal sshd ## set up, then all tests, in every room; a missing engine is a failure
-	COORDINATOR_REQUIRE_ENGINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS)
+	COORDINATOR_REQUIRE_ENGINE=1 $(BIN)/python -m pytest --numprocesses 2 $(PYTEST_ARGS)
 
 unit: $(STAMP) ## the tests that need no engine: seconds
 	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)

@@ -1,21 +1,28 @@
-"""Which tests may run side by side."""
+"""Which tests may run side by side (``pytest --numprocesses 2``, as ``make test`` calls it)."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-UNIT = Path(__file__).parent / "unit"
+_UNIT = "tests/unit/"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a machine's engine, browser or cluster runs one after another, in one process (``make test``).
+class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """What needs a machine's engine, browser or cluster runs one after another, in one process.
 
     Two of them at once would be slower than one after the other, and each looks at what is left behind. The unit
     tests, which share nothing, run beside them.
     """
-    for item in items:
-        if not item.path.is_relative_to(UNIT):
-            item.add_marker(pytest.mark.xdist_group("machine"))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file.startswith(_UNIT) else "machine"
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Rooms:
+    """Who says which test runs next in which process."""
+    return _Rooms(config, log)
