@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from coordinator.record.review import Decision, Known, Matched, Verdict, matched
@@ -37,7 +37,8 @@ class Merged:
 def merged(earlier: Sequence[Decision], later: Sequence[Decision], objects: Sequence[Known]) -> Merged:
     """Both, a later decision in the place of an earlier one on the same thing; what is taken back is gone.
 
-    What the later review says of things that neither stand nor were decided of before is not kept.
+    What the later review says of things that neither stand nor were decided of before is not kept. What is kept of an
+    object of today notes its category and height, if it did not, so that it can follow the object from run to run.
     """
     before = _subjects(earlier, matched(earlier, objects))
     last = {decision.id: decision for decision in later}
@@ -45,12 +46,28 @@ def merged(earlier: Sequence[Decision], later: Sequence[Decision], objects: Sequ
     kept = {subject: decision for decision, subject in before.items()}
     kept.update({about[name]: decision for name, decision in last.items() if name in about})
     counting = {about[name]: name for name in last if name in about}
+    today = {Subject(one.id, stands=True): one for one in objects}
     stray = [decision for name, decision in last.items() if name not in about]
     return Merged(
-        kept=tuple(decision for decision in kept.values() if decision.verdict is not Verdict.UNDO),
+        kept=tuple(
+            _noted(decision, today.get(subject))
+            for subject, decision in kept.items()
+            if decision.verdict is not Verdict.UNDO
+        ),
         repeated=_repeated([decision.id for decision in later], about, counting),
         unknown=tuple(one for one in stray if one.verdict is not Verdict.UNDO),
         needless=tuple(one for one in stray if one.verdict is Verdict.UNDO),
+    )
+
+
+def _noted(decision: Decision, one: Known | None) -> Decision:
+    """A decision with what its object is by the run, where that was not noted."""
+    if one is None:
+        return decision
+    return replace(
+        decision,
+        was=one.category if decision.was is None else decision.was,
+        z=one.z if decision.z is None else decision.z,
     )
 
 

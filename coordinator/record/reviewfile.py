@@ -51,7 +51,6 @@ class _Row:
         category = self._text("category")
         if verdict is Verdict.RECLASS and not category.strip():
             raise self._wrong("category", "empty, and 'reclass' needs the category that it really is")
-        accepted = category if verdict is Verdict.ACCEPT else None
         return Decision(
             id=self._filled("id"),
             verdict=verdict,
@@ -60,7 +59,7 @@ class _Row:
             category=category.strip() if verdict is Verdict.RECLASS else None,
             note=self._text("note"),
             time=self._text("time"),
-            was=self._text("was") or accepted or None,
+            was=self._text("was") or (None if verdict is Verdict.RECLASS else category) or None,
             z=self._read("z", self.number),
         )
 

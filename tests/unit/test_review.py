@@ -26,7 +26,8 @@ DEGREE = 111_195.0
 def decision(
     name: str = "o1", verdict: Verdict = Verdict.ACCEPT, north: float = 0.0, **fields: Any
 ) -> Decision:
-    return Decision(id=name, verdict=verdict, longitude=5.0, latitude=52.0 + north / DEGREE, **fields)
+    noted = {"was": "stop", **fields}
+    return Decision(id=name, verdict=verdict, longitude=5.0, latitude=52.0 + north / DEGREE, **noted)
 
 
 def known(
@@ -59,6 +60,12 @@ class TestMerging:
         gone, here = decision("gone", was="yield"), decision("o1", was="stop")
         assert merged([gone, here], [], [known()]).kept == (gone, here)
         assert merged([gone, here], [decision("gone", Verdict.UNDO)], [known()]).kept == (here,)
+
+    def test_what_is_kept_notes_what_its_object_is(self) -> None:
+        (kept,) = merged([], [decision(was=None)], [known(z=2.5)]).kept
+        assert (kept.was, kept.z) == ("stop", 2.5)
+        (kept,) = merged([], [decision(was="'stop", z=2.0)], [known(z=2.5)]).kept
+        assert (kept.was, kept.z) == ("'stop", 2.0)
 
     def test_of_two_in_one_review_the_last_counts_and_that_is_told(self) -> None:
         later = [decision("o1"), decision("o1", Verdict.REJECT)]
@@ -198,6 +205,17 @@ class TestTheCommand:
         assert review(run, row(now, "undo", was=a["properties"]["category"])) == 0
         assert read_kept(run.path) == []
         assert {one["properties"].get("review") for one in features(run).values()} == {None}
+
+    def test_a_sign_is_not_taken_for_another_on_its_pole(
+        self, run: RunFolder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        before = features(run)
+        a, *_ = before.values()
+        for name in ("typo", a["id"]):
+            longitude, latitude = a["geometry"]["coordinates"]
+            assert review(run, f"{name},reject,other,{longitude},{latitude},,,,\n") == 1
+            assert repr(name) in capsys.readouterr().err
+        assert features(run) == before
 
     def test_what_belongs_to_nothing_is_told_and_not_kept(
         self, run: RunFolder, capsys: pytest.CaptureFixture[str]

@@ -38,9 +38,15 @@ def test_as_the_page_saves_it(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_is_accepted_was_of_its_category(tmp_path: Path) -> None:
-    (found,) = read(tmp_path, "id,decision,category,longitude,latitude\no1,accept,stop,5,52\n")
+@pytest.mark.parametrize("verdict", ["accept", "reject", "undo"])
+def test_the_category_of_what_is_not_re_classed_is_what_the_run_says(tmp_path: Path, verdict: str) -> None:
+    (found,) = read(tmp_path, f"id,decision,category,longitude,latitude\no1,{verdict},stop,5,52\n")
     assert (found.was, found.category) == ("stop", None)
+
+
+def test_the_category_of_what_is_re_classed_is_not(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, "id,decision,category,longitude,latitude\no1,reclass,yield,5,52\n")
+    assert (found.was, found.category) == (None, "yield")
 
 
 class TestASpreadsheetsOwnWays:
