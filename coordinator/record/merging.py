@@ -25,7 +25,8 @@ class Subject(NamedTuple):
 class Merged:
     """The decisions to keep. Of the later review: ids decided of more than once, and what belongs to nothing.
 
-    What belongs to nothing and was to be taken back is ``needless``: all is as it should be.
+    What is taken back though nobody has decided of it is ``needless``: all is as it should be. Where the object of
+    its id is another thing by place or category, it is unknown, as the reader meant one that stands.
     """
 
     kept: tuple[Decision, ...]
@@ -47,7 +48,7 @@ def merged(earlier: Sequence[Decision], later: Sequence[Decision], objects: Sequ
     kept.update({about[name]: decision for name, decision in last.items() if name in about})
     counting = {about[name]: name for name in last if name in about}
     today = {Subject(one.id, stands=True): one for one in objects}
-    stray = [decision for name, decision in last.items() if name not in about]
+    needless = _needless(last, about, before, objects)
     return Merged(
         kept=tuple(
             _noted(decision, today.get(subject))
@@ -55,8 +56,24 @@ def merged(earlier: Sequence[Decision], later: Sequence[Decision], objects: Sequ
             if decision.verdict is not Verdict.UNDO
         ),
         repeated=_repeated([decision.id for decision in later], about, counting),
-        unknown=tuple(one for one in stray if one.verdict is not Verdict.UNDO),
-        needless=tuple(one for one in stray if one.verdict is Verdict.UNDO),
+        unknown=tuple(one for name, one in last.items() if name not in about and one not in needless),
+        needless=needless,
+    )
+
+
+def _needless(
+    last: Mapping[str, Decision],
+    about: Mapping[str, Subject],
+    before: Mapping[Decision, Subject],
+    objects: Sequence[Known],
+) -> tuple[Decision, ...]:
+    """What is taken back though nobody has decided of it; but for what an object has the id of, and is not."""
+    ids, decided = {one.id for one in objects}, set(before.values())
+    undone = {name: one for name, one in last.items() if one.verdict is Verdict.UNDO}
+    return tuple(
+        one
+        for name, one in undone.items()
+        if (about[name] not in decided if name in about else name not in ids)
     )
 
 

@@ -81,7 +81,7 @@ def unknown(decisions: Sequence[Decision]) -> Finding | None:
     names = named((one.id for one in decisions), len(decisions))
     text = (
         f"{len(decisions):,} decisions of the review belong to no object of this run, and are not kept: "
-        f"none of their category is within {REACH:g} m of {names}; look at the id and the place in the review"
+        f"none of their category is within {REACH:g} m of {names}; look at the id, place and category in the review"
     )
     return Finding(kind="decisions-unknown", level=Level.WARNING, text=text)
 

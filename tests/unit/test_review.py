@@ -55,6 +55,18 @@ class TestMerging:
         found = merged([], later, [known()])
         assert (found.kept, found.unknown, found.needless) == ((), (later[0],), (later[1],))
 
+    def test_what_is_taken_back_twice_is_told(self) -> None:
+        undo = decision("o1", Verdict.UNDO)
+        once = merged([decision()], [undo], [known()])
+        assert (once.kept, once.needless) == ((), ())
+        twice = merged(once.kept, [undo], [known()])
+        assert (twice.kept, twice.unknown, twice.needless) == ((), (), (undo,))
+
+    def test_what_is_taken_back_of_another_category_is_not_taken_for_needless(self) -> None:
+        undo = decision("o1", Verdict.UNDO, was="yield")
+        found = merged([decision()], [undo], [known()])
+        assert (found.kept, found.unknown, found.needless) == ((decision(),), (undo,), ())
+
     def test_what_is_lost_stays_until_it_is_taken_back(self) -> None:
         """Also where another thing stands in its place, which has a decision of its own."""
         gone, here = decision("gone", was="yield"), decision("o1", was="stop")
