@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _SEEN_WITHIN = 35.0
@@ -33,6 +33,8 @@ class Kind(StrEnum):
     """It is not in the new run, but hardly any recording of that looks at its place."""
     UNSURE = "unsure"
     """It is in one run only, and that run is not sure of it itself."""
+    REJECTED = "rejected"
+    """It is in one run only, because the other one's review took it out: no change in the street."""
     MOVED = "moved"
     RECLASSED = "re-classed"
 
@@ -112,10 +114,27 @@ def compare(
     changes = [change for _, change in between if change is not None]
     changes += [_gone(old[place], again, limits) for place in lost]
     changes += [_new(new[place], before, limits) for place in come]
-    changes.sort(key=lambda change: (list(Kind).index(change.kind), _name(change)))
     return Comparison(
-        changes=tuple(changes), same=tuple(thing for thing, change in between if change is None)
+        changes=tuple(sorted(changes, key=_rank)),
+        same=tuple(thing for thing, change in between if change is None),
     )
+
+
+def with_rejections(
+    found: Comparison, out_of_old: Sequence[Thing], out_of_new: Sequence[Thing], limits: Limits
+) -> Comparison:
+    """What one run lacks only because its review took it out is ``rejected``: neither new nor gone."""
+    come = [change.new for change in found.changes if change.new and not change.old]
+    lost = [change.old for change in found.changes if change.old and not change.new]
+    known = {come[place] for place, _ in _pairs(come, out_of_old, limits)}
+    known_again = {lost[place] for place, _ in _pairs(lost, out_of_new, limits)}
+    changes = [
+        replace(change, kind=Kind.REJECTED)
+        if (change.old is None and change.new in known) or (change.new is None and change.old in known_again)
+        else change
+        for change in found.changes
+    ]
+    return replace(found, changes=tuple(sorted(changes, key=_rank)))
 
 
 def _gone(thing: Thing, seen_again: _Ground | None, limits: Limits) -> Change:
@@ -141,8 +160,13 @@ def _only_once(thing: Thing, looks: int | None, limits: Limits, sure: Kind, unse
     return Kind.UNSURE if thing.score is not None and thing.score < limits.sure else sure
 
 
-def _name(change: Change) -> tuple[str, str]:
-    return (change.old.id if change.old else "", change.new.id if change.new else "")
+def _rank(change: Change) -> tuple[int, str, str]:
+    """By kind and then by id."""
+    return (
+        list(Kind).index(change.kind),
+        change.old.id if change.old else "",
+        change.new.id if change.new else "",
+    )
 
 
 def _between(old: Thing, new: Thing, limits: Limits) -> Change | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -12,21 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from coordinator.batch.crs import Projection
-from coordinator.batch.geojson import name_of, position, read_geojson, told_name
 from coordinator.commands.arguments import metres, share
-from coordinator.commands.changes import Change, Comparison, Kind, Limits, Look, Thing, compare
-from coordinator.errors import EXIT_CODES, BatchError, ExitCode, RunFolderError
-from coordinator.pipeline import Per
+from coordinator.commands.changes import Change, Comparison, Kind, Limits, compare, with_rejections
+from coordinator.commands.comparable import looks, rejected, things
+from coordinator.errors import EXIT_CODES, ExitCode, RunFolderError
 from coordinator.record.disk import write_json
-from coordinator.record.recorded import metres as number
-from coordinator.record.results import OBJECTS_GEOJSON, RECORDINGS_GEOJSON
 from coordinator.record.runfolder import RunFolder
 from coordinator.report.earlier import Earlier
 from coordinator.report.model import SAME, Changed
 from coordinator.report.written import write_report
 from coordinator.strictjson import Json
-
-_PANORAMA = "equirectangular"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -64,12 +58,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> ExitCode:
     crs = _crs(options.old)
     projection = Projection.named(crs)
-    found = compare(
-        _things(options.old, projection),
-        _things(options.new, projection),
-        Limits(radius=options.radius, moved=options.moved, sure=options.sure),
-        _looks(options.old, projection),
-        _looks(options.new, projection),
+    found = _compared(
+        options, projection, Limits(radius=options.radius, moved=options.moved, sure=options.sure)
     )
     found = _without_what_is_open(options.old, found, [one for one in found.changes if one.old is None])
     found = _without_what_is_open(options.new, found, [one for one in found.changes if one.new is None])
@@ -87,6 +77,13 @@ def main(options: argparse.Namespace) -> ExitCode:
     if page is not None:
         print(f"report      {page}")
     return ExitCode.DONE
+
+
+def _compared(options: argparse.Namespace, projection: Projection, limits: Limits) -> Comparison:
+    old, new = things(options.old, projection), things(options.new, projection)
+    found = compare(old, new, limits, looks(options.old, projection), looks(options.new, projection))
+    out_of_old, out_of_new = rejected(options.old, old, projection), rejected(options.new, new, projection)
+    return with_rejections(found, out_of_old, out_of_new, limits)
 
 
 def _write_page(options: argparse.Namespace, found: Comparison) -> Path:
@@ -130,106 +127,6 @@ def _crs(run: Path) -> str:
     if not isinstance(crs, str):
         raise RunFolderError(f"run {str(run)!r} has no map: its batch has no positions")
     return crs
-
-
-def _features(path: Path) -> list[Json]:
-    try:
-        return read_geojson(path).features
-    except BatchError as error:
-        raise RunFolderError(f"{error}; run the batch into this folder once more") from error
-
-
-def _check_has_map(run: Path) -> None:
-    """Raises RunFolderError if no step of a run made objects, or none has yet."""
-    if (run / OBJECTS_GEOJSON).is_file():
-        return
-    steps = (RunFolder(run).read_about().get("pipeline") or {}).get("steps") or []
-    if steps and all(step.get("per") == Per.ITEM for step in steps):
-        told = f"its last step is {steps[-1]['name']!r}; run it up to the step that positions, such as 'position'"
-    else:
-        told = "let the run come to its end first"
-    raise RunFolderError(f"run {str(run)!r} has no {OBJECTS_GEOJSON}: {told}")
-
-
-def _things(run: Path, projection: Projection) -> list[Thing]:
-    """The objects of a run, in the CRS of the old one."""
-    _check_has_map(run)
-    path = run / OBJECTS_GEOJSON
-    features = enumerate(_features(path))
-    return [
-        _thing(feature, name_of(feature, n), told_name(path, feature, n), projection)
-        for n, feature in features
-    ]
-
-
-def _thing(feature: Json, name: str, where: str, projection: Projection) -> Thing:
-    """An object; ``where`` its feature is, for a message."""
-    told = feature.get("properties") or {}
-    x, y = _place(feature, where, projection)
-    category = told.get("category")
-    return Thing(
-        id=name,
-        x=x,
-        y=y,
-        z=number(told.get("z")),
-        category=None if category is None else str(category),
-        sigma=_sigma(told.get("covariance")),
-        facing=number(told.get("facing")),
-        score=_score(told),
-        degrees=_degrees(feature, where),
-    )
-
-
-def _place(feature: Json, where: str, projection: Projection) -> tuple[float, float]:
-    """Metres; from its degrees if the file does not say it in this CRS."""
-    told = feature.get("properties") or {}
-    x, y = number(told.get("x")), number(told.get("y"))
-    if told.get("crs") == projection.name and x is not None and y is not None:
-        return x, y
-    return projection.to_projected(*_degrees(feature, where))
-
-
-def _degrees(feature: Json, where: str) -> tuple[float, float]:
-    """Longitude and latitude. Raises RunFolderError for what is no point."""
-    geometry = feature.get("geometry") or {}
-    place = position(geometry.get("coordinates")) if geometry.get("type") == "Point" else None
-    if place is None:
-        raise RunFolderError(
-            f"{where} is no point; was the file edited? Run the batch into this folder once more"
-        )
-    return place
-
-
-def _score(told: Json) -> float | None:
-    """How sure a run is that an object is there, and of what it is: the smaller of both."""
-    said = [value for name in ("score", "category_score") if (value := number(told.get(name))) is not None]
-    return min(said, default=None)
-
-
-def _sigma(covariance: object) -> float:
-    """Metres: the standard deviation on the ground along the worse axis at most; 0 where it is not said."""
-    rows = covariance if isinstance(covariance, list) else []
-    variances = [
-        number(row[axis]) for axis, row in enumerate(rows[:2]) if isinstance(row, list) and len(row) > axis
-    ]
-    return math.sqrt(max(0.0, sum(variance or 0.0 for variance in variances)))
-
-
-def _looks(run: Path, projection: Projection) -> list[Look] | None:
-    """The recordings of a run; None if it was made by a version that did not write them."""
-    path = run / RECORDINGS_GEOJSON
-    if not path.is_file():
-        return None
-    return [
-        Look(
-            x=place[0],
-            y=place[1],
-            heading=None if told.get("camera") == _PANORAMA else number(told.get("heading")),
-        )
-        for n, feature in enumerate(_features(path))
-        for told in [feature.get("properties") or {}]
-        for place in [_place(feature, told_name(path, feature, n), projection)]
-    ]
 
 
 def as_geojson(found: Comparison, crs: str) -> Json:
@@ -278,12 +175,15 @@ def _words(change: Change) -> str:
             repr(new.category) if old.category == new.category else f"{old.category!r}, now {new.category!r}"
         )
         return f"{new.id!r}  {what}, {change.moved:.2f} m from where {old.id!r} was"
-    thing = new or old
+    thing, other = new or old, "old" if new else "new"
     assert thing is not None
+    what = f"{thing.id!r}  {thing.category!r} at {thing.x:.2f}, {thing.y:.2f}"
+    if change.kind is Kind.REJECTED:
+        return f"{what}, rejected in the review of the {other} run"
     score = f", score {thing.score:.2f}" if change.kind is Kind.UNSURE else ""
-    looks = (
+    looked = (
         ""
         if change.looks is None
-        else f", its place is looked at by {change.looks} recordings of the {'old' if new else 'new'} run"
+        else f", its place is looked at by {change.looks} recordings of the {other} run"
     )
-    return f"{thing.id!r}  {thing.category!r} at {thing.x:.2f}, {thing.y:.2f}{score}{looks}"
+    return f"{what}{score}{looked}"

@@ -149,7 +149,8 @@ class TestTheCommand:
         new = run_folder(tmp_path / "new", ("n1", 155_000.1, "stop"), ("n3", 155_900.0, "yield"))
         assert main(["compare", str(old), str(new), "--out", str(tmp_path / "changes.geojson")]) == 0
         assert capsys.readouterr().out.splitlines() == [
-            "objects     1 as they were; 0 new, 1 gone, 1 first seen, 0 not seen, 0 unsure, 0 moved, 0 re-classed",
+            "objects     1 as they were; 0 new, 1 gone, 1 first seen, 0 not seen, 0 unsure, 0 rejected, 0 moved, "
+            "0 re-classed",
             "gone        'o2'  'yield' at 155010.00, 463000.00, its place is looked at by 3 recordings of the new run",
             "first seen  'n3'  'yield' at 155900.00, 463000.00, its place is looked at by 0 recordings of the old run",
         ]
@@ -160,6 +161,22 @@ class TestTheCommand:
         ]
         assert told == [("gone", "o2", None), ("first seen", None, "n3")]
         assert features[0]["geometry"]["coordinates"] == pytest.approx([5.387, 52.155], abs=0.01)
+
+    def test_what_a_review_took_out_of_either_run_is_no_change_in_the_street(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        whole = run_folder(tmp_path / "whole", ("o1", 155_000.0, "stop"), ("o2", 155_010.0, "yield"))
+        reviewed = run_folder(tmp_path / "reviewed", ("n1", 155_000.0, "stop"), ("n2", 155_010.3, "yield"))
+        path = reviewed / "objects.geojson"
+        map_ = json.loads(path.read_text())
+        path.rename(reviewed / "objects.unreviewed.geojson")
+        path.write_text(json.dumps({**map_, "features": map_["features"][:1]}))
+        for old, new, side in ((whole, reviewed, "new"), (reviewed, whole, "old")):
+            assert main(["compare", str(old), str(new)]) == 0
+            told = capsys.readouterr().out
+            assert "1 as they were; 0 new, 0 gone" in told
+            assert "rejected    'o2'  'yield' at 155010.00" in told
+            assert f"463000.00, rejected in the review of the {side} run" in told
 
     def test_takes_runs_of_different_crs(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         old = run_folder(tmp_path / "old", ("o1", 155_000.0, "stop"))

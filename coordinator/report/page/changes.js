@@ -17,6 +17,7 @@ const KINDS = new Map([
   ["first seen", { hue: 195, sign: "+" }],
   ["not seen", { hue: 50, sign: "×" }],
   ["unsure", { hue: 310, sign: "?" }],
+  ["rejected", { hue: 275, sign: "∅" }],
   [SAME, { sign: "" }],
   [LEFT_OUT, { sign: "" }],
 ]);
@@ -86,6 +87,7 @@ export function toldChange(object) {
     "first seen": `First seen: it may have stood here all along, as hardly any recording of the earlier run looks at its place (${looks}).`,
     "not seen": `Not seen again: it may still be there, as hardly any recording of this run looks at its place (${looks}).`,
     unsure: `Unsure: only ${object.isGone ? "the earlier" : "this"} run has it, and is not sure of it itself.`,
+    rejected: `Rejected: only ${object.isGone ? "the earlier" : "this"} run has it, as a review took it out of the other: no change in the street.`,
     moved: `Moved: it stood ${moved?.toFixed(2)} m from here in the earlier run.`,
     "re-classed": `Re-classed: the earlier run said ${spoken(category ?? null)}.`,
     [SAME]: "As it was in the earlier run.",
