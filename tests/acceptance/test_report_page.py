@@ -129,6 +129,19 @@ def saved(report: Report, folder: Path) -> Path:
     return path
 
 
+def test_half_a_file_says_so(driver: Chrome, run: RunFolder) -> None:
+    path = run.path / "report.html"
+    whole = path.read_bytes()
+    page = Report(driver, run).open()
+    assert not page.find("#incomplete").is_displayed()
+    for share in (0.67, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        browser.load(driver, path.as_uri())
+        eventually(lambda: page.find("#incomplete").is_displayed())
+        assert "This file is incomplete" in page.find("#incomplete").text
+        assert not page.find("#save").is_enabled()
+
+
 def test_a_review_by_keys_is_kept_saved_and_becomes_part_of_the_results(
     report: Report, tmp_path: Path
 ) -> None:
