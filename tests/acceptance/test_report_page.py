@@ -19,6 +19,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from coordinator.record.facts import SessionState
+from coordinator.record.review import Decision, Verdict
+from coordinator.record.reviewfile import keep
 from coordinator.record.runfolder import RunFolder
 from coordinator.report.model import Mark
 from coordinator.report.written import write_report
@@ -127,6 +129,30 @@ def saved(report: Report, folder: Path) -> Path:
     path = folder / "review.csv"
     eventually(lambda: path.exists() and path.stat().st_size)
     return path
+
+
+@pytest.mark.parametrize(
+    ("time", "told"),
+    [
+        ("29.11.2026 10:00", "Accepted, 29.11.2026 10:00."),
+        ("05.11.2026 10:00", "Accepted, 05.11.2026 10:00."),
+        ("2026-99-05T10:00Z", "Accepted, 2026-99-05T10:00Z."),
+        ("2026-11-05T10:00:00.000Z", "Accepted, 5 November 2026 at "),
+        ("", "Accepted."),
+    ],
+)
+def test_a_time_out_of_a_spreadsheet_is_told_as_it_is(
+    driver: Chrome, run: RunFolder, time: str, told: str
+) -> None:
+    feature = json.loads((run.path / "objects.geojson").read_text())["features"][0]
+    longitude, latitude = feature["geometry"]["coordinates"]
+    decided = Decision(
+        id=feature["id"], verdict=Verdict.ACCEPT, longitude=longitude, latitude=latitude, time=time
+    )
+    keep(run.path, [decided])
+    write_report(run)
+    page = Report(driver, run).open(f"#{feature['id']}")
+    assert page.find("#decision").text.startswith(told)
 
 
 def test_half_a_file_says_so(driver: Chrome, run: RunFolder) -> None:

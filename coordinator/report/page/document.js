@@ -40,6 +40,14 @@ export function lasted(seconds) {
 export const moment = (seconds) =>
   new Date(1000 * seconds).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
 
+const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
+
+/** A time that people may have written: what is ISO 8601 by the reader's own clock, any other text as it is. */
+export function momentOrText(time) {
+  const since = ISO.test(time) ? Date.parse(time) : NaN;
+  return Number.isNaN(since) ? time : moment(since / 1000);
+}
+
 /** When a recording was taken, as its batch says it; null for what is not known. */
 export const seenAt = (time) => (typeof time === "string" ? time.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC") : null);
 

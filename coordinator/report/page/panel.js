@@ -3,7 +3,7 @@
 import { signOf, toldChange } from "./changes.js";
 import { categories, objects, recordingOf, report, addressOf } from "./data.js";
 import { WORDS, areKept, categoryNow, colourNow, decide, decisionOf, undo } from "./decisions.js";
-import { announce, counted, decimals, get, make, moment, seenAt, spoken } from "./document.js";
+import { announce, counted, decimals, get, make, momentOrText, seenAt, spoken } from "./document.js";
 import { axes } from "./drawing.js";
 import { crop, openPhotograph } from "./photograph.js";
 
@@ -61,7 +61,7 @@ export function refreshDecision() {
 }
 
 function saidOf(found) {
-  if (found) return `${wordsOf(found)}, ${moment(Date.parse(found.time) / 1000)}. U takes it back.`;
+  if (found) return `${wordsOf(found)}${found.time ? `, ${momentOrText(found.time)}` : ""}. U takes it back.`;
   return object.isGone ? "It is of the earlier run: there is nothing to decide of." : notKept();
 }
 
