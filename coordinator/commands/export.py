@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -12,6 +13,7 @@ from typing import Any
 from coordinator.errors import EXIT_CODES, ExitCode, RunFolderError, UsageError
 from coordinator.record.gis.layers import LAYERS
 from coordinator.record.gis.write import OBJECTS_GPKG
+from coordinator.record.runfolder import RunFolder
 
 _FORMATS = {".fgb": "FlatGeobuf", ".parquet": "Parquet", ".gml": "GML", ".kml": "KML"}
 
@@ -34,6 +36,7 @@ def main(options: argparse.Namespace) -> ExitCode:
         raise RunFolderError(
             f"{str(options.run)!r} has no {OBJECTS_GPKG}: a run writes it at its end, if its batch has positions"
         )
+    _warn_of_what_is_to_come(options.run)
     pyogrio = _load_pyogrio()
     if "w" not in pyogrio.list_drivers().get(driver, ""):
         raise UsageError(
@@ -45,16 +48,25 @@ def main(options: argparse.Namespace) -> ExitCode:
     except troubles as error:
         raise RunFolderError(f"{source} cannot be read: {error}; `run` writes it anew") from error
     try:
-        count = _write(pyogrio, features, options.layer, out, driver)
+        files = _write(pyogrio, features, options.layer, out, driver)
     except troubles as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise RunFolderError(f"{out} cannot be written: {why}") from error
-    print(f"{options.layer:13}{count} features in {out}")
+    count = len(features[2])
+    print(f"{options.layer:13}{count} features in {' and '.join(str(path) for path in files)}")
     return ExitCode.DONE
 
 
-def _write(pyogrio: ModuleType, features: tuple[Any, ...], layer: str, out: Path, driver: str) -> int:
-    """Writes the ``features`` of a layer aside, and then in place; returns how many they are.
+def _warn_of_what_is_to_come(run: Path) -> None:
+    if not RunFolder(run).read_about().get("complete", True):
+        print(
+            f"coordinator: warning: run {str(run)!r} is not complete: what is still to come is not in the file",
+            file=sys.stderr,
+        )
+
+
+def _write(pyogrio: ModuleType, features: tuple[Any, ...], layer: str, out: Path, driver: str) -> list[Path]:
+    """Writes the ``features`` of a layer aside, and then in place; returns the files, ``out`` first.
 
     What a format has beside its file, as GML a schema that its file names, comes with it.
     """
@@ -76,9 +88,8 @@ def _write(pyogrio: ModuleType, features: tuple[Any, ...], layer: str, out: Path
             **options,
         )
         _check(pyogrio, Path(aside, out.name), len(geometries))
-        for path in sorted(Path(aside).iterdir(), key=lambda path: path.name == out.name):
-            path.replace(out.with_name(path.name))
-    return len(geometries)
+        written = sorted(Path(aside).iterdir(), key=lambda path: path.name == out.name)
+        return [path.replace(out.with_name(path.name)) for path in written][::-1]
 
 
 def _check(pyogrio: ModuleType, path: Path, count: int) -> None:
