@@ -155,6 +155,23 @@ def test_a_time_out_of_a_spreadsheet_is_told_as_it_is(
     assert page.find("#decision").text.startswith(told)
 
 
+def test_what_others_wrote_into_the_browser_or_the_address_is_passed_over(report: Report) -> None:
+    report.keys("n", "a")
+    report.driver.execute_script(
+        "const [key] = Object.keys(localStorage).filter((name) => name.startsWith('coordinator review'));"
+        "const kept = JSON.parse(localStorage.getItem(key));"
+        "localStorage.setItem(key, JSON.stringify([...kept, ['x', null], ['y', {}], null, 'z']));"
+    )
+    report.open("#%zz")
+    assert report.find("#reviewed").text == "1 of 8 reviewed"
+    report.driver.execute_script(
+        "for (const name of Object.keys(localStorage)) localStorage.setItem(name, '{\"x\":null}')"
+    )
+    report.open()
+    assert report.find("#reviewed").text == "0 of 8 reviewed"
+    report.driver.execute_script("localStorage.clear()")
+
+
 def test_half_a_file_says_so(driver: Chrome, run: RunFolder) -> None:
     path = run.path / "report.html"
     whole = path.read_bytes()

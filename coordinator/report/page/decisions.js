@@ -27,11 +27,16 @@ export const followedCount = [...found].filter(([id, { from }]) => from !== id).
 function read() {
   try {
     const kept = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
-    return Array.isArray(kept) ? kept : Object.entries(kept);
+    return (Array.isArray(kept) ? kept : Object.entries(kept)).filter(isDecision);
   } catch {
     isKept = false;
     return [];
   }
+}
+
+/** Whether what the browser has is a decision and its id: others may write there, too, as all files share one store. */
+function isDecision(pair) {
+  return Array.isArray(pair) && typeof pair[0] === "string" && ["accept", "reject", "reclass", "undo"].includes(pair[1]?.decision);
 }
 
 /** Whether this browser keeps decisions from one visit to the next. */

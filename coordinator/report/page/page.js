@@ -216,8 +216,17 @@ function startLayers() {
   });
 }
 
+/** What the page's address names; empty where its escapes are none. */
+function nameInAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
 function showAddress() {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = nameInAddress();
   if (name === "run" || (!name && !hasMap)) select("run");
   else if (byKey.has(name)) open(byKey.get(name).number);
 }
