@@ -61,6 +61,8 @@ def main(options: argparse.Namespace) -> ExitCode:
     found = _compared(
         options, projection, Limits(radius=options.radius, moved=options.moved, sure=options.sure)
     )
+    if _is_apart(found):
+        _warn("the two runs share no place: no recording of either looks at an object of the other")
     found = _without_what_is_open(options.old, found, [one for one in found.changes if one.old is None])
     found = _without_what_is_open(options.new, found, [one for one in found.changes if one.new is None])
     document = as_geojson(found, crs)
@@ -84,6 +86,11 @@ def _compared(options: argparse.Namespace, projection: Projection, limits: Limit
     found = compare(old, new, limits, looks(options.old, projection), looks(options.new, projection))
     out_of_old, out_of_new = rejected(options.old, old, projection), rejected(options.new, new, projection)
     return with_rejections(found, out_of_old, out_of_new, limits)
+
+
+def _is_apart(found: Comparison) -> bool:
+    """Whether nothing is in both runs, and nobody looks at what is in one of them; not where looks are not known."""
+    return bool(found.changes) and not found.same and all(change.looks == 0 for change in found.changes)
 
 
 def _write_page(options: argparse.Namespace, found: Comparison) -> Path:

@@ -178,6 +178,16 @@ class TestTheCommand:
             assert "rejected    'o2'  'yield' at 155010.00" in told
             assert f"463000.00, rejected in the review of the {side} run" in told
 
+    def test_warns_of_runs_that_share_no_place(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        here = run_folder(tmp_path / "here", ("o1", 155_000.0, "stop"))
+        far = run_folder(tmp_path / "far", ("n1", 160_000.0, "stop"))
+        (far / "recordings.geojson").write_text(json.dumps(collection([])))
+        for old, new in ((here, far), (far, here), (here, here)):
+            assert main(["compare", str(old), str(new)]) == 0
+            assert ("share no place" in capsys.readouterr().err) is (old != new)
+
     def test_takes_runs_of_different_crs(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         old = run_folder(tmp_path / "old", ("o1", 155_000.0, "stop"))
         new = run_folder(tmp_path / "new", ("n1", 155_000.1, "yield"), crs="EPSG:32631")
