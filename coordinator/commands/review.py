@@ -62,7 +62,8 @@ def _put_in(folder: RunFolder, history: History, decisions: list[Decision], abou
         files = write_results(history, steps, projection, folder.path, _around(folder, history, steps, about))
     except OSError as error:
         raise RunFolderError(
-            f"run folder {str(folder.path)!r} cannot be written: {error.strerror}"
+            f"{error.filename2 or error.filename or folder.path} cannot be written: {error.strerror}; a part of the "
+            "results may have the review already, and all of them once the same command has ended well"
         ) from error
     counts = Counter(decision.verdict for decision in found.by_object.values())
     print("review      " + ", ".join(f"{counts[verdict]} {word}" for verdict, word in _WORDS.items()))

@@ -70,7 +70,7 @@ class RunFolder:
             ) from error
 
     def read_about(self) -> Json:
-        """The run's ``run.json``. Raises RunFolderError if there is none."""
+        """The run's ``run.json``. Raises RunFolderError if there is none, or if it tells nothing."""
         try:
             about: Json = json.loads(self.about.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
@@ -79,6 +79,8 @@ class RunFolder:
             ) from error
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{self.about} cannot be read: {error}") from error
+        if not isinstance(about, dict) or not about:
+            raise RunFolderError(f"{self.about} tells of no run; was it edited? `run` writes it anew")
         return about
 
     def read_steps(self) -> tuple[Step, ...]:

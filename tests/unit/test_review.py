@@ -290,6 +290,32 @@ class TestTheCommand:
         assert review(run, "") == 2
         assert "cannot be written: Is a directory" in capsys.readouterr().err
 
+    def test_a_result_that_cannot_be_written_is_named_and_the_same_command_mends_it(
+        self, run: RunFolder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        a, *_ = features(run).values()
+        table = run.path / "objects.csv"
+        table.unlink()
+        table.mkdir()
+        assert review(run, row(a, "reject")) == 2
+        told = capsys.readouterr().err
+        assert f"{table} cannot be written: Is a directory; a part of the results may have the review" in told
+        table.rmdir()
+        assert review(run, row(a, "reject")) == 0
+        assert a["id"] not in features(run)
+        assert a["id"] not in table.read_text()
+
+    @pytest.mark.parametrize("text", ["{}", "[]"])
+    def test_a_run_json_that_tells_nothing(
+        self, run: RunFolder, text: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run.about.write_text(text)
+        for command in (["review", str(run.path)], ["report"], ["compare", str(run.path)]):
+            (run.path.parent / "review.csv").write_text(HEAD)
+            last = run.path.parent / "review.csv" if command[0] == "review" else run.path
+            assert main([*command, str(last)]) == 2
+            assert "run.json tells of no run" in capsys.readouterr().err
+
     def test_what_is_no_run_folder(self, tmp_path: Path) -> None:
         with pytest.raises(RunFolderError):
             RunFolder(tmp_path).read_about()
