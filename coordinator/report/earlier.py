@@ -38,7 +38,7 @@ def since(report: Report, earlier: Earlier, page: Path) -> Report:
     mounts = {str(MOUNT): relative(files.batch, page), str(WORK_MOUNT): relative(files.work, page)}
     report = replace(
         report,
-        earlier=str(earlier.folder.path),
+        earlier=str(earlier.folder.path.absolute()),
         folders={**report.folders, **{_APART + mount: place for mount, place in mounts.items()}},
     )
     if report.frame is None:

@@ -45,7 +45,7 @@ def told_of_run(folder: RunFolder, history: History, about: Json) -> Json:
     state = run_state(at_work, facts.session_state)
     return {
         "id": facts.run_id,
-        "folder": str(folder.path),
+        "folder": str(folder.path.absolute()),
         "batch": facts.batch,
         "session": history.session,
         "state": str(state),
@@ -63,7 +63,7 @@ def told_of_run(folder: RunFolder, history: History, about: Json) -> Json:
         "host": about.get("host"),
         "images": about.get("images"),
         "again": again(facts),
-        "proceed": proceed(folder.path, facts, state, failed=bool(reasons)),
+        "proceed": proceed(folder.path.absolute(), facts, state, failed=bool(reasons)),
     }
 
 

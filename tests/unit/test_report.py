@@ -343,6 +343,16 @@ class TestWithAnEarlierRun:
         assert view["image"] == f"/earlier/batch/{view['name']}"
         assert {number for number, *_ in page["pictures"]} == set(range(5))
 
+    def test_its_commands_may_be_typed_anywhere(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("old", "new"):
+            write_run(tmp_path / name, tmp_path / "batch", Wanted(photographs=False))
+        monkeypatch.chdir(tmp_path)
+        assert main(["compare", "old", "new", "--report"]) == 0
+        data = Page(Path("new/report.html").read_text()).data
+        assert (data["run"]["folder"], data["earlier"]) == (str(tmp_path / "new"), str(tmp_path / "old"))
+
     def test_it_is_not_on_a_page_that_is_written_anew(self, run: RunFolder) -> None:
         write_report(run)
         data = Page((run.path / "report.html").read_text()).data
