@@ -67,7 +67,7 @@ def _needless(
     before: Mapping[Decision, Subject],
     objects: Sequence[Known],
 ) -> tuple[Decision, ...]:
-    """What is taken back though nobody has decided of it; but for what an object has the id of, and is not."""
+    """What is taken back though nobody has decided of it; not a row that misses the object of its own id."""
     ids, decided = {one.id for one in objects}, set(before.values())
     undone = {name: one for name, one in last.items() if one.verdict is Verdict.UNDO}
     return tuple(
