@@ -26,6 +26,7 @@ from steps.stepkit.orientation import upright
 _OTHERS = ("WEBP", "GIF", "AVIF")
 _UNREADABLE = (
     OSError,
+    RuntimeError,
     ValueError,
     SyntaxError,
     EOFError,
