@@ -60,6 +60,8 @@ def serve(settings: Settings) -> None:
     _open_as_many_files_as_allowed()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     keys = read_keys(settings.token, settings.keys)
+    for doubt in keys.doubts:
+        _LOG.warning(doubt)
     strangers = Strangers((settings.host, socket.gethostname(), *settings.hosts))
     workers = settings.workers or max(1, int(host_inventory().cpus))
     limits = _budget(settings, workers)
