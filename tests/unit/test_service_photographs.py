@@ -26,6 +26,15 @@ def test_an_image_may_have_any_padding_behind_its_end(tmp_path: Path, suffix: st
         examine(tmp_path / "half", "files[0]", 10_000)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_what_is_cut_off_is_called_truncated(tmp_path: Path, kind: str) -> None:
+    data = encoded(kind)
+    for length in (len(data) // 2, len(data) - 5):
+        (tmp_path / "cut").write_bytes(data[:length])
+        with pytest.raises(Refused, match="is truncated"):
+            examine(tmp_path / "cut", "files[0]", 10_000)
+
+
 @pytest.mark.parametrize(
     "content",
     [
