@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 PREFIX = "COORDINATOR_"
@@ -19,6 +20,14 @@ def given(text: str) -> str:
     if not text:
         raise ValueError("is empty; leave it out to go without")
     return text
+
+
+def folder(text: str) -> Path:
+    """A folder that is there. Raises ValueError."""
+    path = Path(given(text)).resolve()
+    if not path.is_dir():
+        raise ValueError(f"{text!r} is no folder")
+    return path
 
 
 def size(text: str) -> int:
@@ -136,7 +145,7 @@ FLAGS = (
         "upload_rate", size, "1k", "SIZE", "least number of bytes a second of an upload, in every 30 s of it"
     ),
     Flag("upload_time", duration, "3600", "S", "maximum number of seconds that an upload takes"),
-    Flag("images", given, None, "DIR", "folder whose images may be named by path; without it, none may"),
+    Flag("images", folder, None, "DIR", "folder whose images may be named by path; without it, none may"),
     Flag(
         "keep_metadata",
         switch,

@@ -42,6 +42,7 @@ def test_defaults() -> None:
             "'0' is not a size: a whole number from 1 on, of bytes, or of k, m or g as in 10g",
         ),
         ("keep_bytes", "1e3", "'1e3' is not a size: .* as in 10g"),
+        ("images", "/nonexist", "'/nonexist' is no folder"),
         ("rung", "fresh", "'fresh' is neither resident nor process"),
     ],
 )
