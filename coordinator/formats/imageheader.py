@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from coordinator.formats import drone, exifgps, exiftime, mapillarytags, panorama
 from coordinator.formats.devices import sees_all_around
@@ -29,7 +29,7 @@ from coordinator.formats.exiftags import (
     tell_damage,
 )
 from coordinator.formats.geotag import Geotag, Heading, first_heading, first_place
-from coordinator.formats.imagelimits import MAX_BYTES, MAX_PIXELS, NO_FILE
+from coordinator.formats.imagelimits import MAX_BYTES, MAX_PIXELS, MAX_TEXT, NO_FILE
 from coordinator.formats.pinhole import has_focal_length, pinhole
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import North
@@ -101,8 +101,9 @@ def read(path: Path, formats: tuple[str, ...] = _FORMATS, max_pixels: int = MAX_
 
 
 def _read(path: Path, formats: tuple[str, ...], max_pixels: int) -> Header | str:
-    # Pillow's own, lower limit only warns and would refuse large panoramas; ours is checked below.
+    # Pillow's own limits are lower, for large panoramas (of which it only warns; ours is checked below) and long texts.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")  # what is damaged is a value here, and no line on the user's terminal
         try:

@@ -37,30 +37,42 @@ class Owner:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder against a second coordinator; the lock dies with the process.
+def locked(folder: Path, called: str = "run folder") -> Iterator[None]:
+    """Holds a folder, ``called`` so, against a second coordinator; the lock dies with the process.
 
     Raises RunFolderError, which names the owner, if it is held, and if the folder cannot be written.
     """
-    with _opened(folder) as lock:
+    with _opened(folder, called) as lock:
         try:
             _take(lock)
         except OSError as error:
             lock.seek(0)
             first = Owner(lock.read().strip())
-            raise RunFolderError(f"run folder {str(folder)!r} is in use by {first}") from error
-        lock.truncate(0)
-        started = time.strftime("%Y-%m-%d %H:%M:%S")
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}, started {started}")
-        lock.flush()
+            raise RunFolderError(f"{called} {str(folder)!r} is in use by {first}") from error
+        try:
+            _sign(lock)
+        except OSError as error:
+            raise _unwritable(folder, called, error) from error
         yield
 
 
-def _opened(folder: Path) -> TextIO:
+def _opened(folder: Path, called: str) -> TextIO:
     try:
         return (folder / _NAME).open("a+", encoding="utf-8")
     except OSError as error:
-        raise RunFolderError(f"run folder {str(folder)!r} cannot be written: {error.strerror}") from error
+        raise _unwritable(folder, called, error) from error
+
+
+def _sign(lock: TextIO) -> None:
+    """Writes who holds it: past the file's buffer, which would try once more at its end what a full disk refuses."""
+    lock.truncate(0)
+    started = time.strftime("%Y-%m-%d %H:%M:%S")
+    words = f"process {os.getpid()} on {socket.gethostname()}, started {started}"
+    os.write(lock.fileno(), words.encode())
+
+
+def _unwritable(folder: Path, called: str, error: OSError) -> RunFolderError:
+    return RunFolderError(f"{called} {str(folder)!r} cannot be written: {error.strerror}")
 
 
 def owner(folder: Path) -> Owner | None:

@@ -60,6 +60,8 @@ def serve(settings: Settings) -> None:
     _open_as_many_files_as_allowed()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     keys = read_keys(settings.token, settings.keys)
+    for doubt in keys.doubts:
+        _LOG.warning(doubt)
     strangers = Strangers((settings.host, socket.gethostname(), *settings.hosts))
     workers = settings.workers or max(1, int(host_inventory().cpus))
     limits = _budget(settings, workers)
@@ -67,7 +69,7 @@ def serve(settings: Settings) -> None:
     store.create()
     metrics = Metrics()
     with ExitStack() as stack:
-        stack.enter_context(locked(store.path))
+        stack.enter_context(locked(store.path, "data folder"))
         sockets = stack.enter_context(listening(settings.host, settings.port))
         waiting_room = stack.enter_context(closing(WaitingRoom(sockets)))
         program, open_program = stack.enter_context(_program(settings, store, workers))
@@ -90,7 +92,8 @@ def serve(settings: Settings) -> None:
         metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle, limits), store, metrics, workers)
         app = Gate(create_app(routes, metrics), strangers, keys, manager.owner, metrics)
-        manager.start()
+        with store.starting():
+            manager.start()
         waiting_room.close()
         _run(app, settings, manager, sockets)
 

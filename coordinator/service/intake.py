@@ -21,6 +21,7 @@ from coordinator.service.driver import LiveJob
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
+from coordinator.service.outcome import check_outcome
 from coordinator.service.pace import PaceLimits
 from coordinator.service.photographs import Photograph, examine
 from coordinator.service.privacy import make_public
@@ -175,11 +176,13 @@ class Intake:
     def _examined(self, upload: Upload, field: str, order: Order) -> Photograph | Refused:
         """What a file is, or why it fails, if it may do so without the others. Raises Refused if it may not."""
         try:
-            return examine(upload.path, field, self._settings.max_pixels)
+            found = examine(upload.path, field, self._settings.max_pixels)
+            check_outcome(found, order, field)
         except Refused as refused:
             if not order.lets_files_fail:
                 raise
             return refused
+        return found
 
     def _check_bytes(self, images: Iterable[Path]) -> None:
         """Images that are named count as if they had been sent: they will be copied."""

@@ -14,6 +14,8 @@ from typing import Any
 
 from coordinator.errors import UsageError
 
+_SHORT = 16
+"""Least number of characters of a key that nobody guesses."""
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,40})\s+(?P<key>\S+)")
 
 
@@ -45,12 +47,24 @@ class Keys:
     def __init__(self, token: str | None = None, named: Mapping[str, str] | None = None) -> None:
         """``named`` are keys by the names of their holders."""
         given = ((None, token), *(named or {}).items())
-        self._digests = tuple((Caller(name), _digest(key)) for name, key in given if key)
+        known = tuple((Caller(name), key) for name, key in given if key)
+        self._digests = tuple((caller, _digest(key)) for caller, key in known)
+        self._short = tuple(caller for caller, key in known if len(key) < _SHORT)
 
     @property
     def are_asked_for(self) -> bool:
         """Whether a caller needs one."""
         return bool(self._digests)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What an operator may not have meant, each in a sentence."""
+        if not self._digests:
+            return (
+                "there is neither a token nor a key: everybody who reaches the port sees and does everything",
+            )
+        whose = (f"the key of {caller.name}" if caller.name else "the token" for caller in self._short)
+        return tuple(f"{one} has fewer than {_SHORT} characters, and may be guessed" for one in whose)
 
     def caller(self, authorization: str) -> Caller | None:
         """Whose key an ``Authorization`` header has; None if it has none of ours.
@@ -72,8 +86,10 @@ def read_keys(token: str | None, path: Path | None) -> Keys:
     named: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--keys {str(path)!r} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"--keys {str(path)!r} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--keys {str(path)!r} is no text: {error}") from error
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue

@@ -8,16 +8,36 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 PREFIX = "COORDINATOR_"
 _UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
+def given(text: str) -> str:
+    """Any text but none. Raises ValueError: who sets something to nothing may have meant a variable that is empty."""
+    if not text:
+        raise ValueError("is empty; leave it out to go without")
+    return text
+
+
+def folder(text: str) -> Path:
+    """A folder that is there. Raises ValueError."""
+    path = Path(given(text)).resolve()
+    if not path.is_dir():
+        raise ValueError(f"{text!r} is no folder")
+    return path
+
+
 def size(text: str) -> int:
     """Bytes from ``1000`` or ``64m`` (powers of 1024). Raises ValueError."""
     unit = _UNITS.get(text[-1:].lower(), 1)
-    return count(text[:-1] if unit > 1 else text) * unit
+    try:
+        return count(text[:-1] if unit > 1 else text) * unit
+    except ValueError as error:
+        forms = "a whole number from 1 on, of bytes, or of k, m or g as in 10g"
+        raise ValueError(f"{text!r} is not a size: {forms}") from error
 
 
 def count(text: str) -> int:
@@ -95,8 +115,8 @@ FLAGS = (
         "NAMES",
         "further names of this machine, separated by commas, by which it may be asked",
     ),
-    Flag("token", str, None, "TOKEN", "what a caller must know, to see and do everything"),
-    Flag("keys", str, None, "FILE", "names and keys of callers, each of whom sees only their own jobs"),
+    Flag("token", given, None, "TOKEN", "what a caller must know, to see and do everything"),
+    Flag("keys", given, None, "FILE", "names and keys of callers, each of whom sees only their own jobs"),
     Flag("data", str, "data", "DIR", "folder of all jobs and results"),
     Flag("rung", rung, "resident", "RUNG", "how workers run: resident (containers) or process"),
     Flag("image_ref", str, "coordinator/imaging", "IMAGE_REF", "the workers' container image"),
@@ -125,7 +145,7 @@ FLAGS = (
         "upload_rate", size, "1k", "SIZE", "least number of bytes a second of an upload, in every 30 s of it"
     ),
     Flag("upload_time", duration, "3600", "S", "maximum number of seconds that an upload takes"),
-    Flag("images", str, None, "DIR", "folder whose images may be named by path; without it, none may"),
+    Flag("images", folder, None, "DIR", "folder whose images may be named by path; without it, none may"),
     Flag(
         "keep_metadata",
         switch,

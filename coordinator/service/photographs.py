@@ -73,11 +73,12 @@ def examine(path: Path, field: str, max_pixels: int) -> Photograph:
         header = imageheader.read(path, formats=(kind.name,), max_pixels=max_pixels)
         if isinstance(header, imageheader.TooLarge):
             raise Refused(field, header, TOO_LARGE)
+        if isinstance(header, imageheader.Header):
+            _check_size(header, field, max_pixels)
+        if not kind.is_whole(data):  # which is why the headers of some cannot be read
+            raise Refused(field, f"is truncated: its end is missing, after {len(data):,} bytes")
         if isinstance(header, str):
             raise Refused(field, f"begins like a {kind.suffix[1:]} file, but {header}")
-        _check_size(header, field, max_pixels)
-        if not kind.is_whole(data):
-            raise Refused(field, f"is truncated: its end is missing, after {len(data):,} bytes")
         if kind is _JPEG:
             _check_scans(data, header, field)
     return Photograph(suffix=kind.suffix, width=header.width, height=header.height)

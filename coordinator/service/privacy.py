@@ -21,8 +21,11 @@ Piece = bytes | slice
 """New bytes, or a part of the file as it is."""
 
 _EXIF = b"Exif\0\0"
-_APP1, _APPS, _COMMENT = 0xE1, range(0xE0, 0xF0), 0xFE
-_OF_PICTURE = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+_APP0, _APP1, _APPS, _COMMENT = 0xE0, 0xE1, range(0xE0, 0xF0), 0xFE
+_JFIF = b"JFIF\0"
+_JFIF_LENGTH = 14
+"""Bytes of a JFIF segment without a thumbnail, whose width and height are the last two."""
+_OF_PICTURE = {_APP0: _JFIF, 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 """Of a JPEG's application segments: what pixels and colours need, by how it begins."""
 _CHUNKS = {
     b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"sBIT",
@@ -83,6 +86,9 @@ def _jpeg(data: mmap, field: str) -> Iterator[Piece]:
             marker in _APPS and not (marker in _OF_PICTURE and content.startswith(_OF_PICTURE[marker]))
         ):
             continue
+        elif marker == _APP0 and content[_JFIF_LENGTH - 2 :].strip(b"\0"):
+            without = content[: _JFIF_LENGTH - 2] + bytes(2)
+            yield b"\xff\xe0" + struct.pack(">H", len(without) + 2) + without
         else:
             yield slice(begin, end)
 

@@ -63,7 +63,6 @@ def read_settings(options: Mapping[str, str | None], environment: Mapping[str, s
     values["rung"] = Rung(values["rung"])
     values["data"] = Path(values["data"]).resolve()
     values["keys"] = Path(values["keys"]).resolve() if values["keys"] else None
-    values["images"] = Path(values["images"]).resolve() if values["images"] else None
     return Settings(**values)
 
 

@@ -10,12 +10,13 @@ published one: its original is moved in, and then it is moved itself. Only for a
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ from coordinator.service.naming import result_name
 from coordinator.service.published import MARK
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _BLOCK = 4096
 """Bytes that most file systems give to a file, or a folder, at a time."""
 
@@ -66,15 +68,21 @@ class Store:
 
     def create(self) -> None:
         """Makes the folders. Raises RunFolderError if they cannot be written."""
-        try:
+        with self.starting():
             for folder in (self.uploads, self.work, self.static, self.path / "runs"):
                 folder.mkdir(parents=True, exist_ok=True)
             for folder in (self.uploads, self.work):
                 let_in(folder)
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Raises RunFolderError for whatever cannot be written, as on a full disk, before the service has started."""
+        try:
+            yield
         except OSError as error:
-            raise RunFolderError(
-                f"data folder {str(self.path)!r} cannot be written: {error.strerror}; name another with --data"
-            ) from error
+            told = f"data folder {str(self.path)!r} cannot be written: {error.strerror}"
+            advice = "make room" if error.errno in _NO_ROOM else "name another with --data"
+            raise RunFolderError(f"{told}; {advice}") from error
 
     def machine_has_restarted(self) -> bool:
         """Whether the machine was started anew since it was noted last: then what was not synced may be lost."""

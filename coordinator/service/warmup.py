@@ -25,10 +25,14 @@ class WorkerError(CoordinatorError):
 
 
 def warm_up(pool: Pool, program: WorkerSpec, store: Store) -> None:
-    """Has every worker write an image. Raises WorkerError that says why if one of them cannot."""
+    """Has every worker write an image. Raises WorkerError that says why if one of them cannot.
+
+    Raises RunFolderError if the image that they are to read cannot be written.
+    """
     pixel = store.uploads / _NAME
-    pixel.write_bytes(_PNG)
-    let_in(pixel)
+    with store.starting():
+        pixel.write_bytes(_PNG)
+        let_in(pixel)
     step = program.step(_NAME, {"operations": [["write", "png"]]})
     tasks = [
         StepTask(

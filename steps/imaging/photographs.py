@@ -26,6 +26,7 @@ from steps.stepkit.orientation import upright
 _OTHERS = ("WEBP", "GIF", "AVIF")
 _UNREADABLE = (
     OSError,
+    RuntimeError,
     ValueError,
     SyntaxError,
     EOFError,
@@ -94,8 +95,10 @@ def _inks(data: bytes, profile: bytes, image: Pixels) -> Pixels:
 
 def _png(data: bytes) -> Pixels:
     image = decode(png.picture(data), cv2.IMREAD_UNCHANGED)
+    is_transparent = png.transparent(image, data)  # by the file's own colours, not by those of sRGB
     profile = imagefile.profile(data)
-    return png.with_transparency(colour.to_srgb(image, profile) if profile else image, data)
+    converted = colour.to_srgb(image, profile) if profile else image
+    return converted if is_transparent is None else png.with_alpha(converted, is_transparent)
 
 
 def _other(data: bytes) -> Pixels:

@@ -40,24 +40,29 @@ def picture(data: bytes) -> bytes:
     """The same file with nothing but its default picture.
 
     An animation's further pictures are left out, as is what no pixel needs and may be damaged, and the transparent
-    colour of grey and coloured files, which OpenCV drops or takes for one of 8 bit: see :func:`with_transparency`.
+    colour of grey and coloured files, which OpenCV drops or takes for one of 8 bit: see :func:`transparent`.
     """
     kept = _OF_THE_PICTURE | (set() if _colour_type(data) in (_GREY, _COLOUR) else {b"tRNS"})
     return imagefile.PNG + b"".join(chunk.whole for chunk in chunks(data) if chunk.kind in kept)
 
 
-def with_transparency(image: Pixels, data: bytes) -> Pixels:
-    """The picture of a PNG, shape (height, width) or (height, width, 3), with what its tRNS chunk adds.
+def transparent(image: Pixels, data: bytes) -> Pixels | None:
+    """Which pixels of a PNG's picture, as it was decoded, its tRNS chunk makes transparent.
 
-    Shape (height, width, 4) if the chunk names a transparent colour, which no pixel need have.
+    Shape (height, width), bool; None if the chunk names no colour. No pixel need have the one that it names.
     """
     colour = _transparent_colour(data)
     if colour is None:
-        return image
-    is_it = image == colour if image.ndim == 2 else np.all(image == colour, axis=2)
-    with_alpha = cv2.cvtColor(image, cv2.COLOR_GRAY2BGRA if image.ndim == 2 else cv2.COLOR_BGR2BGRA)
-    with_alpha[is_it, 3] = 0
-    return with_alpha
+        return None
+    is_it: Pixels = image == colour
+    return is_it if image.ndim == 2 else np.all(is_it, axis=2)
+
+
+def with_alpha(image: Pixels, is_transparent: Pixels) -> Pixels:
+    """A picture of grey or BGR as BGR with alpha, shape (height, width, 4), opaque where it is not transparent."""
+    made = cv2.cvtColor(image, cv2.COLOR_GRAY2BGRA if image.ndim == 2 else cv2.COLOR_BGR2BGRA)
+    made[is_transparent, 3] = 0
+    return made
 
 
 def _transparent_colour(data: bytes) -> Pixels | None:

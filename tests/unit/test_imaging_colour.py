@@ -71,6 +71,14 @@ class TestWideSpaces:
         assert found[0, :, 3].tolist() == [0, 255]
         assert difference(found[0, 1, 2::-1], space.to_srgb(rgb[0, 1].astype(float))) < CLOSE
 
+    def test_a_transparent_colour_is_one_of_the_files_own_colours(self, tmp_path: Path, name: str) -> None:
+        rgb = np.full((4, 6, 3), (200, 30, 40), np.uint8)
+        rgb[:, 3:] = 10, 200, 30
+        profile = SPACES[name].profile()
+        found = read(tmp_path, encoded("PNG", rgb, icc_profile=profile, transparency=(200, 30, 40)))
+        assert found[..., 3].tolist() == [[0, 0, 0, 255, 255, 255]] * 4
+        assert np.array_equal(found[..., :3], read(tmp_path, encoded("PNG", rgb, icc_profile=profile)))
+
     def test_a_picture_of_many_strips(self, tmp_path: Path, name: str) -> None:
         space = SPACES[name]
         row = SCENES["noise"][0]
@@ -111,6 +119,15 @@ def test_greys_stay_greys(tmp_path: Path) -> None:
     expected = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     assert found.shape == (1, 256)
     assert np.abs(found - expected).max() <= 2
+
+
+def test_a_transparent_grey_is_one_of_the_files_own_greys(tmp_path: Path) -> None:
+    levels = np.arange(256, dtype=np.uint8)[None]
+    found = read(tmp_path, encoded("PNG", levels, icc_profile=grey_profile(1.8), transparency=200))
+    assert np.flatnonzero(found[0, :, 3] == 0).tolist() == [200]
+    assert np.array_equal(
+        found[..., 0], read(tmp_path, encoded("PNG", levels, icc_profile=grey_profile(1.8)))
+    )
 
 
 class TestNothingToDo:

@@ -171,6 +171,12 @@ class TestDamage:
         with pytest.raises(BadInput, match=message):
             read(path, data)
 
+    def test_an_avif_whose_picture_is_damaged(self, path: Path) -> None:
+        data = encoded("AVIF")
+        at = data.index(b"mdat") + 4
+        with pytest.raises(BadInput, match="cannot be decoded"):
+            read(path, data[:at] + bytes(8) + data[at + 8 :])
+
     @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
     def test_whatever_is_missing_at_the_end(self, path: Path, kind: str) -> None:
         data = encoded(kind, exif=exif(6))

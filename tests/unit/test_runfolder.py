@@ -53,6 +53,19 @@ class TestFolder:
         with locked(folder.path):
             pass
 
+    def test_a_full_disk_is_told(self, folder: RunFolder) -> None:
+        (folder.path / ".lock").symlink_to("/dev/full")
+        with pytest.raises(RunFolderError, match=r"run folder .* cannot be written: "), locked(folder.path):
+            pass
+
+    def test_another_name_for_the_folder(self, folder: RunFolder) -> None:
+        with (
+            locked(folder.path),
+            pytest.raises(RunFolderError, match=r"^data folder .* is in use by process"),
+            locked(folder.path, "data folder"),
+        ):
+            pass
+
 
 class TestOwner:
     def test_nobody_where_there_is_no_lock_no_folder_or_a_lock_that_nobody_holds(

@@ -248,7 +248,7 @@ BAD_REQUESTS: dict[str, tuple[tuple[bytes, ...], dict[str, Any], int, str, str]]
         {},
         422,
         "files[0]",
-        "begins like a jpg file, but is not a",
+        "is truncated: its end is missing, after 102 bytes",
     ),
     "too many pixels": (
         (actions(), image(picture(".jpg", 200, 100))),

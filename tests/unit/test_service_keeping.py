@@ -11,6 +11,7 @@ import pytest
 
 from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.tasks import StepTask
+from coordinator.errors import RunFolderError
 from coordinator.service.jobs import JobState
 from coordinator.service.published import find
 from coordinator.service.registry import Registry
@@ -18,6 +19,7 @@ from coordinator.service.store import Store
 from coordinator.service.sweeper import Limits, Sweeper
 from coordinator.service.told import NO_ROOM
 from coordinator.service.uploads import write_all
+from coordinator.service.warmup import warm_up
 from tests.unit.builders import error, write_png
 from tests.unit.test_service_manager import Shop
 from tests.waiting import PATIENCE, eventually
@@ -61,6 +63,15 @@ def test_a_result_that_finds_no_room_is_told_as_such(shop: Shop) -> None:
     shop.answer = lambda task: error(ErrorKind.INTERNAL, full)
     job = shop.accept(shop.open(), 1).ended.result(PATIENCE)
     assert (job.state, job.files[0].error) == (JobState.FAILED, NO_ROOM)
+
+
+def test_a_disk_that_is_full_at_the_start_is_told(shop: Shop) -> None:
+    program = shop.open()._program
+    (shop.store.uploads / "warm-up").symlink_to("/dev/full")
+    with pytest.raises(
+        RunFolderError, match=r"data folder .* cannot be written: No space left .*; make room"
+    ):
+        warm_up(shop.pool, program, shop.store)
 
 
 @pytest.mark.parametrize("files", [1, 2])

@@ -127,6 +127,15 @@ class TestJpeg:
         plain = encoded("JPEG")
         assert published(path, plain[:2] + segment(marker, SECRET) + plain[2:], ".jpg") == plain
 
+    def test_a_thumbnail_in_the_first_segment_goes(self, path: Path) -> None:
+        plain = encoded("JPEG")
+        assert plain[2:4] == b"\xff\xe0"
+        of_picture, behind = plain[6:18], plain[20:]
+        thumbnail = segment(0xE0, of_picture + b"\4\3" + SECRET.ljust(36, b"\xff"))
+        extension = segment(0xE0, b"JFXX\0\x13" + SECRET)
+        assert published(path, plain[:2] + thumbnail + extension + behind, ".jpg") == plain
+        assert published(path, plain, ".jpg") == plain
+
     def test_all_scans_and_tables_stay(self, path: Path) -> None:
         data = with_scans(20)
         assert published(path, data, ".jpg") == data

@@ -33,9 +33,16 @@ def test_defaults() -> None:
         ("port", "70000", "'70000' is not a port"),
         ("workers", "0", "'0' is not a whole number from 1 on"),
         ("running", "two", "'two' is not a whole number"),
-        ("worker_memory", "2x", "'2x' is not a whole number"),
+        ("worker_memory", "2x", "'2x' is not a size"),
         ("keep", "-1", "'-1' is not a length of time"),
         ("grace", "nan", "'nan' is not a length of time"),
+        (
+            "keep_bytes",
+            "0",
+            "'0' is not a size: a whole number from 1 on, of bytes, or of k, m or g as in 10g",
+        ),
+        ("keep_bytes", "1e3", "'1e3' is not a size: .* as in 10g"),
+        ("images", "/nonexist", "'/nonexist' is no folder"),
         ("rung", "fresh", "'fresh' is neither resident nor process"),
     ],
 )
@@ -44,6 +51,13 @@ def test_what_is_wrong_is_told_with_where_it_was_given(name: str, text: str, rea
         read_settings({name: text}, {})
     with pytest.raises(UsageError, match=rf"^COORDINATOR_{name.upper()}: {reason}"):
         read_settings({}, {f"COORDINATOR_{name.upper()}": text})
+
+
+@pytest.mark.parametrize("name", ["token", "keys", "images"])
+def test_an_empty_flag_is_refused_and_an_empty_variable_is_none(name: str) -> None:
+    with pytest.raises(UsageError, match=f"^--{name}: is empty"):
+        read_settings({name: ""}, {})
+    assert getattr(read_settings({}, {f"COORDINATOR_{name.upper()}": ""}), name) is None
 
 
 def test_every_setting_is_a_flag_and_its_help_names_the_variable() -> None:

@@ -163,8 +163,24 @@ class TestKeys:
             read_keys(None, tmp_path / "keys")
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="cannot be read"):
+        with pytest.raises(UsageError, match=r"keys' cannot be read: No such file or directory$"):
             read_keys("token", tmp_path / "keys")
+
+    @pytest.mark.parametrize(
+        ("token", "named", "said"),
+        [
+            (None, {}, ["neither a token nor a key"]),
+            ("", {}, ["neither a token nor a key"]),
+            ("t" * 15, {"ann": "a" * 16, "bob": "b"}, ["the token has fewer than 16", "the key of bob has"]),
+            ("t" * 16, {"ann": "a" * 32}, []),
+        ],
+    )
+    def test_what_an_operator_may_not_have_meant_is_told(
+        self, token: str | None, named: dict[str, str], said: list[str]
+    ) -> None:
+        doubts = Keys(token, named).doubts
+        assert len(doubts) == len(said)
+        assert all(start in doubt for doubt, start in zip(doubts, said, strict=True))
 
 
 @pytest.fixture
