@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, Protocol, cast
 
 from coordinator import __version__
-from coordinator.commands.streams import drop_stdout, open_missing_streams
+from coordinator.commands.streams import drop_stdout, open_missing_streams, stdout_is_lost
 from coordinator.errors import EXIT_CODES, CoordinatorError, ExitCode
 
 
@@ -107,6 +107,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         drop_stdout()
+    except OSError as error:
+        if not stdout_is_lost():
+            raise
+        drop_stdout()
+        print(f"coordinator: stdout cannot be written: {error.strerror}", file=sys.stderr)
+        return int(ExitCode.REFUSED)
     return int(code)
 
 
@@ -116,7 +122,9 @@ class _Completion(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: object, shell: Any, option: object = None
     ) -> None:
-        print(import_module("coordinator.commands.shells").script(shell, _parser(COMMANDS)), end="")
+        print(
+            import_module("coordinator.commands.shells").script(shell, _parser(COMMANDS)), end="", flush=True
+        )
         parser.exit()
 
 

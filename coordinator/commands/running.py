@@ -47,8 +47,11 @@ def _say(tell: Callable[[], None]) -> None:
     try:
         tell()
         sys.stdout.flush()
-    except OSError:
+    except BrokenPipeError:
         drop_stdout()
+    except OSError as error:
+        drop_stdout()
+        warn(f"stdout cannot be written: {error.strerror}; `status` says how the run ended")
 
 
 def _report(out: Path) -> Path | None:

@@ -18,8 +18,21 @@ def open_missing_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w")
 
 
+def stdout_is_lost() -> bool:
+    """Whether stdout takes no more, not even an empty line, as on a full disk; for when something could not be written.
+
+    Python does not say which file an error of writing is about.
+    """
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
 def drop_stdout() -> None:
-    """The reader of our stdout (head, less) has gone; nothing more may be written, not even at exit."""
+    """Our stdout takes no more, as its reader (head, less) has gone or its disk is full; no more is written, not even
+    at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -33,10 +33,11 @@ _NAMES = ("DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH
 @dataclass(frozen=True)
 class Tls:
     """The files that TLS is done with, in one folder by fixed names; ``verify`` says whether the engine has to prove
-    who it is."""
+    who it is, ``by_context`` that a docker context brings them."""
 
     folder: Path
     verify: bool = True
+    by_context: bool = False
 
     @property
     def authority(self) -> Path:
@@ -198,9 +199,10 @@ def _of_context(name: str, source: str, folder: Path | None) -> Address:
             "name another one, or set DOCKER_HOST"
         )
     files = contexts / "tls" / key / "docker"
-    if address.url.startswith("unix:") or not files.is_dir():
+    skip = bool(endpoint.get("SkipTLSVerify"))  # which asks for TLS by itself, without any file
+    if not address.url.startswith(("tcp:", "http:")) or not (skip or files.is_dir()):
         return address
-    return replace(address, tls=Tls(files, verify=not endpoint.get("SkipTLSVerify")))
+    return replace(address, tls=Tls(files, verify=not skip, by_context=True))
 
 
 def _known(contexts: Path) -> Iterator[str]:

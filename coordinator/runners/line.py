@@ -7,6 +7,7 @@ docker CLI on the other side; keys and all else come from the user's own ssh con
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -15,6 +16,8 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 
@@ -120,20 +123,42 @@ def ssh_command(address: Address, seconds: int) -> list[str]:
 
 def _context(tls: Tls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if not tls.verify:
+    if tls.verify:
+        with _named(tls, tls.authority):
+            context.load_verify_locations(tls.authority)
+    else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    path = tls.authority
-    try:
-        if tls.verify:
-            context.load_verify_locations(path)
-        if tls.certificate.exists() or tls.key.exists():
-            path = tls.certificate
-            context.load_cert_chain(path, tls.key)
-    except OSError as error:
-        raise EngineError(
-            f"the files for TLS in {tls.folder} cannot be used: {path.name}: {error.strerror or error}\n"
-            "  ca.pem is the authority's certificate, cert.pem and key.pem are your own; "
-            "DOCKER_CERT_PATH names their folder"
-        ) from error
+    if tls.certificate.exists() or tls.key.exists():
+        _load_own(context, tls)
     return context
+
+
+def _load_own(context: ssl.SSLContext, tls: Tls) -> None:
+    """Loads the user's own certificate and key, which Python's error does not tell apart."""
+    for path in (tls.certificate, tls.key):
+        with _named(tls, path), path.open("rb"):
+            pass
+    with _named(tls, tls.certificate, tls.key):
+        context.load_cert_chain(tls.certificate, tls.key, password=_no_pass_phrase)
+
+
+def _no_pass_phrase() -> str:
+    """OpenSSL would ask the terminal for it, and a run never asks."""
+    raise PermissionError(
+        errno.EACCES, "the key has a pass phrase, which nobody is asked for; name one without"
+    )
+
+
+@contextmanager
+def _named(tls: Tls, *paths: Path) -> Iterator[None]:
+    """Names the files that cannot be used, and what they are."""
+    try:
+        yield
+    except OSError as error:
+        whose = "the docker context brings them" if tls.by_context else "DOCKER_CERT_PATH names their folder"
+        names = " or ".join(path.name for path in paths)
+        raise EngineError(
+            f"the files for TLS in {tls.folder} cannot be used: {names}: {error.strerror or error}\n"
+            f"  ca.pem is the authority's certificate, cert.pem and key.pem are your own; {whose}"
+        ) from error

@@ -157,8 +157,14 @@ class TestTls:
         files = config.folder / "contexts" / "tls" / key("safe") / "docker"
         files.mkdir(parents=True)
         named = config.address(DOCKER_CONTEXT="safe", DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH="/c")
-        assert named.tls == Tls(files, verify=not skip)
+        assert named.tls == Tls(files, verify=not skip, by_context=True)
         assert config.address(DOCKER_CONTEXT="box", DOCKER_TLS_VERIFY="1").tls is None
+
+    def test_a_context_that_verifies_nobody_needs_no_files(self, config: Config) -> None:
+        config.context("skip", "tcp://box:2376", skip_verify=True)
+        assert (tls := config.address(DOCKER_CONTEXT="skip").tls)
+        assert not tls.verify
+        assert not tls.certificate.exists()
 
 
 class TestItsParts:

@@ -241,6 +241,18 @@ class TestRun:
         assert not out.exists()
 
 
+@pytest.mark.parametrize("typed", [["schema"], ["--completion", "bash"]])
+def test_a_full_disk_under_stdout_is_told(typed: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "coordinator", *typed], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "coordinator: stdout cannot be written: No space left on device\n",
+    )
+
+
 def test_schema_prints_the_contract(said: Said) -> None:
     assert run("schema") == 0
     assert json.loads(said()[0]) == contract.schema()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -156,7 +157,21 @@ class TestTls:
             Line(Address("tcp://box:2376", "", Tls(tmp_path)))
         shutil.copy(files / "ca.pem", tmp_path)
         shutil.copy(files / "cert.pem", tmp_path)
-        with pytest.raises(EngineError, match=r"cert.pem: No such file"):
+        with pytest.raises(EngineError, match=r"key.pem: No such file"):
+            Line(Address("tcp://box:2376", "", Tls(tmp_path)))
+        (tmp_path / "cert.pem").rename(tmp_path / "key.pem")
+        with pytest.raises(EngineError, match=r"cert.pem: No such file(.|\n)*the docker context brings them"):
+            Line(Address("tcp://box:2376", "", Tls(tmp_path, by_context=True)))
+
+    def test_nobody_is_asked_for_a_pass_phrase(self, tmp_path: Path, files: Path) -> None:
+        for name in ("ca.pem", "cert.pem"):
+            shutil.copy(files / name, tmp_path)
+        plain, locked = str(files / "key.pem"), str(tmp_path / "key.pem")
+        lock = ["openssl", "ec", "-in", plain, "-aes256", "-passout", "pass:secret", "-out", locked]
+        subprocess.run(lock, check=True, capture_output=True)
+        with pytest.raises(
+            EngineError, match=r"key.pem: the key has a pass phrase, which nobody is asked for"
+        ):
             Line(Address("tcp://box:2376", "", Tls(tmp_path)))
 
 
