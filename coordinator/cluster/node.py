@@ -20,6 +20,7 @@ from coordinator.cluster.nodecache import NodeCache
 from coordinator.cluster.nodepaths import SAME_PATHS, HeadFolder, NodePaths
 from coordinator.errors import EngineError
 from coordinator.runners.engine import Engine, ImageFacts
+from coordinator.runners.engineimages import pull_image
 from coordinator.runners.program import program_content
 from coordinator.runners.sidecar import find_image, lanes
 from coordinator.runners.sources import advice, missing_packages
@@ -137,7 +138,7 @@ def _engine(wanted: Wanted) -> Json:
 def _image(engine: Engine, image_ref: str, *, pull: bool) -> Json | str:
     try:
         if pull and not engine.has_image(image_ref):
-            for _ in engine.pull(image_ref):
+            for _ in pull_image(engine, image_ref):
                 continue
         facts = engine.image(image_ref)
     except EngineError as error:

@@ -7,8 +7,8 @@ import sys
 from contextlib import closing
 
 from coordinator.errors import EngineError, ExitCode, UsageError
-from coordinator.runners.builds import docker_client
 from coordinator.runners.engine import Engine
+from coordinator.runners.engineimages import docker_client
 from steps.build.ensuring import ensure_images
 from steps.build.errors import SetupError
 from steps.build.images import part_names, step_names

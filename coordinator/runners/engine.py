@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,7 @@ from coordinator.runners.devices import DeviceForm, device_form
 from coordinator.runners.habits import Habits
 from coordinator.runners.line import Line
 from coordinator.runners.patience import Patience
-from coordinator.runners.sdk import pulled, sdk_on
+from coordinator.runners.sdk import sdk_on
 from coordinator.runners.spec import NETWORK, ROLE, ContainerSpec
 
 LABEL = "coordinator.run"
@@ -126,11 +126,6 @@ class Engine:
         except ApiError as error:
             return error.status != 404
         return True
-
-    def pull(self, image_ref: str) -> Iterator[str]:
-        """Brings an image from its registry, and says how far it is. Raises EngineError with the registry's reason."""
-        with closing(self.sdk()) as sdk:
-            yield from pulled(sdk, image_ref)
 
     def sdk(self) -> APIClient:
         """Docker's SDK on the same line; to be closed before the engine."""

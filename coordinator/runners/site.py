@@ -13,6 +13,7 @@ from coordinator.pipeline import Step
 from coordinator.record.files import Files
 from coordinator.record.journal import Journal
 from coordinator.runners.engine import Engine, ImageFacts
+from coordinator.runners.engineimages import pull_image
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import SIGHT, TRIAL, container_labels
 from coordinator.runners.local import LocalExecutor
@@ -55,7 +56,7 @@ class LocalSite:
         """The image behind a reference, brought from its registry first if need be. Raises EngineError."""
         assert self.engine is not None  # the preflight asks for images only where there is one
         if pull and not self.engine.has_image(image_ref):
-            for progress in self.engine.pull(image_ref):
+            for progress in pull_image(self.engine, image_ref):
                 tell(progress)
         return self.engine.image(image_ref)
 
