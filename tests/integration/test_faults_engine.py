@@ -239,7 +239,7 @@ def test_a_first_frame_joined_to_the_reply(
 
 def test_an_image_missing_at_the_start(workshop: Workshop, engine: Engine) -> None:
     workshop.photographs("a.jpg")
-    with pytest.raises(PreflightError, match=r"image 'nowhere/none' is not on this engine; build it"):
+    with pytest.raises(PreflightError, match=r"image 'nowhere/none' is not on this engine; make it"):
         workshop.run({"name": "step", "image_ref": "nowhere/none"})
 
 
