@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from coordinator.commands.streams import warn
 from coordinator.errors import CoordinatorError, ExitCode
@@ -43,7 +44,7 @@ def _call(command: str, run_folder: Path, code: ExitCode) -> None:
 
 
 def _outcome(command: str, told: Mapping[str, str]) -> str | None:
-    """Runs the command to its end, or until an interrupt, which ends it; says how it failed, if it did."""
+    """Runs the command to its end, or until a signal that ends us and it; says how it failed, if it did."""
     try:
         # In a group of its own, so that an interrupt ends all of it, whatever its parts make of that.
         started = subprocess.Popen(
@@ -52,11 +53,28 @@ def _outcome(command: str, told: Mapping[str, str]) -> str | None:
     except OSError as error:
         return f"could not be started: {error.strerror}"
     try:
-        code = started.wait()
+        with _signals_interrupt():
+            code = started.wait()
     except KeyboardInterrupt:
         _end(started)
         return "was ended by the interrupt"
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}" if code else None
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP interrupt as Ctrl-C does; one that we were started to ignore (``nohup``) stays so."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    taken = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in taken}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(started: subprocess.Popen[bytes]) -> None:

@@ -71,7 +71,8 @@ def test_one_that_cannot_be_started_is_told_and_changes_nothing(
     assert "could not be started: Argument list too long; the run itself" in capfd.readouterr().err
 
 
-def test_an_interrupt_ends_one_that_hangs_and_not_the_runs_exit_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_ends_one_that_hangs_and_not_the_runs_exit_code(tmp_path: Path, number: int) -> None:
     """Of a run that is refused: its batch is not there."""
     command = "sleep 1000 & echo $!; wait"
     typed = ["run", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run"), "--on-end", command]
@@ -84,7 +85,7 @@ def test_an_interrupt_ends_one_that_hangs_and_not_the_runs_exit_code(tmp_path: P
         assert run.stdout
         assert run.stderr
         sleeping = int(run.stdout.readline())
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         assert run.wait(PATIENCE) == ExitCode.REFUSED
         assert "was ended by the interrupt; the run itself ended with 2" in run.stderr.read()
     eventually(lambda: not Path(f"/proc/{sleeping}").exists())
