@@ -16,6 +16,7 @@ from coordinator.errors import CoordinatorError, ExitCode
 
 _PATIENCE = 3.0
 """Seconds that a command has to end by itself when it is interrupted."""
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def told_at_the_end(command: str | None, run_folder: Path, run: Callable[[], ExitCode]) -> ExitCode:
@@ -45,33 +46,47 @@ def _call(command: str, run_folder: Path, code: ExitCode) -> None:
 
 def _outcome(command: str, told: Mapping[str, str]) -> str | None:
     """Runs the command to its end, or until a signal that ends us and it; says how it failed, if it did."""
-    try:
-        # In a group of its own, so that an interrupt ends all of it, whatever its parts make of that.
-        started = subprocess.Popen(
-            command, shell=True, env={**os.environ, **told}, stdin=subprocess.DEVNULL, process_group=0
-        )
-    except OSError as error:
-        return f"could not be started: {error.strerror}"
-    try:
-        with _signals_interrupt():
+    with _interrupts_held() as let_in:
+        try:
+            # In a group of its own, so that an interrupt ends all of it, whatever its parts make of that.
+            started = subprocess.Popen(
+                command, shell=True, env={**os.environ, **told}, stdin=subprocess.DEVNULL, process_group=0
+            )
+        except OSError as error:
+            return f"could not be started: {error.strerror}"
+        try:
+            let_in()
             code = started.wait()
-    except KeyboardInterrupt:
-        _end(started)
-        return "was ended by the interrupt"
+        except KeyboardInterrupt:
+            _end(started)
+            return "was ended by the interrupt"
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}" if code else None
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP interrupt as Ctrl-C does; one that we were started to ignore (``nohup``) stays so."""
+def _interrupts_held() -> Iterator[Callable[[], None]]:
+    """SIGTERM and SIGHUP interrupt as Ctrl-C does, but not before what is yielded is called: nobody is there to end.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    A signal that we were started to ignore (``nohup``) stays so.
+    """
+    came: list[int] = []
+    are_let_in = False
 
-    taken = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in taken}
+    def take(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if are_let_in:
+            raise KeyboardInterrupt
+
+    def let_in() -> None:
+        nonlocal are_let_in
+        are_let_in = True
+        if came:
+            raise KeyboardInterrupt
+
+    taken = [number for number in _INTERRUPTS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, take) for number in taken}
     try:
-        yield
+        yield let_in
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -81,6 +82,8 @@ def test_an_interrupt_ends_one_that_hangs_and_not_the_runs_exit_code(tmp_path: P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell has what it starts in the background ignore SIGINT, nohup SIGHUP; a terminal has not.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as run:
         assert run.stdout
         assert run.stderr
@@ -117,3 +120,10 @@ def test_that_it_is_waited_for_is_told_before_it_begins(
 def test_without_one_nothing_is_run(folder: Path) -> None:
     assert told_at_the_end(None, folder, lambda: ExitCode.DONE) is ExitCode.DONE
     assert list(folder.iterdir()) == []
+
+
+def test_an_interrupt_waits_until_there_is_a_command_to_end() -> None:
+    with onend._interrupts_held() as let_in:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            let_in()
