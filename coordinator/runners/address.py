@@ -98,6 +98,16 @@ class Address:
         parts = self._parts
         return (parts.netloc + parts.path) if parts.scheme == "unix" else None
 
+    @property
+    def remedy(self) -> str:
+        """What to do if no engine answers there."""
+        if self.scheme == "ssh":
+            return f"see whether `ssh {self.host} docker version` works without a password, and ssh is here"
+        if self.scheme == "tcp":
+            secured = "its certificate is for this host" if self.tls else "it wants TLS (DOCKER_TLS_VERIFY)"
+            return f"see whether `docker version` reaches it, whether host and port are right, and whether {secured}"
+        return "start one (`make engine` sets one up), set DOCKER_HOST, or add yourself to the docker group"
+
     def environment(self, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
         """``environment`` as one in which the docker CLI finds this engine, and the SDK as far as it can."""
         rest = {name: value for name, value in environment.items() if name not in _NAMES}

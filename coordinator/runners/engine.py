@@ -69,8 +69,7 @@ class Engine:
         except (EngineError, KeyError, TypeError) as error:
             self.close()
             raise EngineError(
-                f"no container engine answers at {self.address}: {error}\n"
-                "  start one (`make engine` sets one up), set DOCKER_HOST, or add yourself to the docker group"
+                f"no container engine answers at {self.address}: {error}\n  {self.address.remedy}"
             ) from error
         self.patience = Patience(self._api, patience)
 

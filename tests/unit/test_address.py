@@ -195,3 +195,15 @@ class TestForTheDockerCli:
             "DOCKER_TLS": "1",
         }
         assert Address("unix:///s", "").environment(before) == {"DOCKER_HOST": "unix:///s"}
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (Address("unix:///nowhere", "DOCKER_HOST"), "make engine"),
+        (Address("tcp://far:2375", "DOCKER_HOST"), "wants TLS"),
+        (Address("ssh://me@far", "DOCKER_HOST"), "`ssh far docker version`"),
+    ],
+)
+def test_what_to_do_is_about_the_way_there(address: Address, words: str) -> None:
+    assert words in address.remedy
