@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from coordinator.cluster.granted import granted_here
 from coordinator.cluster.instance import THREADS, Instance, InstanceSpec
+from coordinator.cluster.joining import join
 from coordinator.cluster.node import Wanted, look, remove_left
 from coordinator.cluster.nodepaths import HeadFolder
 from coordinator.cluster.nodes import Node, Room, nodes_of, rooms_of
@@ -89,9 +90,7 @@ class Link:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         _look_for(address)
         try:
-            self._ray.init(
-                address=address, log_to_driver=False, logging_level="error", configure_logging=False
-            )
+            join(self._ray, address)
         except Exception as error:
             raise _nobody(address, error) from error
         _keep_silent(self._ray)
