@@ -53,7 +53,7 @@ def test_a_nearly_full_disk_is_told_as_such_and_no_stored_file_has_a_hole(small_
     whole = encoded(noise(1), ".jpg")
     image = whole[:-2] + b"\xff\xfe\xff\xfd" + bytes(0xFFFD - 2) + whole[-2:]
     image = image[:2] + (b"\xff\xfe\xff\xfd" + bytes(0xFFFD - 2)) * 3 + image[2:]
-    served = Served(small_disk / "data", "--rung", "process", "--workers", "1")
+    served = Served(small_disk / "data", "--rung", "process", "--workers", "1", "--keep-metadata")
     try:
         fill_but(small_disk, 3 * UPLOAD_BYTES)
         answers = [
