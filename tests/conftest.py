@@ -16,23 +16,17 @@ _APART = (
     "tests/acceptance/test_summary.py",
 )
 """What runs in processes of its own folder alone."""
-_OWN_NODES = tuple(
-    f"tests/integration/test_{name}.py" for name in ("cluster_growth", "joining", "losses", "twonodes")
-)
-"""What makes its machines itself, with an engine and a Ray of their own."""
 
 
 class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """What needs a machine's engine, browser or cluster runs one after another, in one process.
 
-    Two of them at once would be slower than one after the other, and each looks at what is left behind. Those on
-    machines that they make themselves share these, and run beside; all others share nothing.
+    Two of them at once would be slower than one after the other, and each looks at what is left behind. All others,
+    which share nothing, run beside them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if file in _OWN_NODES:
-            return "nodes"
         return file if file.startswith(_APART) else "machine"
 
 
