@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +19,9 @@ import cv2
 
 from coordinator.bench.figures import Aim, Comparison, Sample, ratios, summarise, turns
 from coordinator.bench.machine import BenchError, Pace, wait_until_quiet
+from coordinator.bench.serving import served
 
 _BOUNDARY = "a-boundary-that-no-photograph-holds"
-_MAX_START = 60.0
-"""Maximum number of seconds until a server has started."""
 _CHUNK = 64 * 1024
 
 
@@ -59,7 +53,7 @@ def compare_requests(photograph: Path, folder: Path, *, rung: str, workers: int,
     commands = {"service": [*service, "--workers", str(workers)], "minimal": minimal}
     with ExitStack() as stack:
         ports = {
-            name: stack.enter_context(_served(command, folder / f"{name}.log"))
+            name: stack.enter_context(served(command, folder / f"{name}.log", name))
             for name, command in commands.items()
         }
         rounds: list[dict[str, Sample]] = [{} for _ in range(pace.repeats)]
@@ -112,27 +106,6 @@ def _fetched(port: int, path: str) -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", path)
     return connection.getresponse().read()
-
-
-@contextmanager
-def _served(command: Sequence[str], log: Path) -> Iterator[int]:
-    """The port of a server at work, until the block ends."""
-    with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, *command], stdout=output, stderr=output)
-    try:
-        yield _port(process, log)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-
-
-def _port(process: subprocess.Popen[bytes], log: Path) -> int:
-    deadline = time.monotonic() + _MAX_START
-    while not (found := re.search(r"running on http://\S+:(\d+)", said := log.read_text(errors="replace"))):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise BenchError(f"{log.stem} does not start: {said.strip()[-500:]}")
-        time.sleep(0.05)
-    return int(found[1])
 
 
 def _request(photograph: Path, side: int) -> bytes:

@@ -14,11 +14,7 @@ import http.client
 import itertools
 import json
 import multiprocessing
-import re
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +29,7 @@ from coordinator.batch.folder import open_batch
 from coordinator.batch.recording import Recording
 from coordinator.bench.figures import Aim, Comparison, Sample, identical, ratios, summarise, turns
 from coordinator.bench.machine import BenchError, Pace, wait_until_quiet
+from coordinator.bench.serving import served
 from coordinator.core.paths import MOUNT
 
 RUNGS = ("resident", "process")
@@ -47,8 +44,6 @@ _ACTIONS = {
     "output": "jpg",
 }
 _BOUNDARY = "a-boundary-that-no-photograph-holds"
-_MAX_START = 60.0
-"""Maximum number of seconds until the service has started."""
 
 TakeSample = Callable[[], Sample]
 
@@ -182,26 +177,13 @@ class _Served:
 @contextmanager
 def _service(data: Path, rung: str, workers: int) -> Iterator[_Served]:
     """A service at work, until the block ends."""
-    command = [sys.executable, "-m", "coordinator", "serve", "--port", "0", "--rung", rung]
+    command = ["-m", "coordinator", "serve", "--port", "0", "--rung", rung]
     command += ["--data", str(data), "--workers", str(workers)]
-    log = data.with_suffix(".log")
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        yield _Served(data, _port(process, log))
+        with served(command, data.with_suffix(".log"), "the service") as port:
+            yield _Served(data, port)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
         shutil.rmtree(data, ignore_errors=True)
-
-
-def _port(process: subprocess.Popen[bytes], log: Path) -> int:
-    deadline = time.monotonic() + _MAX_START
-    while not (found := re.search(r"running on http://\S+:(\d+)", said := log.read_text(errors="replace"))):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise BenchError(f"the service does not start: {said.strip()[-500:]}")
-        time.sleep(0.05)
-    return int(found[1])
 
 
 class _Load:
