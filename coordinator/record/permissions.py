@@ -58,5 +58,10 @@ def let_in_below(path: Path, folder: Path) -> None:
         os.close(opened)
 
 
+def is_open(mode: int) -> bool:
+    """Whether steps may read a file, or look into a folder, of this mode; of a link it means nothing."""
+    return stat.S_ISLNK(mode) or _opened(mode) == mode
+
+
 def _opened(mode: int) -> int:
     return mode | (_ENTER_AND_READ if stat.S_ISDIR(mode) else _READ)

@@ -50,6 +50,11 @@ class Answers:
         self.any = False
         """Whether the program has answered anything."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are lines that nobody had been asked for."""
+        return bool(self._lines)
+
     def close(self) -> None:
         """Drops what has been said."""
         self._lines.close()

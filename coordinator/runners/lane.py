@@ -56,7 +56,7 @@ from coordinator.runners.verdict import ABANDONED, CANCELLED, LOST, crashed, eng
 from coordinator.runners.workfolder import discard, prepare
 from coordinator.schedule.threads import Sink
 
-_PATIENCE = 0.5
+PATIENCE = 0.5
 """Seconds for which an abandoned task may go on: most end by then, and to open a program anew takes as long."""
 
 
@@ -154,7 +154,7 @@ class Lane:
         else:
             self._take_in()
             while self._abandoned:
-                self._pending.abandon(self._abandoned.popleft(), time.monotonic() + _PATIENCE)
+                self._pending.abandon(self._abandoned.popleft(), time.monotonic() + PATIENCE)
         if self._is_done():  # since just now, by the lane's own doing: nobody rings for that
             return
         try:

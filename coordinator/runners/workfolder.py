@@ -5,14 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.contract import ErrorKind, Success, TaskError
 from coordinator.core.paths import MOUNT, WORK_MOUNT, image_paths
 from coordinator.core.tasks import StepTask
+from coordinator.pipeline import Rung
 from coordinator.record.disk import remove_tree
 from coordinator.record.files import Files
-from coordinator.record.permissions import let_in, let_in_below, make_folder
+from coordinator.record.permissions import is_open, let_in, let_in_below, make_folder
 from coordinator.runners.spec import MAX_WRITTEN
 
 _NOBODY = 65534
@@ -21,7 +25,14 @@ _BLOCK = 512
 """The unit of st_blocks: what a file takes on the disk, whatever size it claims."""
 _LEAST = 4096
 """Bytes that a file counts for at least: there are only so many inodes."""
-_TOO_DEEP = "the step left folders in each other, too many to be looked into"
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What a step left: bytes on the disk, and whether some of it is not yet ours and open to the steps to come."""
+
+    written: int
+    is_closed: bool
 
 
 def step_user() -> tuple[int, int]:
@@ -48,7 +59,8 @@ def prepare(task: StepTask, files: Files) -> None:
     if os.getuid() == 0:
         let_in(folder.parent)
         let_in(folder)
-        os.chown(folder, *step_user())
+        if task.step.rung is not Rung.PROCESS:  # which is another user's program nowhere
+            os.chown(folder, *step_user())
 
 
 def hand_over(task: StepTask, files: Files, result: Success | TaskError) -> Success | TaskError:
@@ -61,11 +73,14 @@ def hand_over(task: StepTask, files: Files, result: Success | TaskError) -> Succ
     if not task.step.writes:
         return result
     folder = files.local(task.request.work_dir)
-    if isinstance(result, Success):
-        result = _excess(folder) or result
-    if isinstance(result, TaskError):
+    left = _left(folder) if isinstance(result, Success) else result
+    if isinstance(left, TaskError):
         discard(task, files)
-    elif not _is_removed_as_empty(folder) and os.getuid() == 0:
+        return left
+    if not left.written:
+        with suppress(FileNotFoundError):
+            folder.rmdir()
+    elif left.is_closed and os.getuid() == 0:
         _take(folder)
     return result
 
@@ -76,16 +91,6 @@ def discard(task: StepTask, files: Files) -> None:
         remove_tree(files.local(task.request.work_dir))
 
 
-def _is_removed_as_empty(folder: Path) -> bool:
-    try:
-        folder.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
 def _astray(result: Success) -> TaskError | None:
     """The complaint about an image of the response that lies neither in the batch nor where steps write."""
     for path in image_paths(result.items):
@@ -94,36 +99,42 @@ def _astray(result: Success) -> TaskError | None:
     return None
 
 
-def _excess(folder: Path) -> TaskError | None:
-    """The complaint about what a step left in its folder: too much, or what is no file of its own."""
+def _left(folder: Path) -> _Left | TaskError:
+    """What a step left in its folder, or the complaint about it: too much, or what is no file of its own."""
+    owner = os.getuid()
     written = 0
     try:
-        for parent, folders, files in os.walk(folder, onerror=_raise):
-            for path in (Path(parent) / name for name in (*folders, *files)):
-                state = path.lstat()
-                written += max(state.st_blocks * _BLOCK, _LEAST)
-                if written > MAX_WRITTEN:
-                    return _breach(f"the step left more than {MAX_WRITTEN:,} bytes in its work folder")
-                if fault := _unfit(path, state.st_mode, folder):
-                    return _breach(f"the step left {path.name!r} in its work folder, which {fault}")
-    except RecursionError:
-        return _breach(_TOO_DEEP)
+        is_closed = folder.stat().st_uid != owner
+        for entry, state in _entries(folder):
+            written += max(state.st_blocks * _BLOCK, _LEAST)
+            if written > MAX_WRITTEN:
+                return _breach(f"the step left more than {MAX_WRITTEN:,} bytes in its work folder")
+            if not stat.S_ISREG(state.st_mode) and (fault := _unfit(entry, state.st_mode, folder)):
+                return _breach(f"the step left {entry.name!r} in its work folder, which {fault}")
+            is_closed = is_closed or state.st_uid != owner or not is_open(state.st_mode)
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # from Python 3.12 on, os.walk does not call itself
-            return _breach(_TOO_DEEP)
+        if error.errno == errno.ENAMETOOLONG:
+            return _breach("the step left folders in each other, too many to be looked into")
         return _breach(f"what the step left in its work folder cannot be looked into: {error.strerror}")
-    return None
+    return _Left(written=written, is_closed=is_closed)
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _entries(folder: Path) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
+    """All that is below a folder. Raises OSError if it cannot be looked into."""
+    folders = [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                yield entry, entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
 
 
-def _unfit(path: Path, mode: int, folder: Path) -> str | None:
-    """Why something below ``folder`` is not to be kept."""
+def _unfit(entry: os.DirEntry[str], mode: int, folder: Path) -> str | None:
+    """Why something below ``folder`` that is no file is not to be kept."""
     if stat.S_ISLNK(mode):
-        return None if _stays_within(path, folder) else "is a link that leads out of it"
-    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "is no regular file"
+        return None if _stays_within(Path(entry.path), folder) else "is a link that leads out of it"
+    return None if stat.S_ISDIR(mode) else "is no regular file"
 
 
 def _stays_within(link: Path, folder: Path) -> bool:

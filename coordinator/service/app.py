@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from coordinator import __version__
-from coordinator.service.answers import error_json, prefers_json, refusal_headers
+from coordinator.service.answers import error_json, refused_answer
+from coordinator.service.direct import Direct
 from coordinator.service.heads import Heads
 from coordinator.service.measuring import Measured
 from coordinator.service.metrics import Metrics
@@ -39,7 +40,7 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         exception_handlers={
-            Refused: cast(Any, refused_answer),
+            Refused: cast(Any, _refused),
             HTTPException: cast(Any, _http_error),
             ClientDisconnect: cast(Any, _gone),
             Exception: _internal_error,
@@ -51,6 +52,7 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
     app.add_route("/static/{path:path}", routes.static, include_in_schema=False)
     _add_pages(app)
     app.add_middleware(Heads)
+    app.add_middleware(Direct, routes=app.routes)
     app.add_middleware(Measured, metrics=metrics)
     _document(app)
     return app
@@ -137,13 +139,8 @@ def _document(app: FastAPI) -> None:
         document["components"]["schemas"].pop(name, None)
 
 
-async def refused_answer(request: Request, refused: Refused) -> Response:
-    """A refusal in the form that its client asks for."""
-    headers = refusal_headers(refused)
-    wants_text = request.url.path == "/process" and not prefers_json(request.headers.get("accept", ""))
-    if wants_text:
-        return PlainTextResponse(f"{refused}\n", refused.status, headers)
-    return JSONResponse(error_json(refused.field, refused.message), refused.status, headers)
+async def _refused(request: Request, refused: Refused) -> Response:
+    return refused_answer(request, refused)
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 import resource
 import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
 
@@ -21,7 +24,7 @@ from coordinator.runners.engine import Engine
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import Isolation
 from coordinator.runners.kept import Program
-from coordinator.runners.lane import Lane
+from coordinator.runners.looplane import LoopLane
 from coordinator.runners.process import open_process
 from coordinator.runners.program import program_id
 from coordinator.runners.resident import ResidentContainer
@@ -30,6 +33,7 @@ from coordinator.schedule.threads import Sink
 from coordinator.service.app import create_app
 from coordinator.service.budget import Budget, budget
 from coordinator.service.connections import Connection
+from coordinator.service.eventloop import run, running_loop
 from coordinator.service.execution import WorkerSpec
 from coordinator.service.gate import Gate
 from coordinator.service.intake import Intake
@@ -73,7 +77,8 @@ def serve(settings: Settings) -> None:
         sockets = stack.enter_context(listening(settings.host, settings.port))
         waiting_room = stack.enter_context(closing(WaitingRoom(sockets)))
         program, open_program = stack.enter_context(_program(settings, store, workers))
-        pool = stack.enter_context(_pool(store, open_program, workers, metrics, limits.shared))
+        loop = stack.enter_context(running_loop())
+        pool = stack.enter_context(_pool(loop, store, open_program, workers, metrics, limits.shared))
         warm_up(pool, program, store)
         registry = stack.enter_context(closing(Registry(store.registry)))
         manager = Manager(
@@ -95,7 +100,7 @@ def serve(settings: Settings) -> None:
         with store.starting():
             manager.start()
         waiting_room.close()
-        _run(app, settings, manager, sockets)
+        _run(app, settings, manager, sockets, loop)
 
 
 def _budget(settings: Settings, workers: int) -> Budget:
@@ -154,9 +159,18 @@ def _described(settings: Settings, image_id: str) -> WorkerSpec:
 
 
 @contextmanager
-def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics, shared: int) -> Iterator[Pool]:
-    def open_lane(sink: Sink) -> Lane:
-        return Lane(open_program, store.files, sink)
+def _pool(
+    loop: asyncio.AbstractEventLoop,
+    store: Store,
+    open_program: Open,
+    workers: int,
+    metrics: Metrics,
+    shared: int,
+) -> Iterator[Pool]:
+    threads = ThreadPoolExecutor(workers + 1, thread_name_prefix="worker")
+
+    def open_lane(sink: Sink) -> LoopLane:
+        return LoopLane(loop, threads, open_program, store.files, sink)
 
     pool = Pool(open_lane, workers, metrics.task_ended, with_express=True, shared=shared)
     metrics.gauge("workers_alive", "Workers whose program runs", lambda: pool.alive)
@@ -169,19 +183,31 @@ def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics, shar
         raise
 
 
-def _run(app: object, settings: Settings, manager: Manager, sockets: list[socket.socket]) -> None:
+def _run(
+    app: object,
+    settings: Settings,
+    manager: Manager,
+    sockets: list[socket.socket],
+    loop: asyncio.AbstractEventLoop,
+) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=Connection,
         log_level="info",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody asks where a client is
+        lifespan="off",
         timeout_graceful_shutdown=int(settings.grace) + _AFTER_GRACE,
     )
-    with _signals_are_handled():
+    server = _Server(config, manager)
+    with _signals_go_to(server.handle_exit):
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         _LOG.info("running on http://%s:%d (Ctrl-C ends it)", shown, sockets[0].getsockname()[1])
-        _Server(config, manager).run(sockets)
+        # What is there now stays: the collector of garbage need not go through it again and again.
+        gc.collect()
+        gc.freeze()
+        run(loop, server.serve(sockets))
 
 
 class _Server(uvicorn.Server):
@@ -197,12 +223,11 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _signals_are_handled() -> Iterator[None]:
-    """Uvicorn raises the signal that ended it once more, when its own handlers are gone: it must not end us then."""
+def _signals_go_to(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     numbers = (signal.SIGINT, signal.SIGTERM)
-    previous = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    previous = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, handler_before in previous.items():
+            signal.signal(number, handler_before)

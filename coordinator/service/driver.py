@@ -121,14 +121,16 @@ class Driver:
         except Exception:
             return self._give_up(live)
         seconds = time.time() - started
+        is_small = isinstance(live.execution, SingleTask)
         self._places.note(seconds)
-        _LOG.info("job %s is %s: %d files, %.2f s", job.id, job.state, len(job.files), seconds)
+        level = logging.DEBUG if is_small and job.state is JobState.DONE else logging.INFO
+        _LOG.log(level, "job %s is %s: %d files, %.2f s", job.id, job.state, len(job.files), seconds)
         return job
 
     def _publish(self, live: LiveJob, ended: Ended) -> Job:
         job, runs = live.execution.job, isinstance(live.execution, Execution)
         try:
-            live.size = self._store.publish(job, zip(ended.files, ended.images, strict=True), keep=runs)
+            live.size = self._store.publish(job, list(zip(ended.files, ended.images, strict=True)), keep=runs)
         except OSError as error:
             if not is_full(error):
                 raise

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from coordinator.batch.recording import Recording
 from coordinator.batch.regions import Undivided
@@ -19,7 +20,7 @@ from coordinator.schedule.scheduler import Scheduler
 from coordinator.service.budget import Weight, weight
 from coordinator.service.jobs import File, Job
 from coordinator.service.pool import JobExecutor, Pool
-from coordinator.service.stages import in_order, item_id, place
+from coordinator.service.stages import Stage, in_order, item_id, place
 from coordinator.service.store import Store
 from coordinator.service.told import as_told
 from coordinator.strictjson import Json
@@ -36,16 +37,22 @@ class WorkerSpec:
     memory: int
     timeout: float
 
-    def step(self, name: str, params: Json) -> Step:
-        return Step(
-            name=name,
-            image_ref=self.image_ref,
-            params=params,
-            resources=Resources(cpus=1.0, memory=self.memory),
-            timeout=self.timeout,
-            rung=self.rung,
-            command=self.command,
-        )
+    def step(self, stage: Stage) -> Step:
+        """The step of a stage: the very same for an equal one, as most clients ask for the same again."""
+        return _step(self, stage)
+
+
+@lru_cache(maxsize=256)
+def _step(program: WorkerSpec, stage: Stage) -> Step:
+    return Step(
+        name=stage.name,
+        image_ref=program.image_ref,
+        params=stage.params,
+        resources=Resources(cpus=1.0, memory=program.memory),
+        timeout=program.timeout,
+        rung=program.rung,
+        command=program.command,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +74,7 @@ class Execution:
         self._folder = store.run(job.id)
         self._files = store.files_of(job.id)
         self._executor = JobExecutor(pool, job.id, self._weigh)
-        self._steps = tuple(program.step(stage.name, stage.params) for stage in job.stages)
+        self._steps = tuple(program.step(stage) for stage in job.stages)
         self._program = program
         self._scheduler: Scheduler | None = None
 

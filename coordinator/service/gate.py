@@ -10,7 +10,7 @@ from http import HTTPStatus
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coordinator.service.app import refused_answer
+from coordinator.service.answers import refused_answer
 from coordinator.service.keys import CALLER, EVERYBODY, Caller, Keys
 from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
@@ -47,7 +47,7 @@ class Gate:
             scope[CALLER] = await self._check(request)
         except Refused as refused:
             self._metrics.refused.labels(str(int(refused.status))).inc()
-            answer = await refused_answer(request, refused)
+            answer = refused_answer(request, refused)
             answer.headers["X-Content-Type-Options"] = "nosniff"
             if refused.status is HTTPStatus.UNAUTHORIZED:
                 answer.headers.update(_ASK)

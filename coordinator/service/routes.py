@@ -20,6 +20,7 @@ from starlette.types import Receive
 from coordinator.service.answers import event, job_headers, listing, plain, prefers_json
 from coordinator.service.bundle import zipped
 from coordinator.service.driver import LiveJob
+from coordinator.service.eventloop import done
 from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.keys import Caller, caller_of
@@ -61,7 +62,7 @@ class Routes:
 
         Clients that prefer `application/json` get the job as JSON instead."""
         live = await self._accept(request, lasting=False)
-        job = await asyncio.shield(asyncio.wrap_future(live.ended))
+        job = await done(live.ended)
         if job.state is JobState.CANCELLED:
             raise Refused("job", f"{job.id} was cancelled", HTTPStatus.CONFLICT)
         if not job.state.is_final:
@@ -97,7 +98,7 @@ class Routes:
         removed = await asyncio.to_thread(self._manager.cancel, job_id)
         if removed is None:
             raise _no_such_job(job_id)
-        await asyncio.shield(asyncio.wrap_future(removed))
+        await done(removed)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def bundle(self, job_id: str) -> Response:
@@ -156,7 +157,7 @@ class Routes:
                 request.headers, chunks, partial(self._admit, lasting=lasting), caller_of(request.scope).name
             )
             if lasting:
-                await asyncio.shield(asyncio.wrap_future(live.stored))
+                await done(live.stored)
             return live
         except Refused:
             if "expect" not in request.headers:

@@ -40,7 +40,7 @@ class SingleTask:
         """The tasks that have ended."""
         self._store, self._pool = store, pool
         (stage,) = job.stages
-        self._step = program.step(stage.name, stage.params)
+        self._step = program.step(stage)
         self._number = next(number for number, file in enumerate(job.files) if file.is_image)
         """Of the only file that there is something to do with; others were no images."""
         item = item_of(job, self._number, store)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coordinator.service.orders import Operation, Order
 from coordinator.strictjson import Json
@@ -31,6 +32,7 @@ class Stage:
         return {"operations": [list(operation) for operation in self.operations]}
 
 
+@lru_cache(maxsize=256)
 def stages(order: Order, *, files: int, workers: int) -> tuple[Stage, ...]:
     """The stages for a job of so many files; the last one ends with writing the results, in their quality."""
     cuts: list[tuple[int, list[Operation]]] = []

@@ -15,7 +15,7 @@ import itertools
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -140,7 +140,7 @@ class Store:
 
     # -- a job that has ended -----------------------------------------------------------------------------
 
-    def publish(self, job: Job, results: Iterable[tuple[File, Iterable[str]]], *, keep: bool) -> int:
+    def publish(self, job: Job, results: Sequence[tuple[File, Sequence[str]]], *, keep: bool) -> int:
         """Makes a job's originals, and results named by their mounted paths, its static folder, all at once.
 
         Returns the bytes that are kept. With ``keep`` all stay where they are, too: a journal knows them there.
@@ -149,7 +149,8 @@ class Store:
         folder = self.static / f".{job.id}.part" if keep else self.work / job.id
         if keep:
             _remove(folder)
-        folder.mkdir(exist_ok=True)
+        if keep or not any(images for _, images in results):  # where there are results, there is the folder
+            folder.mkdir(exist_ok=True)
         size, names = _BLOCK, set()
         for number, (file, images) in enumerate(results):
             original = self.upload(job.id, number)
@@ -163,7 +164,7 @@ class Store:
                 for n, image in enumerate(images)
             ]
             for source, name in found:
-                size += _put(source, folder / name, keep=keep)
+                size += _put(source, f"{folder}/{name}", keep=keep)
                 names.add(name)
         for name in _names(folder) - names:  # a worker may have written more than it told of
             _remove(folder / name)
@@ -203,7 +204,7 @@ class Store:
                     _remove(parent / name)
 
 
-def _put(source: Path, target: Path, *, keep: bool) -> int:
+def _put(source: Path, target: str, *, keep: bool) -> int:
     """Moves a file, or gives it a second name; returns the bytes that it takes."""
     state = source.lstat()
     if not stat.S_ISREG(state.st_mode):

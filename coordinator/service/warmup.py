@@ -11,6 +11,7 @@ from coordinator.errors import CoordinatorError
 from coordinator.record.permissions import let_in
 from coordinator.service.execution import WorkerSpec
 from coordinator.service.pool import Pool
+from coordinator.service.stages import Stage
 from coordinator.service.store import Store
 
 _NAME = "warm-up"
@@ -33,7 +34,7 @@ def warm_up(pool: Pool, program: WorkerSpec, store: Store) -> None:
     with store.starting():
         pixel.write_bytes(_PNG)
         let_in(pixel)
-    step = program.step(_NAME, {"operations": [["write", "png"]]})
+    step = program.step(Stage(name=_NAME, operations=(("write", "png"),), tasks=1))
     tasks = [
         StepTask(
             request=Request(
