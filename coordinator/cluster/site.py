@@ -194,8 +194,7 @@ def joined(
 
 
 def _wanted(pipeline: Pipeline, files: Files, owner: Path, *, pull: bool) -> Wanted:
-    place = next(parent for parent in (owner, *owner.parents) if parent.exists())
-    looked = (Seen.by_oldest(files.batch), Seen.by_oldest(place))
+    looked = (Seen.by_oldest(files.batch), Seen.of_place(owner))
     steps = pipeline.steps
     return Wanted(
         images=tuple(

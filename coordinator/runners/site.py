@@ -68,10 +68,9 @@ class LocalSite:
         """
         assert self.engine is not None  # as for :meth:`image`
         found = tuple(images)
-        place = next(parent for parent in (owner, *owner.parents) if parent.exists())
         inner = next((str(path.relative_to(files.batch)) for path in found if path.resolve() == path), "")
         labels = container_labels("preflight", owner, SIGHT)
-        check_sight(self.engine, image_id, [Seen(files.batch, inner), Seen.by_oldest(place)], labels)
+        check_sight(self.engine, image_id, [Seen(files.batch, inner), Seen.of_place(owner)], labels)
         check_user(self.engine, image_id, labels)
         return unreadable(files.batch, found)
 
