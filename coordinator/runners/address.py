@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from coordinator.errors import EngineError
+from coordinator.plainfile import NoFile, read_file
 
 LOCAL_SOCKET = "unix:///var/run/docker.sock"
 LOCAL_TLS = "tcp://localhost:2376"
@@ -201,16 +202,22 @@ def _config_folder(environment: Mapping[str, str]) -> Path | None:
 def _current_context(path: Path) -> str | None:
     """The context that the docker CLI's config file names, if any. Raises EngineError if that cannot be told."""
     try:
-        config = json.loads(path.read_bytes())
+        config = json.loads(read_file(path))
         name = config.get("currentContext")
+    except NoFile as error:
+        raise _unreadable(path, error) from error
     except OSError:  # whoever has no such file, or may not read it, has chosen nothing in it
         return None
     except (ValueError, AttributeError) as error:
-        raise EngineError(
-            f"which container engine is meant cannot be told: {path} cannot be read: {error}\n"
-            "  mend it, or set DOCKER_HOST"
-        ) from error
+        raise _unreadable(path, error) from error
     return name if isinstance(name, str) else None
+
+
+def _unreadable(path: Path, error: Exception) -> EngineError:
+    return EngineError(
+        f"which container engine is meant cannot be told: {path} cannot be read: {error}\n"
+        "  mend it, or set DOCKER_HOST"
+    )
 
 
 def _of_context(name: str, source: str, folder: Path | None) -> Address:
@@ -249,7 +256,7 @@ def _known(contexts: Path) -> Iterator[str]:
 def _meta(path: Path) -> dict[str, Any] | None:
     """What a context's file says; None if there is none. Raises EngineError if it cannot be read."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_file(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
