@@ -17,6 +17,7 @@ from coordinator.runners.engineimages import pull_image
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import SIGHT, TRIAL, container_labels
 from coordinator.runners.local import LocalExecutor
+from coordinator.runners.lostgpus import LostGpus
 from coordinator.runners.reach import unreadable
 from coordinator.runners.realuser import check_user
 from coordinator.runners.rungs import Rungs
@@ -102,7 +103,8 @@ class LocalSite:
         """An executor for one run, which leaves nothing behind; and the observer, who has nothing to tell it.
 
         ``owner`` is the folder whose lock is held; containers are named after the journal's run id. ``jobs`` is the
-        maximum number of tasks at a time; ``note`` hears when the engine is waited for. ``steps``
+        maximum number of tasks at a time; ``note`` hears when the engine is waited for, and of GPUs that
+        have gone. ``steps``
         and what is ``expected`` of them are of no concern here.
         """
         starts = max(_MIN_STARTS, int(self.inventory.cpus))
@@ -113,7 +115,8 @@ class LocalSite:
             rungs = stack.enter_context(
                 closing(Rungs(self.engine, files, owner, run_id, jobs=jobs, starts=starts))
             )
-            made = LocalExecutor(rungs.runner, files, Ledger(self.inventory), jobs=jobs)
+            lost = LostGpus(lambda: host_inventory().gpus, note)
+            made = LocalExecutor(rungs.runner, files, Ledger(self.inventory), jobs=jobs, lost=lost)
             yield stack.enter_context(closing(made)), observer
 
     def check(self) -> None:
