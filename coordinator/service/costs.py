@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from coordinator.service.orders import Operation
 
 _NANO = 1e-9
-_READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0, ".webp": 5.0}
+_READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0, ".webp": 5.0, ".heic": 16.0}
 _WRITING: Mapping[str, float] = {"jpg": 5.0, "png": 13.0, "webp": 75.0}
 _BLURRING: Mapping[str, float] = {"gaussian": 2.5, "updownsampling": 2.0, "bilateral": 25.0, "median": 2.0}
 _RESIZING, _OTHER = 4.0, 30.0
 _SCAN = 4.0
 """Nanoseconds for each sample of an image (one number of one pixel) that an operation takes in or makes; in 16 bit
 twice as many. ``_SCAN`` is for each sample that a scan of a JPEG goes over."""
+_READING_BYTE: Mapping[str, float] = {".heic": 65.0}
+"""For each byte of a file: the pixels of a HEIC are quick to read if there is little in them."""
 _RESULT_SECONDS = 0.001
 """Of a worker for each result, however small."""
 _WITH_ALPHA = 4
@@ -29,7 +31,7 @@ _WITH_ALPHA = 4
 _COPIES = 3.5
 """Times an image's own size that memory holds while an operation works on it: what comes in, what goes out, and what
 OpenCV puts a border around or encodes to."""
-_BILATERAL_COPIES_16_BIT, _ALPHA_TO_JPG_COPIES = 9.0, 4.5
+_BILATERAL_COPIES_16_BIT, _ALPHA_TO_JPG_COPIES, _HEIC_COPIES = 9.0, 4.5, 6.5
 _COEFFICIENT_BYTES = 2
 """For each sample, while a JPEG of several scans is read."""
 
@@ -78,10 +80,11 @@ class _Walk:
         self.held = 0.0
         """Bytes of images of which quarters are still to be worked on."""
         scanned = raster.scanned * self.pixels
-        self.seconds = _NANO * _SCAN * scanned
+        self.seconds = _NANO * (_SCAN * scanned + _READING_BYTE.get(raster.suffix, 0.0) * raster.file_bytes)
         self._spend(_READING.get(raster.suffix, _OTHER), self.size)
         coefficients = _COEFFICIENT_BYTES * self.samples * self.pixels if scanned else 0
-        self.memory = raster.file_bytes + _COPIES * self.size + coefficients
+        copies = _HEIC_COPIES if raster.suffix == ".heic" else _COPIES
+        self.memory = raster.file_bytes + copies * self.size + coefficients
 
     @property
     def pixels(self) -> float:
