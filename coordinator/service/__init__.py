@@ -7,7 +7,7 @@ jobs, store, published       a job; the data folder, and what of it is seen
 registry, registryfile       what was accepted and what became of it
 acceptlog, writing, securing how that survives the process, and the machine
 ageing, sweeper              how long it is kept
-rotation, pool               the workers that all jobs share
+rotation, floor, pool, overdue the workers that all jobs share
 execution, single, told      a job as a run, or as a single task; what is told of failures
 driver                       a job taken to its end
 places, turns, manager       who is let in, and when; all jobs, and which thread may do what with them

@@ -104,7 +104,7 @@ def _jpeg_size(data: Buffer, parts: tuple[jpeg.Part, ...]) -> Size | str:
 
 
 def _size(data: Buffer, kind: _Format, max_pixels: int) -> Size | str:
-    """The same of the other formats. A HEIC is asked by no decoder: it may be made to harm who opens it."""
+    """The same of the other formats. Of a HEIC no decoder is asked: it may be made to harm whoever opens it."""
     if kind is _HEIC:
         try:
             found = heic.picture(data)
