@@ -2,6 +2,7 @@
 
 options, settings            what the operator chose
 orders, naming, stages       what is asked, what it is called, how it is done: pure
+sizes, outcome, rasters, costs, budget what will become of an image, what that costs, and what is refused: pure
 room, uploads, photographs, intake from a body to files that were looked at, and a job
 jobs, store, published       a job; the data folder, and what of it is seen
 registry, registryfile       what was accepted and what became of it

@@ -7,12 +7,11 @@ writing). A machine that is half as quick takes twice as long; the limits leave 
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coordinator.service.orders import Operation
+from coordinator.service.sizes import after
 
 _NANO = 1e-9
 _READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0, ".webp": 5.0, ".heic": 16.0}
@@ -34,8 +33,6 @@ OpenCV puts a border around or encodes to."""
 _BILATERAL_COPIES_16_BIT, _ALPHA_TO_JPG_COPIES, _HEIC_COPIES = 9.0, 4.5, 6.5
 _COEFFICIENT_BYTES = 2
 """For each sample, while a JPEG of several scans is read."""
-
-_SIDES = re.compile(r"(\d+)?x(\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +62,8 @@ class Cost:
 def estimate(raster: Raster, operations: Sequence[Operation], output: str) -> Cost:
     """What one image costs from its file to its results."""
     walk = _Walk(raster)
-    for name, value in operations:
-        walk.do(name, value)
+    for operation in operations:
+        walk.do(*operation)
     return walk.end(output)
 
 
@@ -74,7 +71,7 @@ class _Walk:
     """An image on its way through the operations. ``count`` images of the same size are there after splits."""
 
     def __init__(self, raster: Raster) -> None:
-        self.width, self.height = float(raster.width), float(raster.height)
+        self.sides = raster.width, raster.height
         self.samples, self.depth = raster.samples, raster.depth
         self.count = 1
         self.held = 0.0
@@ -87,29 +84,26 @@ class _Walk:
         self.memory = raster.file_bytes + copies * self.size + coefficients
 
     @property
-    def pixels(self) -> float:
-        return self.width * self.height
+    def pixels(self) -> int:
+        return self.sides[0] * self.sides[1]
 
     @property
-    def size(self) -> float:
+    def size(self) -> int:
         """Bytes of one of the images."""
         return self.pixels * self.samples * self.depth
 
     def do(self, name: str, value: object) -> None:
         """One operation on all images that are there."""
         before = self.size
+        self.sides = after((name, value), self.sides)
         if name == "split":
             self.held += before
-            self.width, self.height, self.count = self.width / 2, self.height / 2, self.count * 4
+            self.count *= 4
         elif name in ("resize", "fit"):
-            into = _resized if name == "resize" else _fitted
-            self.width, self.height = into(str(value), self.width, self.height)
             self._spend(_RESIZING, before + self.size)
             # With alpha, colours are weighted one after the other.
             self._hold((1.5 if self.samples == _WITH_ALPHA else 1) * before + 2 * self.size)
         elif name == "crop":
-            wide, high = (float(side) for side in str(value).partition("+")[0].split("x"))
-            self.width, self.height = min(wide, self.width), min(high, self.height)
             self.held += before - self.size  # the part is a view of it
         elif name == "blur":
             self._spend(_BLURRING.get(str(value), _OTHER), before)
@@ -133,22 +127,3 @@ class _Walk:
 
     def _hold(self, size: float) -> None:
         self.memory = max(self.memory, self.held + size)
-
-
-def _fitted(value: str, width: float, height: float) -> tuple[float, float]:
-    """The size of what ``fit`` makes of another: never a larger one."""
-    wide, high = (float(side) if side else math.inf for side in value.split("x"))
-    factor = min(1.0, wide / width, high / height)
-    return max(1.0, width * factor), max(1.0, height * factor)
-
-
-def _resized(value: str, width: float, height: float) -> tuple[float, float]:
-    """The size that ``resize`` makes of another, for a value that an order has."""
-    if value.endswith("%"):
-        factor = float(value[:-1]) / 100
-        return max(1.0, width * factor), max(1.0, height * factor)
-    sides = _SIDES.fullmatch(value)
-    if sides is None:  # a form that only the step knows
-        return width, height
-    wide, high = (float(side) if side else 0.0 for side in sides.groups())
-    return wide or max(1.0, width * high / height), high or max(1.0, height * wide / width)
