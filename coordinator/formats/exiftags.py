@@ -7,8 +7,7 @@ import struct
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image, TiffImagePlugin
 
@@ -65,10 +64,10 @@ class Tags:
     is_gps_broken: bool = False
 
 
-def read_tags(image: Any, path: Path) -> Tags:
-    """The EXIF tags of Pillow's ``image``, whose file is at ``path``; a damaged block is a value, no exception."""
+def read_tags(image: Any, file: BinaryIO) -> Tags:
+    """The EXIF tags of Pillow's ``image``, made of ``file``; a damaged block is a value, no exception."""
     try:
-        exif = _exif(image, path)
+        exif = _exif(image, file)
         if not exif:  # Pillow has tried before, when it opened the image, and keeps what it found
             return Tags(is_broken=len(image.info.get("exif") or b"") > _EMPTY)
         of_image = {tag: exif[tag] for tag in _OF_IMAGE if tag in exif}
@@ -83,6 +82,18 @@ def read_tags(image: Any, path: Path) -> Tags:
         is_broken=photo is None,
         is_gps_broken=gps is None,
     )
+
+
+def turning(block: bytes) -> int:
+    """The orientation that an EXIF block tells, 1 if it tells none that can be read."""
+    exif = Image.Exif()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exif.load(block)
+            return orientation(exif.get(ORIENTATION))
+    except Exception:  # Pillow lets through whatever its parser stumbles over
+        return _UPRIGHT
 
 
 def orientation(value: Any) -> int:
@@ -136,28 +147,27 @@ def letter(value: Any) -> str:
     return text(value)[:1].upper()
 
 
-def _exif(image: Any, path: Path) -> Any:
+def _exif(image: Any, file: BinaryIO) -> Any:
     """The EXIF block by which OpenCV turns the image: of a PNG its eXIf chunk, wherever that stands."""
     if image.format != "PNG":
         return image.getexif()
     # Pillow would decode all pixels to look behind them, and takes a text chunk for EXIF as well.
     exif = Image.Exif()
-    exif.load(_png_exif(path))
+    exif.load(_png_exif(file))
     return exif
 
 
-def _png_exif(path: Path) -> bytes:
+def _png_exif(file: BinaryIO) -> bytes:
     """The content of a PNG's eXIf chunk; empty if it has none."""
-    with path.open("rb") as file:
-        file.seek(8)
-        for _ in range(_MAX_CHUNKS):
-            head = file.read(8)
-            if len(head) < 8:
-                break
-            length, kind = struct.unpack(">I4s", head)
-            if kind == b"eXIf":
-                return file.read(length)
-            file.seek(length + 4, 1)
+    file.seek(8)
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"eXIf":
+            return file.read(length)
+        file.seek(length + 4, 1)
     return b""
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
@@ -36,10 +37,16 @@ from coordinator.formats.row import North
 from coordinator.formats.xmp import EXIF, PHOTOSHOP, TIFF, XMP, Xmp, read_xmp
 from coordinator.strictjson import Json
 
+Size = tuple[int, int]
+"""Width and height in pixels."""
+Told = list[warnings.WarningMessage]
+"""What Pillow warns of."""
+Found = TypeVar("Found")
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 _NO_IMAGE = "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
-_TURNED_BY_90 = {5, 6, 7, 8}
+TURNED_BY_90 = {5, 6, 7, 8}
+"""Orientations that change the sides."""
 _APPLE_PANORAMA = 6
 """CustomRendered of the panoramas that telephones of Apple make: cylindrical ones."""
 
@@ -93,36 +100,61 @@ def read(path: Path, formats: tuple[str, ...] = _FORMATS, max_pixels: int = MAX_
             return "is empty"
         if state.st_size > MAX_BYTES:
             return TooLarge(f"has {state.st_size:,} bytes, more than {MAX_BYTES:,}")
-        return _read(path, formats, max_pixels)
+        with path.open("rb") as file:
+            return _opened(file, formats, max_pixels, partial(_whole, file))
     except FileNotFoundError:
         return "does not exist"
     except Exception as error:  # Pillow lets through whatever its parsers stumble over in a damaged file
         return f"cannot be read: {error}"
 
 
-def _read(path: Path, formats: tuple[str, ...], max_pixels: int) -> Header | str:
+def read_size(file: BinaryIO, kind: str, max_pixels: int) -> Size | str:
+    """The upright size alone of an image in a ``file`` of that ``kind``, or why it is none, as :func:`read` says it."""
+    try:
+        return _opened(file, (kind,), max_pixels, partial(_upright_size, file))
+    except Exception as error:
+        return f"cannot be read: {error}"
+
+
+def _opened(
+    file: BinaryIO, formats: tuple[str, ...], max_pixels: int, look: Callable[[Any, Told], Found]
+) -> Found | str:
+    """What ``look`` finds in the image that Pillow makes of a file, if that is one, and not too large."""
     # Pillow's own limits are lower, for large panoramas (of which it only warns; ours is checked below) and long texts.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")  # what is damaged is a value here, and no line on the user's terminal
         try:
-            with Image.open(path, formats=formats) as image:
+            with Image.open(file, formats=formats) as image:
                 width, height = _stored_size(image)
                 if width * height > MAX_PIXELS:
                     return TooLarge(f"promises {width}x{height} pixels, more than {max_pixels:,}")
-                xmp = read_xmp(_packet(image))
-                tags = read_tags(image, path)
-                if tell_damage(told):
-                    tags = replace(tags, is_broken=True)
-                return _header(tags, xmp, width, height)
+                return look(image, told)
         except UnidentifiedImageError:
             return _NO_IMAGE if formats == _FORMATS else "is not an image: its header is damaged"
         except Image.DecompressionBombError:
             return TooLarge(f"promises more than {max_pixels:,} pixels")
 
 
-def _stored_size(image: Any) -> tuple[int, int]:
+def _whole(file: BinaryIO, image: Any, told: Told) -> Header:
+    width, height = _stored_size(image)
+    xmp = read_xmp(_packet(image))
+    tags = read_tags(image, file)
+    return _header(replace(tags, is_broken=True) if tell_damage(told) else tags, xmp, width, height)
+
+
+def _upright_size(file: BinaryIO, image: Any, told: Told) -> Size:
+    size = _stored_size(image)
+    _packet(image)
+    return _turned(size, read_tags(image, file))
+
+
+def _turned(size: Size, tags: Tags) -> Size:
+    return size[::-1] if tags.image.get(ORIENTATION) in TURNED_BY_90 else size
+
+
+def _stored_size(image: Any) -> Size:
     """The size before any turning: Pillow has already exchanged a turned TIFF's sides."""
     if image.format == "TIFF":
         return image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]
@@ -137,8 +169,7 @@ def _packet(image: Any) -> bytes | str:
 
 
 def _header(tags: Tags, xmp: Xmp, width: int, height: int) -> Header:
-    if tags.image.get(ORIENTATION) in _TURNED_BY_90:
-        width, height = height, width
+    width, height = _turned((width, height), tags)
     described = mapillarytags.description(tags)
     place = first_place(_geotags(tags, xmp, described))
     heading = first_heading(_headings(tags, xmp, described))

@@ -37,6 +37,7 @@ from coordinator.service.jobs import JobState
 from coordinator.service.keys import read_keys
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
+from coordinator.service.overdue import Overseer
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
 from coordinator.service.routes import Routes
@@ -75,6 +76,7 @@ def serve(settings: Settings) -> None:
         program, open_program = stack.enter_context(_program(settings, store, workers))
         pool = stack.enter_context(_pool(store, open_program, workers, metrics, limits.shared))
         warm_up(pool, program, store)
+        stack.enter_context(closing(Overseer(pool.look)))
         registry = stack.enter_context(closing(Registry(store.registry)))
         manager = Manager(
             registry=registry,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import mmap
 import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from coordinator.contract import ErrorKind, TaskError
@@ -24,9 +23,10 @@ from coordinator.service.orders import Order, parse_order
 from coordinator.service.outcome import check_outcome
 from coordinator.service.pace import PaceLimits
 from coordinator.service.photographs import Photograph, examine
-from coordinator.service.privacy import make_public
+from coordinator.service.privacy import in_public, make_public
 from coordinator.service.rasters import raster
 from coordinator.service.refusal import TOO_LARGE, Refused
+from coordinator.service.room import check_room
 from coordinator.service.securing import SMALL, Images, secured
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
@@ -40,6 +40,11 @@ from coordinator.service.uploads import (
     too_long,
     write_all,
 )
+
+Examined = tuple[Photograph, Cost]
+_NOTHING = Cost(seconds=0, memory=0)
+_SHORT = 4096
+"""Bytes of an order that is kept in mind."""
 
 
 class Intake:
@@ -68,8 +73,10 @@ class Intake:
     ) -> LiveJob:
         """Has the job that a request of ``owner`` asks for accepted. Raises Refused, and leaves nothing behind then."""
         promised = headers.get("content-length", "")
-        if promised.isdecimal() and int(promised) > self._limits.request_bytes:
-            raise too_long(self._limits)
+        if promised.isdecimal():
+            if int(promised) > self._limits.request_bytes:
+                raise too_long(self._limits)
+            check_room(self._store.path, int(promised))
         boundary = boundary_of(headers.get("content-type", ""))
         job_id = secrets.token_hex(8)
         with self._removed_on_failure(job_id):
@@ -78,26 +85,21 @@ class Intake:
 
         def finish() -> LiveJob:  # goes on to its end even if nobody waits for it any more
             with self._removed_on_failure(job_id):
-                job = replace(self._make_job(job_id, form), owner=owner)
+                job, uploads = self._make_job(job_id, form, owner)
                 images = {
-                    file.original: self._store.upload(job_id, number)
-                    for number, file in enumerate(job.files)
+                    file.original: upload
+                    for file, upload in zip(job.files, uploads, strict=True)
                     if file.is_image
                 }
-                # Read anew: some have lost their metadata since they came.
-                known = {
-                    file.original: images[file.original].read_bytes()
-                    for file, upload in zip(job.files, form.uploads, strict=False)
-                    if file.is_image and upload.content is not None
-                }
-                with secured(images, known) as held:
+                with secured(images) as held:
                     return accept(job, held)
 
         # To lend a thread takes longer than a small image; it is written to the page cache, and not synced here.
         return finish() if _is_small(form) else await asyncio.to_thread(finish)
 
-    def _make_job(self, job_id: str, form: Form) -> Job:
-        order = parse_order(form.actions)
+    def _make_job(self, job_id: str, form: Form, owner: str | None) -> tuple[Job, list[Upload]]:
+        """The job, and its images as they lie in the store now."""
+        order = _order(form.actions)
         self._check_number(order, len(form.uploads) + len(order.paths))
         sources = [self._source(number, path, order) for number, path in enumerate(order.paths)]
         sent = (upload for upload in form.uploads if upload.content is None)
@@ -106,17 +108,19 @@ class Intake:
             _copied(self._store.upload(job_id, len(form.uploads) + number), number, source)
             for number, source in enumerate(sources)
         ]
-        uploads = (*form.uploads, *named)
+        uploads = [*form.uploads, *named]
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
         fields += [f"actions.paths[{number}]" for number in range(len(named))]
-        return Job(
+        job = Job(
             id=job_id,
             created=time.time(),
             operations=order.operations,
             output=order.output,
             workers=self._idle_workers(),
-            files=tuple(self._files(uploads, fields, order)),
+            files=self._files(uploads, fields, order),
+            owner=owner,
         )
+        return job, uploads
 
     @contextmanager
     def _removed_on_failure(self, job_id: str) -> Iterator[None]:
@@ -139,50 +143,52 @@ class Intake:
                 TOO_LARGE,
             )
 
-    def _files(self, uploads: Sequence[Upload], fields: Sequence[str], order: Order) -> Iterator[File]:
-        """Examines the images and what they will cost, and gives them their names."""
-        for upload in uploads:
-            if upload.content is not None:
-                with upload.path.open("wb", buffering=0) as written:
-                    write_all(written, upload.content)
-            let_in(upload.path)
+    def _files(self, uploads: list[Upload], fields: Sequence[str], order: Order) -> tuple[File, ...]:
+        """Examines the images and what they will cost, gives them their names, and stores them without metadata."""
         found = [self._examined(upload, field, order) for upload, field in zip(uploads, fields, strict=True)]
         if (bad := [one for one in found if isinstance(one, Refused)]) and len(bad) == len(found):
             raise bad[0]
-        costs = [
-            Cost(seconds=0, memory=0) if isinstance(one, Refused) else _cost(upload.path, one, order)
-            for upload, one in zip(uploads, found, strict=True)
-        ]
-        self._budget.check(costs, fields)
-        names = stems(upload.name for upload in uploads)
-        for upload, one, cost, stem, field in zip(uploads, found, costs, names, fields, strict=True):
+        self._budget.check([_NOTHING if isinstance(one, Refused) else one[1] for one in found], fields)
+        files = []
+        for number, stem in enumerate(stems(upload.name for upload in uploads)):
+            one, upload = found[number], uploads[number]
             if isinstance(one, Refused):
                 upload.path.write_bytes(b"")  # its place is not left: files are counted by it
-                error = TaskError(kind=ErrorKind.BAD_INPUT, message=one.message)
-                yield File(name=upload.name, stem=stem, suffix="", width=0, height=0, error=error)
-                continue
-            if not self._settings.keep_metadata and make_public(upload.path, one.suffix, field):
-                let_in(upload.path)
-            yield File(
-                name=upload.name,
-                stem=stem,
-                suffix=one.suffix,
-                width=one.width,
-                height=one.height,
-                seconds=cost.seconds,
-                memory=cost.memory,
-            )
+                files.append(_failed(upload.name, stem, one))
+            else:
+                uploads[number] = self._stored(upload, one[0], fields[number])
+                files.append(_file(upload.name, stem, *one))
+        return tuple(files)
 
-    def _examined(self, upload: Upload, field: str, order: Order) -> Photograph | Refused:
-        """What a file is, or why it fails, if it may do so without the others. Raises Refused if it may not."""
-        try:
-            found = examine(upload.path, field, self._settings.max_pixels)
-            check_outcome(found, order, field)
-        except Refused as refused:
-            if not order.lets_files_fail:
-                raise
-            return refused
-        return found
+    def _examined(self, upload: Upload, field: str, order: Order) -> Examined | Refused:
+        """What a file is, and what it costs, or why it fails, if it may do so without the others.
+
+        Raises Refused if it may not.
+        """
+        with upload.data() as data:
+            try:
+                photograph = examine(data, field, self._settings.max_pixels)
+                check_outcome(photograph, order, field)
+            except Refused as refused:
+                if not order.lets_files_fail:
+                    raise
+                return refused
+            promised = raster(data, photograph.suffix, photograph.width, photograph.height, photograph.parts)
+        return photograph, estimate(promised, order.operations, order.output)
+
+    def _stored(self, upload: Upload, photograph: Photograph, field: str) -> Upload:
+        """The image in its place, as everybody may see it."""
+        keeps_all = self._settings.keep_metadata
+        if upload.content is None:
+            if not keeps_all:
+                make_public(upload.path, photograph, field)
+        else:
+            content = upload.content if keeps_all else in_public(upload.content, photograph, field)
+            upload = replace(upload, content=content)
+            with upload.path.open("wb", buffering=0) as written:
+                write_all(written, content)
+        let_in(upload.path)
+        return upload
 
     def _check_bytes(self, images: Iterable[Path]) -> None:
         """Images that are named count as if they had been sent: they will be copied."""
@@ -209,10 +215,29 @@ class Intake:
         return upload
 
 
-def _cost(path: Path, found: Photograph, order: Order) -> Cost:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        promised = raster(data, found.suffix, found.width, found.height)
-    return estimate(promised, order.operations, order.output)
+def _order(actions: bytes) -> Order:
+    """The order; of short ones, which clients repeat, the last ones are known. Raises Refused."""
+    return _known_order(actions) if len(actions) <= _SHORT else parse_order(actions)
+
+
+_known_order = lru_cache(maxsize=64)(parse_order)
+
+
+def _failed(name: str, stem: str, why: Refused) -> File:
+    error = TaskError(kind=ErrorKind.BAD_INPUT, message=why.message)
+    return File(name=name, stem=stem, suffix="", width=0, height=0, error=error)
+
+
+def _file(name: str, stem: str, photograph: Photograph, cost: Cost) -> File:
+    return File(
+        name=name,
+        stem=stem,
+        suffix=photograph.suffix,
+        width=photograph.width,
+        height=photograph.height,
+        seconds=cost.seconds,
+        memory=cost.memory,
+    )
 
 
 def _is_small(form: Form) -> bool:

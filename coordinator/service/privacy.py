@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 
 from coordinator.formats import isobmff, jpeg
+from coordinator.service.photographs import Photograph
 from coordinator.service.publicexif import nothing, public
+from coordinator.service.rasters import Buffer
 from coordinator.service.refusal import Refused
 
 Piece = bytes | slice
 """New bytes, or a part of the file as it is."""
 
-_EXIF = b"Exif\0\0"
-_APP0, _APP1, _APPS, _COMMENT = 0xE0, 0xE1, range(0xE0, 0xF0), 0xFE
+_EXIF = jpeg.EXIF
+_APP0, _APPS, _COMMENT = 0xE0, range(0xE0, 0xF0), 0xFE
 _JFIF = b"JFIF\0"
 _JFIF_LENGTH = 14
 """Bytes of a JFIF segment without a thumbnail, whose width and height are the last two."""
@@ -36,20 +38,35 @@ _XMP_FLAG, _EXIF_FLAG = 0x04, 0x08
 _GIF_PICTURE, _GIF_EXTENSION, _GIF_APPLICATION = 0x2C, 0x21, 0xFF
 _GIF_SHOWN = {0x01, 0xF9}
 """Extensions of text and of how a picture is shown."""
-_TOLD = {b"Exif", b"mime"}
-"""Items of an AVIF that are no picture."""
+_TOLD = {b"Exif", b"mime", b"uri "}
+"""Items of an AVIF or HEIC that are no picture."""
+_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip"}
+"""Of those files: what pictures and animations need. In others are films, and what makers add."""
+_BLANKS = {b"mime": b" "}
+"""What stands in place of what went, if it has to be a text."""
 _LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
 
 
-def make_public(path: Path, suffix: str, field: str) -> bool:
-    """Takes private metadata out of the file at ``path``, an image that was examined, of the format of ``suffix``.
+def in_public(data: bytes, photograph: Photograph, field: str) -> bytes:
+    """An image that was examined without its private metadata; the very same bytes if there are none.
+
+    Raises Refused, which blames ``field``, if they cannot be taken out.
+    """
+    kept = _kept(data, photograph, field)
+    if kept is None:
+        return data
+    return b"".join(data[piece] if isinstance(piece, slice) else piece for piece in kept)
+
+
+def make_public(path: Path, photograph: Photograph, field: str) -> bool:
+    """Takes private metadata out of the file at ``path``, an image that was examined.
 
     Returns whether there were any: the file at ``path`` is another one then.
     Raises Refused, which blames ``field``, if it cannot be taken out, and OSError if the file cannot be written anew.
     """
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-        kept = list(_PIECES[suffix](data, field))
-        if all(isinstance(piece, slice) for piece in kept) and sum(map(_length, kept)) == len(data):
+        kept = _kept(data, photograph, field)
+        if kept is None:
             return False
         aside = path.with_name(f"{path.name}.public")
         with aside.open("wb") as into:
@@ -57,6 +74,16 @@ def make_public(path: Path, suffix: str, field: str) -> bool:
                 _write(into, data, piece)
     aside.replace(path)
     return True
+
+
+def _kept(data: Buffer, photograph: Photograph, field: str) -> list[Piece] | None:
+    """What stays of an image's file; None if all of it does."""
+    if photograph.suffix == ".jpg":
+        kept = list(_jpeg(data, photograph.parts))
+    else:
+        kept = list(_PIECES[photograph.suffix](data, field))
+    is_same = all(isinstance(piece, slice) for piece in kept) and sum(map(_length, kept)) == len(data)
+    return None if is_same else kept
 
 
 def _write(into: BinaryIO, data: mmap, piece: Piece) -> None:
@@ -71,11 +98,11 @@ def _length(piece: Piece) -> int:
     return piece.stop - piece.start if isinstance(piece, slice) else len(piece)
 
 
-def _jpeg(data: mmap, field: str) -> Iterator[Piece]:
+def _jpeg(data: Buffer, parts: Iterable[jpeg.Part]) -> Iterator[Piece]:
     has_exif = False
-    for marker, begin, end in jpeg.parts(data):
+    for marker, begin, end in parts:
         content = data[begin + 4 : end] if marker in _APPS else b""
-        if marker == _APP1 and content.startswith(_EXIF):
+        if marker == jpeg.APP1 and content.startswith(_EXIF):
             block = b"" if has_exif else public(content[len(_EXIF) :])
             has_exif = True
             if block and content.endswith(block):
@@ -93,7 +120,7 @@ def _jpeg(data: mmap, field: str) -> Iterator[Piece]:
             yield slice(begin, end)
 
 
-def _png(data: mmap, field: str) -> Iterator[Piece]:
+def _png(data: Buffer, field: str) -> Iterator[Piece]:
     yield slice(0, 8)
     at, kind = 8, b""
     while at + 12 <= len(data) and kind != b"IEND":
@@ -112,7 +139,7 @@ def _png(data: mmap, field: str) -> Iterator[Piece]:
         at = end
 
 
-def _webp(data: mmap, field: str) -> Iterator[Piece]:
+def _webp(data: Buffer, field: str) -> Iterator[Piece]:
     body = list(_webp_chunks(data))
     if data[12:16] == b"VP8X":
         has_exif = any(_bytes(data, piece)[:4] == b"EXIF" for piece in body)
@@ -126,7 +153,7 @@ def _webp(data: mmap, field: str) -> Iterator[Piece]:
     yield from body
 
 
-def _webp_chunks(data: mmap) -> Iterator[Piece]:
+def _webp_chunks(data: Buffer) -> Iterator[Piece]:
     end_of_all = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
     at = 12
     while at + 8 <= end_of_all:
@@ -144,7 +171,7 @@ def _webp_chunks(data: mmap) -> Iterator[Piece]:
         at = end
 
 
-def _gif(data: mmap, field: str) -> Iterator[Piece]:
+def _gif(data: Buffer, field: str) -> Iterator[Piece]:
     """Without comments and what applications added, but for the loop of an animation."""
     at = 13 + _colours(data[10])
     yield slice(0, at)
@@ -167,22 +194,26 @@ def _colours(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _avif(data: mmap, field: str) -> Iterator[Piece]:
+def _boxed(data: Buffer, field: str) -> Iterator[Piece]:
     """Metadata are overwritten where they stand: other parts of the file are found by their offsets."""
     try:
-        told = sorted((begin, end, kind) for kind, begin, end in isobmff.items(data) if kind in _TOLD)
+        items = isobmff.items(data)
     except ValueError as error:
         message = f"has metadata that cannot be taken out ({error}); send it without, or as JPEG, PNG or WebP"
         raise Refused(field, message) from error
+    spans = isobmff.top(data)
+    whole = max(end for kind, (_, end) in spans if kind in _BOXES)
+    told = [(begin, end, kind) for kind, begin, end in items if kind in _TOLD]
+    told += [(begin, end, kind) for kind, (begin, end) in spans if kind not in _BOXES]
     at = 0
-    for begin, end, kind in told:
-        given = data[begin:end]
-        wanted = _public_item(given) if kind == b"Exif" else b" " * len(given)
+    for begin, end, kind in sorted(told):
+        given = data[begin : min(end, whole)]
+        wanted = _public_item(given) if kind == b"Exif" else _BLANKS.get(kind, b"\0") * len(given)
         if wanted != given and begin >= at:
             yield slice(at, begin)
             yield wanted
             at = begin + len(wanted)
-    yield slice(at, len(data))
+    yield slice(at, whole)
 
 
 def _public_item(given: bytes) -> bytes:
@@ -196,14 +227,14 @@ def _public_item(given: bytes) -> bytes:
     return (bytes(4) + block).ljust(len(given), b"\0")[: len(given)]
 
 
-def _bytes(data: mmap, piece: Piece) -> bytes:
+def _bytes(data: Buffer, piece: Piece) -> bytes:
     return data[piece] if isinstance(piece, slice) else piece
 
 
-_PIECES: Mapping[str, Callable[[mmap, str], Iterator[Piece]]] = {
-    ".jpg": _jpeg,
+_PIECES: Mapping[str, Callable[[Buffer, str], Iterator[Piece]]] = {
     ".png": _png,
     ".webp": _webp,
     ".gif": _gif,
-    ".avif": _avif,
+    ".avif": _boxed,
+    ".heic": _boxed,
 }

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import mmap
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+from coordinator.formats import heic, jpeg
 from coordinator.service.costs import Raster
 
 Buffer = bytes | mmap.mmap
@@ -17,21 +17,24 @@ Buffer = bytes | mmap.mmap
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
 """By the colour type; transparency of another kind (a tRNS chunk) makes it four."""
 _MOST_SAMPLES = 4
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-_SCAN, _END = 0xDA, 0xD9
-_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
-"""Where pixels end: stuffed bytes and restarts go on. It looks at each byte once, whatever a file is made of."""
-_MOST_SEGMENTS = 5_000
+MOST_SEGMENTS = 5_000
 """Of a JPEG; cameras and editors write some hundreds at most."""
 
 
-def raster(data: Buffer, suffix: str, width: int, height: int) -> Raster:
-    """The raster of a file of ``suffix`` whose upright image has so many pixels."""
+def raster(
+    data: Buffer, suffix: str, width: int, height: int, parts: Iterable[jpeg.Part] | None = None
+) -> Raster:
+    """The raster of a file of ``suffix`` whose upright image has so many pixels.
+
+    ``parts`` are those of a JPEG, where they are known.
+    """
     samples, depth, scanned = _MOST_SAMPLES, 1, 0.0
     if suffix == ".png":
         samples, depth = _png(data)
     elif suffix == ".jpg":
-        samples, scanned = _jpeg(data)
+        samples, scanned = _jpeg(data, jpeg.parts(data) if parts is None else parts)
+    elif suffix == ".heic":
+        samples = _MOST_SAMPLES if heic.picture(data).has_alpha else 3
     return Raster(
         suffix=suffix,
         width=width,
@@ -46,25 +49,26 @@ def raster(data: Buffer, suffix: str, width: int, height: int) -> Raster:
 def _png(data: Buffer) -> tuple[int, int]:
     """Samples and bytes of each."""
     depth, colour = data[24], data[25]
-    pixels_at = data.find(b"IDAT")
+    pixels_at = data.find(b"IDAT", 0)
     has_transparency = data.find(b"tRNS", 0, max(pixels_at, 0)) >= 0
     samples = _MOST_SAMPLES if has_transparency else _PNG_SAMPLES.get(colour, _MOST_SAMPLES)
     return samples, 2 if depth == 16 else 1
 
 
-def _jpeg(data: Buffer) -> tuple[int, float]:
+def _jpeg(data: Buffer, segments: Iterable[jpeg.Part]) -> tuple[int, float]:
     """Samples, and how many of them all scans go over for each pixel; 0 for that if the only scan has them all."""
     parts: dict[int, float] = {}
     scans = 0
     scanned = 0.0
-    for number, (kind, body) in enumerate(_segments(data)):
-        if number == _MOST_SEGMENTS:
+    for number, (kind, begin, end) in enumerate(segments):
+        if number == MOST_SEGMENTS:
             return _MOST_SAMPLES, math.inf
-        if kind in _FRAMES and not parts:
-            parts = _parts(body)
-        elif kind == _SCAN:
+        if kind in jpeg.FRAMES and not parts:
+            parts = _parts(data[begin + 4 : end])
+        elif kind == jpeg.SCAN:
             scans += 1
-            scanned += sum(parts.get(name, 1.0) for name in body[1 : 1 + 2 * max(body[:1], default=0) : 2])
+            count = max(data[begin + 4 : begin + 5], default=0)
+            scanned += sum(parts.get(name, 1.0) for name in data[begin + 5 : begin + 5 + 2 * count : 2])
     samples = 1 if len(parts) == 1 else _MOST_SAMPLES if len(parts) == 4 else 3
     return samples, scanned if scans > 1 else 0.0
 
@@ -76,12 +80,3 @@ def _parts(frame: bytes) -> dict[int, float]:
     }
     largest = max(areas.values(), default=1) or 1
     return {name: area / largest for name, area in areas.items()}
-
-
-def _segments(data: Buffer) -> Iterator[tuple[int, bytes]]:
-    """Every marker's kind and what it holds, up to the image's end."""
-    position = 2
-    while (found := _MARKER.search(data, position)) and found[1][0] != _END:
-        length = int.from_bytes(data[found.end() : found.end() + 2], "big")
-        yield found[1][0], data[found.end() + 2 : found.end() + length]
-        position = found.end() + max(2, length)

@@ -145,14 +145,16 @@ BODY: Document = {
                             "items": {
                                 "type": "string",
                                 "format": "binary",
-                                "description": "JPEG, PNG, WebP, GIF, AVIF",
+                                "description": "JPEG, PNG, WebP, GIF, AVIF, HEIC",
                             },
                         },
                     },
                 },
                 "encoding": {
                     "actions": {"contentType": "application/json"},
-                    "files": {"contentType": "image/jpeg, image/png, image/webp, image/gif, image/avif"},
+                    "files": {
+                        "contentType": "image/jpeg, image/png, image/webp, image/gif, image/avif, image/heic"
+                    },
                 },
             }
         },

@@ -8,9 +8,19 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 SMALL = 64 * 1024
 """Maximum number of bytes of an image that is kept in memory as it comes, and of a job's images in the registry."""
+
+
+class Image(Protocol):
+    """Where an image lies, and what is in it, if that is in memory."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def content(self) -> bytes | None: ...
 
 
 def _nothing() -> None:
@@ -38,19 +48,20 @@ class Images:
 
 
 @contextmanager
-def secured(images: Mapping[str, Path], known: Mapping[str, bytes | None]) -> Iterator[Images]:
-    """Images that lie where they are said to at the beginning of the block, and may be moved in it. Raises OSError.
+def secured(images: Mapping[str, Image]) -> Iterator[Images]:
+    """Images, by their names, that lie in their places at the beginning of the block, and may be moved in it.
 
-    The registry keeps small ones, whose content is ``known``, in the record that the job enters with; others are
-    synced, with their names.
+    The registry keeps small ones, whose content is known, in the record that the job enters with; others are
+    synced, with their names. Raises OSError.
     """
-    kept = {name: content for name in images if (content := known.get(name)) is not None}
+    kept = {name: image.content for name, image in images.items() if image.content is not None}
     if len(kept) == len(images) and sum(map(len, kept.values())) <= SMALL:
         yield Images(kept=kept)
         return
     with ExitStack() as stack:
         opened = []
-        for path in (*images.values(), next(iter(images.values())).parent):
+        paths = [image.path for image in images.values()]
+        for path in (*paths, paths[0].parent):
             opened.append(os.open(path, os.O_RDONLY))
             stack.callback(os.close, opened[-1])
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import mmap
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -14,6 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from coordinator.service.disposition import field_and_name
 from coordinator.service.pace import PERIOD, Pace, PaceLimits
+from coordinator.service.rasters import Buffer
 from coordinator.service.refusal import TOO_LARGE, TOO_SLOW, Refused
 from coordinator.service.securing import SMALL
 
@@ -41,6 +44,17 @@ class Upload:
     name: str
     path: Path
     content: bytes | None = None
+
+    @contextmanager
+    def data(self) -> Iterator[Buffer]:
+        """Its bytes, as long as the block lasts: those in memory, or the file as it lies there. Raises OSError."""
+        if self.content is not None:
+            yield self.content
+        elif not self.path.stat().st_size:  # nothing cannot be mapped
+            yield b""
+        else:
+            with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield data
 
 
 @dataclass(frozen=True, kw_only=True)
