@@ -39,6 +39,7 @@ from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
+from coordinator.service.rendered.assembly import pictures, read_signing
 from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
@@ -62,6 +63,7 @@ def serve(settings: Settings) -> None:
     keys = read_keys(settings.token, settings.keys)
     for doubt in keys.doubts:
         _LOG.warning(doubt)
+    signing = read_signing(settings)
     strangers = Strangers((settings.host, socket.gethostname(), *settings.hosts))
     workers = settings.workers or max(1, int(host_inventory().cpus))
     limits = _budget(settings, workers)
@@ -91,7 +93,10 @@ def serve(settings: Settings) -> None:
         metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
         metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle, limits), store, metrics, workers)
-        app = Gate(create_app(routes, metrics), strangers, keys, manager.owner, metrics)
+        images = stack.enter_context(
+            pictures(settings, signing, manager, pool, program, store, metrics, limits)
+        )
+        app = Gate(create_app(routes, metrics, images), strangers, keys, manager.owner, metrics)
         with store.starting():
             manager.start()
         waiting_room.close()
