@@ -100,7 +100,12 @@ def serve(settings: Settings) -> None:
         with store.starting():
             manager.start()
         waiting_room.close()
-        _run(app, settings, manager, sockets)
+
+        def drain() -> None:
+            manager.drain()
+            images.drain(settings.grace)
+
+        _run(app, settings, drain, sockets)
 
 
 def _budget(settings: Settings, workers: int) -> Budget:
@@ -174,7 +179,7 @@ def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics, shar
         raise
 
 
-def _run(app: object, settings: Settings, manager: Manager, sockets: list[socket.socket]) -> None:
+def _run(app: object, settings: Settings, drain: Callable[[], None], sockets: list[socket.socket]) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=Connection,
@@ -186,18 +191,18 @@ def _run(app: object, settings: Settings, manager: Manager, sockets: list[socket
     with _signals_are_handled():
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         _LOG.info("running on http://%s:%d (Ctrl-C ends it)", shown, sockets[0].getsockname()[1])
-        _Server(config, manager).run(sockets)
+        _Server(config, drain).run(sockets)
 
 
 class _Server(uvicorn.Server):
-    """A server that tells the manager of its end as soon as it is asked for."""
+    """A server that has its work drained as soon as its end is asked for."""
 
-    def __init__(self, config: uvicorn.Config, manager: Manager) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
         super().__init__(config)
-        self._manager = manager
+        self._drain = drain
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._manager.drain()
+        self._drain()
         super().handle_exit(sig, frame)
 
 

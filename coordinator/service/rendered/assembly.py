@@ -63,7 +63,7 @@ def pictures(
         most_bytes=settings.max_file_bytes,
         most_pixels=settings.max_pixels,
     )
-    with closing(Renderer(manager, pool, program, store, shelf, budget)) as renderer:
+    with closing(fetcher), closing(Renderer(manager, pool, program, store, shelf, budget)) as renderer:
         route = ImageRoute(
             signing,
             sources,

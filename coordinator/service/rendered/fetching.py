@@ -48,6 +48,7 @@ class Fetcher:
         self._allowed = allowed
         self._most_bytes, self._seconds = most_bytes, seconds
         self._tls = ssl.create_default_context()
+        self._cuts: set[_Cut] = set()
 
     def fetch(self, url: str, into: Path, known: Fetched | None = None) -> Fetched | None:
         """Writes what is at a URL; None if it still is what is ``known``. Raises Refused, and OSError of the disk."""
@@ -92,7 +93,7 @@ class Fetcher:
 
     @contextmanager
     def _connected(self, place: Place, may_be_private: bool, deadline: float) -> Iterator[socket.socket]:
-        with _dialled(place, may_be_private, deadline) as plain, _Cut(plain, deadline) as cut:
+        with _dialled(place, may_be_private, deadline) as plain, self._until(plain, deadline) as cut:
             if place.scheme == "http":
                 yield plain
                 return
@@ -103,6 +104,21 @@ class Fetcher:
                 with _network():
                     secret.do_handshake()
                 yield secret
+
+    @contextmanager
+    def _until(self, wire: socket.socket, deadline: float) -> Iterator[_Cut]:
+        """Has a connection end at the deadline, or with the service."""
+        with _Cut(wire, deadline) as cut:
+            self._cuts.add(cut)
+            try:
+                yield cut
+            finally:
+                self._cuts.discard(cut)
+
+    def close(self) -> None:
+        """Ends all connections."""
+        for cut in list(self._cuts):
+            cut.now()
 
     def _taken(self, answer: http.client.HTTPResponse, into: Path, deadline: float) -> Fetched:
         promised = answer.length
@@ -141,7 +157,7 @@ class _Cut:
     def __init__(self, wire: socket.socket, deadline: float) -> None:
         self.wire = wire
         """The connection, or what was put around it."""
-        self._timer = threading.Timer(max(0.0, deadline - time.monotonic()), self._cut)
+        self._timer = threading.Timer(max(0.0, deadline - time.monotonic()), self.now)
         self._timer.daemon = True
 
     def __enter__(self) -> _Cut:
@@ -151,7 +167,8 @@ class _Cut:
     def __exit__(self, *exc: object) -> None:
         self._timer.cancel()
 
-    def _cut(self) -> None:
+    def now(self) -> None:
+        """Does not wait for the deadline."""
         with suppress(OSError):
             # As of any socket: an encrypted one would first forget its keys, while another thread reads.
             socket.socket.shutdown(self.wire, socket.SHUT_RDWR)

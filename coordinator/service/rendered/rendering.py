@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -111,23 +112,23 @@ class Renderer:
         single = SingleTask(job, self._store, self._program, self._pool)
         turns = self._lines.of(job)
         ended: Future[Ended | None] = Future()
-        started = time.monotonic()
 
-        def leave(result: Ended | None) -> None:
+        def begin() -> None:
+            started = time.monotonic()
+            with self._lock:
+                is_closed = self._is_closed
+                self._at_work.add(single)
+            if is_closed:
+                single.stop()
+            single.begin(partial(leave, started))
+
+        def leave(started: float, result: Ended | None) -> None:
             with self._lock:
                 self._at_work.discard(single)
             turns.leave()
             self._places.leave()
             self._places.note(time.monotonic() - started)
             ended.set_result(result)
-
-        def begin() -> None:
-            with self._lock:
-                is_closed = self._is_closed
-                self._at_work.add(single)
-            if is_closed:
-                single.stop()
-            single.begin(leave)
 
         with self._places.admission():
             turns.enter(begin)
@@ -153,6 +154,12 @@ class Renderer:
             at_work = list(self._at_work)
         for single in at_work:
             single.stop()
+
+    def drain(self, grace: float) -> None:
+        """The same once so many seconds are over. It may be called by a signal's handler: it asks for no lock."""
+        timer = threading.Timer(grace, self.close)
+        timer.daemon = True
+        timer.start()
 
 
 def _cost(path: Path, found: Photograph, order: Order) -> Cost:

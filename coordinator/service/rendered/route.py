@@ -169,6 +169,10 @@ class ImageRoute:
     def _count(self, result: str) -> None:
         self._metrics.images.labels(result).inc()
 
+    def drain(self, grace: float) -> None:
+        """Ends all work so many seconds from now. It may be called by a signal's handler."""
+        self._renderer.drain(grace)
+
     def close(self) -> None:
         """Waits for no fetch any more."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -131,7 +131,9 @@ class _Folder:
         if self._root is None:
             message = "this service takes no images by path; its operator names their folder by --images"
             raise Refused(FIELD, message, HTTPStatus.FORBIDDEN)
-        missing = Refused(FIELD, "names no image below the operator's folder", HTTPStatus.NOT_FOUND)
+        missing = Refused(
+            FIELD, "names no image that can be read below the operator's folder", HTTPStatus.NOT_FOUND
+        )
         try:
             path = (self._root / source).resolve()
             if not path.is_relative_to(self._root):
