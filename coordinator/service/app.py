@@ -23,7 +23,7 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.rendered.route import ImageRoute
 from coordinator.service.routes import Routes
-from coordinator.service.schemas import BODY, EVENT, PICTURE, Health, JobDocument, refusals
+from coordinator.service.schemas import BODY, EVENT, PICTURE, URL_OF_PICTURE, Health, JobDocument, refusals
 
 _ASSETS = "/docs/assets"
 _NOT_KEPT = {"Cache-Control": "no-store"}
@@ -51,6 +51,7 @@ def create_app(routes: Routes, metrics: Metrics, images: ImageRoute | None = Non
     if images:
         app.get(
             "/image/{path:path}",
+            openapi_extra=URL_OF_PICTURE,
             responses={**PICTURE, **refusals(*_IMAGE_REFUSALS)},
             response_class=Response,
         )(images.image)
@@ -139,8 +140,8 @@ def _document(app: FastAPI) -> None:
     document = app.openapi()
     for path in document["paths"].values():
         for operation in path.values():
-            if "requestBody" not in operation:
-                operation["responses"].pop("422", None)
+            if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
 

@@ -179,6 +179,24 @@ PICTURE: dict[int | str, Document] = {
     },
     304: {"description": "the client has it (If-None-Match)"},
 }
+URL_OF_PICTURE: Document = {
+    "parameters": [
+        {
+            "name": "path",
+            "in": "path",
+            "required": True,
+            "description": "SIGNATURE/OPERATION/.../plain/SOURCE@OUTPUT; its slashes stay as they are",
+            "schema": {"type": "string", "minLength": 1},
+            "example": "unsafe/fit:400x300/quality:80/plain/photo.jpg@webp",
+        },
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "the ETag of a picture that the client has",
+            "schema": {"type": "string"},
+        },
+    ]
+}
 _RETRY_AFTER: Document = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
 _REASONS = {
     403: "the signature is wrong, or the operator allows no such source",
