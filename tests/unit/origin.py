@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,8 @@ Script = Callable[[http.server.BaseHTTPRequestHandler], None]
 class Origin:
     """A server on this machine that does at each path what the test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """With ``tls`` it is asked by https."""
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.scripts: dict[str, Script] = {}
         self.done = threading.Event()
@@ -30,7 +32,9 @@ class Origin:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answers(self, path: str, status: int = 200, body: bytes = b"", **headers: str) -> str:

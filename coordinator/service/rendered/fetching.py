@@ -97,9 +97,11 @@ class Fetcher:
             if place.scheme == "http":
                 yield plain
                 return
-            with self._tls.wrap_socket(
-                plain, server_hostname=place.host, do_handshake_on_connect=False
-            ) as secret:
+            with _network():
+                secret = self._tls.wrap_socket(
+                    plain, server_hostname=place.host, do_handshake_on_connect=False
+                )
+            with secret:
                 cut.wire = secret
                 with _network():
                     secret.do_handshake()

@@ -110,8 +110,9 @@ class ImageRoute:
                 self._count("unchanged")
                 return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
             file = await asyncio.to_thread(self._shelf.open, key)
-            self._count("hit" if file else "miss")
-            if file is None:
+            if file is not None:
+                self._count("hit")
+            else:
                 work = Work(
                     order=order,
                     photograph=seen.photograph,
@@ -123,6 +124,7 @@ class ImageRoute:
                     await self._renderings.join(key, partial(self._renderer.render, work))
                 except Changed:
                     continue
+                self._count("miss")
                 file = await asyncio.to_thread(self._shelf.open, key)
             if file is not None:
                 return await _sent(file, {**headers, **_shown(asked.source, output)})
