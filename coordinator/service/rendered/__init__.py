@@ -5,6 +5,6 @@ conditions                   what caches are told, and what they know: pure
 prefixes, fetching           which hosts may be asked, and how
 sources                      from a source's name to its bytes, wherever it lies
 shelf                        results and fetched sources on the disk
-flights, rendering           the work, once for all who wait for it, by the workers of all jobs
+flights, looking, rendering  the work, once for all who wait for it, by the workers of all jobs
 route, assembly              HTTP, and all of it put together
 """

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
@@ -30,6 +29,7 @@ from coordinator.service.rendered.conditions import (
     result_key,
 )
 from coordinator.service.rendered.flights import Flights
+from coordinator.service.rendered.looking import Looks
 from coordinator.service.rendered.prefixes import FIELD, is_url
 from coordinator.service.rendered.rendering import Renderer, Work
 from coordinator.service.rendered.shelf import Shelf
@@ -37,10 +37,6 @@ from coordinator.service.rendered.signing import Signing
 from coordinator.service.rendered.sources import Changed, Seen, Sources
 
 _LOG = logging.getLogger("coordinator.service")
-_FETCHES, _MOST_FETCHES = 16, 128
-"""Sources that are fetched at a time, and those that may be waited for."""
-_AFTER_DEADLINE = 5.0
-"""Seconds after which a fetch that has not ended by itself, as at a slow name server, is waited for no longer."""
 _TRIES = 3
 """For a source that changes, or a result that goes, while it is worked on."""
 _CHUNK = 256 * 1024
@@ -69,9 +65,8 @@ class ImageRoute:
         """In seconds: ``age`` is how long a result may be used without asking, ``source_time`` a fetch."""
         self._signing, self._sources, self._shelf, self._renderer = signing, sources, shelf, renderer
         self._metrics = metrics
-        self._age, self._source_time = age, source_time
-        self._looks, self._renderings = Flights[Seen](), Flights[None]()
-        self._threads = ThreadPoolExecutor(_FETCHES, thread_name_prefix="fetch")
+        self._age = age
+        self._looks, self._renderings = Looks(sources, source_time), Flights[None]()
         self._program = f"{__version__} {renderer.program}"
 
     async def image(self, request: Request) -> Response:
@@ -101,7 +96,7 @@ class ImageRoute:
 
     async def _answer(self, request: Request, asked: Asked, now: float) -> Response:
         for _ in range(_TRIES):
-            seen = await self._seen(asked.source)
+            seen = await self._looks.see(asked.source)
             output = output_of(asked.output, seen.photograph.suffix, request.headers.get("accept", ""))
             order = asked.order(output)
             key = f"{result_key(seen.digest, order.operations, output, self._program)}.{output}"
@@ -131,29 +126,6 @@ class ImageRoute:
         message = "changes, or goes, faster than it can be worked on"
         raise Refused(FIELD, message, HTTPStatus.SERVICE_UNAVAILABLE, retry_after=1)
 
-    async def _seen(self, source: str) -> Seen:
-        """What the source is now; many that ask for it at a time are told the same."""
-        from_web = is_url(source)
-        known = (
-            self._sources.known(source) if from_web else await asyncio.to_thread(self._sources.known, source)
-        )
-        if known is not None:
-            return known
-        if not from_web:
-            return await self._looks.join(source, partial(asyncio.to_thread, self._sources.look, source))
-        if len(self._looks) >= _MOST_FETCHES:
-            message = f"{_MOST_FETCHES} sources are being fetched; come again later"
-            raise Refused("service", message, HTTPStatus.SERVICE_UNAVAILABLE, retry_after=5)
-        try:
-            async with asyncio.timeout(self._source_time + _AFTER_DEADLINE):
-                return await self._looks.join(source, partial(self._fetched, source))
-        except TimeoutError as error:
-            message = f"has not come within {self._source_time:g} s"
-            raise Refused(FIELD, message, HTTPStatus.GATEWAY_TIMEOUT) from error
-
-    async def _fetched(self, source: str) -> Seen:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._sources.look, source)
-
     def _headers(self, request: Request, asked: Asked, seen: Seen, key: str, now: float) -> dict[str, str]:
         """What caches are told."""
         is_shared = "authorization" not in request.headers  # or else it was let in by that
@@ -177,7 +149,7 @@ class ImageRoute:
 
     def close(self) -> None:
         """Waits for no fetch any more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._looks.close()
 
 
 async def _sent(file: BinaryIO, headers: dict[str, str]) -> Response:
