@@ -166,6 +166,10 @@ class TestSignature:
         with pytest.raises(Refused, match=advice):
             signing.check(given, b"/plain/a.jpg")
 
+    def test_one_that_was_forgotten_is_told(self) -> None:
+        with pytest.raises(Refused, match="is missing: 'fit:40x' stands in its place"):
+            Signing([KEY]).check("fit:40x", b"/plain/a.jpg")
+
     def test_without_one_only_where_the_operator_says_so(self) -> None:
         Signing(allows_unsigned=True).check("unsafe", b"/plain/a.jpg")
         assert "everybody" in Signing(allows_unsigned=True).doubts[0]

@@ -15,6 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coordinator.contract import ErrorKind
+from coordinator.errors import UsageError
+from coordinator.service.rendered.assembly import read_signing
+from coordinator.service.rendered.signing import signature
+from coordinator.service.settings import read_settings
 from tests.unit.builders import error, write_png
 from tests.unit.pictureservice import SMALL, TOKEN, Service, signed
 from tests.unit.test_service_manager import Shop
@@ -173,6 +177,19 @@ class TestManyAtATime:
         found = service.get(SMALL)
         assert found.status_code == 200
         assert found.json()["of"] == (service.images / "a.png").stat().st_size != seen.json()["of"]
+
+
+def test_a_file_of_keys(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("# since May\nnew a-new-key-of-the-operator's\nold an-old-key-of-the-operator's\n")
+    signing = read_signing(
+        read_settings({"sign_keys": str(path)}, {"COORDINATOR_SIGN_KEY": "a-third-key-of-theirs"})
+    )
+    for key in ("a-new-key-of-the-operator's", "an-old-key-of-the-operator's", "a-third-key-of-theirs"):
+        signing.check(signature(key, b"/plain/a.jpg"), b"/plain/a.jpg")
+    path.write_text("# none\n")
+    with pytest.raises(UsageError, match=r"--sign-keys .* has no key: nobody could sign"):
+        read_signing(read_settings({"sign_keys": str(path)}, {}))
 
 
 class TestRefusals:

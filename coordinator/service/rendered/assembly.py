@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from coordinator.errors import UsageError
 from coordinator.service.budget import Budget
 from coordinator.service.execution import WorkerSpec
 from coordinator.service.keys import named_keys
@@ -27,7 +28,10 @@ _LOG = logging.getLogger("coordinator.service")
 
 def read_signing(settings: Settings) -> Signing:
     """Who may sign, with the operator's doubts logged. Raises UsageError for a file of keys that is none."""
-    named = named_keys("--sign-keys", settings.sign_keys) if settings.sign_keys else {}
+    path = settings.sign_keys
+    named = named_keys("--sign-keys", path) if path else {}
+    if path and not named:
+        raise UsageError(f"--sign-keys {str(path)!r} has no key: nobody could sign")
     keys = (*([settings.sign_key] if settings.sign_key else []), *named.values())
     signing = Signing(keys, allows_unsigned=settings.unsigned)
     for doubt in signing.doubts:

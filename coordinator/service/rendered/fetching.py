@@ -84,7 +84,8 @@ class Fetcher:
                 with _network():
                     connection.request("GET", place.target, headers=_headers(place, known))
                     answer = connection.getresponse()
-                yield answer
+                with answer:
+                    yield answer
         except (_Late, _Broken) as error:
             if isinstance(error, _Late) or time.monotonic() >= deadline:  # then the connection was cut
                 message = f"has not come from {place.authority} within {self._seconds:g} s"

@@ -77,7 +77,8 @@ class Renderer:
         job_id = secrets.token_hex(8)
         try:
             job = await asyncio.to_thread(self._weighed, job_id, work)
-            ended = await asyncio.wrap_future(self._begun(job))
+            # Shielded: a worker tells of it even if nobody waits any more.
+            ended = await asyncio.shield(asyncio.wrap_future(self._begun(job)))
             await asyncio.to_thread(self._put, ended, work)
         finally:
             await asyncio.to_thread(self._store.tidy, job_id)

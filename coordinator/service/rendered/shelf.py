@@ -5,7 +5,6 @@ A name is there once its file has been synced and moved, so neither a kill nor a
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import threading
@@ -13,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_LOG = logging.getLogger("coordinator.service")
 _LEFT = 0.9
 """The share of the room that is in use after old files have gone: looking at all of them costs too much for each."""
 _ASIDE = ".part"
@@ -27,7 +25,7 @@ class Shelf:
         self._folder, self._room = folder, room
         self._lock = threading.Lock()
         self.size = 0
-        """The bytes that the files take."""
+        """The bytes that the files take; one that came twice counts twice until all are looked at."""
 
     def start(self) -> None:
         """Removes what an earlier process left half done, and what is too much. Raises OSError."""

@@ -139,7 +139,7 @@ class _Folder:
             if not path.is_relative_to(self._root):
                 raise missing
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # the last is a circle of links
             raise missing from error
         try:
             state = os.fstat(descriptor)
