@@ -12,6 +12,7 @@ rotation, floor, pool, overdue the workers that all jobs share
 execution, single, told      a job as a run, or as a single task; what is told of failures
 driver                       a job taken to its end
 places, turns, manager       who is let in, and when; all jobs, and which thread may do what with them
+rendered/                    pictures by URL, which are no jobs
 app, routes, answers         HTTP; schemas is what its document says, metrics and measuring what Prometheus is told
 command, warmup              the process around it all
 """

@@ -40,6 +40,7 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.overdue import Overseer
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
+from coordinator.service.rendered.assembly import pictures, read_signing
 from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
@@ -63,6 +64,7 @@ def serve(settings: Settings) -> None:
     keys = read_keys(settings.token, settings.keys)
     for doubt in keys.doubts:
         _LOG.warning(doubt)
+    signing = read_signing(settings)
     strangers = Strangers((settings.host, socket.gethostname(), *settings.hosts))
     workers = settings.workers or max(1, int(host_inventory().cpus))
     limits = _budget(settings, workers)
@@ -93,11 +95,19 @@ def serve(settings: Settings) -> None:
         metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
         metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle, limits), store, metrics, workers)
-        app = Gate(create_app(routes, metrics), strangers, keys, manager.owner, metrics)
+        images = stack.enter_context(
+            pictures(settings, signing, manager, pool, program, store, metrics, limits)
+        )
+        app = Gate(create_app(routes, metrics, images), strangers, keys, manager.owner, metrics)
         with store.starting():
             manager.start()
         waiting_room.close()
-        _run(app, settings, manager, sockets)
+
+        def drain() -> None:
+            manager.drain()
+            images.drain(settings.grace)
+
+        _run(app, settings, drain, sockets)
 
 
 def _budget(settings: Settings, workers: int) -> Budget:
@@ -171,7 +181,7 @@ def _pool(store: Store, open_program: Open, workers: int, metrics: Metrics, shar
         raise
 
 
-def _run(app: object, settings: Settings, manager: Manager, sockets: list[socket.socket]) -> None:
+def _run(app: object, settings: Settings, drain: Callable[[], None], sockets: list[socket.socket]) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=Connection,
@@ -183,18 +193,18 @@ def _run(app: object, settings: Settings, manager: Manager, sockets: list[socket
     with _signals_are_handled():
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         _LOG.info("running on http://%s:%d (Ctrl-C ends it)", shown, sockets[0].getsockname()[1])
-        _Server(config, manager).run(sockets)
+        _Server(config, drain).run(sockets)
 
 
 class _Server(uvicorn.Server):
-    """A server that tells the manager of its end as soon as it is asked for."""
+    """A server that has its work drained as soon as its end is asked for."""
 
-    def __init__(self, config: uvicorn.Config, manager: Manager) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
         super().__init__(config)
-        self._manager = manager
+        self._drain = drain
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._manager.drain()
+        self._drain()
         super().handle_exit(sig, frame)
 
 
