@@ -92,8 +92,7 @@ def serve(settings: Settings) -> None:
             grace=settings.grace,
         )
         stack.enter_context(closing(manager))
-        metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
-        metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
+        _tell_jobs(metrics, manager)
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle, limits), store, metrics, workers)
         images = stack.enter_context(
             pictures(settings, signing, manager, pool, program, store, metrics, limits)
@@ -108,6 +107,11 @@ def serve(settings: Settings) -> None:
             images.drain(settings.grace)
 
         _run(app, settings, drain, sockets)
+
+
+def _tell_jobs(metrics: Metrics, manager: Manager) -> None:
+    metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
+    metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
 
 
 def _budget(settings: Settings, workers: int) -> Budget:

@@ -6,7 +6,6 @@ It is no job: nobody follows it, it is in no list, and after a kill nothing of i
 from __future__ import annotations
 
 import asyncio
-import mmap
 import secrets
 import threading
 import time
@@ -24,6 +23,7 @@ from coordinator.service.costs import Cost, estimate
 from coordinator.service.execution import Ended, WorkerSpec
 from coordinator.service.jobs import File, Job
 from coordinator.service.manager import Manager
+from coordinator.service.mapped import mapped
 from coordinator.service.naming import stems
 from coordinator.service.orders import Order
 from coordinator.service.outcome import check_outcome
@@ -164,6 +164,6 @@ class Renderer:
 
 
 def _cost(path: Path, found: Photograph, order: Order) -> Cost:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        promised = raster(data, found.suffix, found.width, found.height)
+    with mapped(path) as data:
+        promised = raster(data, found.suffix, found.width, found.height, found.parts)
     return estimate(promised, order.operations, order.output)

@@ -21,6 +21,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
+from coordinator.service.mapped import mapped
 from coordinator.service.photographs import Photograph, examine
 from coordinator.service.refusal import TOO_LARGE, Refused
 from coordinator.service.rendered.fetching import Fetched, Fetcher
@@ -101,7 +102,8 @@ class _Folder:
                     digest.update(chunk)
                 # By its descriptor: at its path there may be another one by now.
                 opened = Path(f"/proc/self/fd/{file.fileno()}")
-                photograph = examine(opened, FIELD, self._most_pixels)
+                with mapped(opened) as data:
+                    photograph = examine(data, FIELD, self._most_pixels)
                 state = os.fstat(file.fileno())
                 if _stamp(file) != before:
                     continue
@@ -177,11 +179,9 @@ class _Web:
                 self._remembered.put(source, (asked, before, seen))
                 return seen
             assert fetched is not None  # nothing was known that it could be
-            seen = Seen(
-                digest=fetched.digest,
-                photograph=examine(aside, FIELD, self._most_pixels),
-                modified=fetched.modified,
-            )
+            with mapped(aside) as data:
+                photograph = examine(data, FIELD, self._most_pixels)
+            seen = Seen(digest=fetched.digest, photograph=photograph, modified=fetched.modified)
             self._shelf.put(aside, _name(seen))
             self._remembered.put(source, (asked, fetched, seen))
             return seen
