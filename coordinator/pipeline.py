@@ -23,6 +23,7 @@ from pydantic import (
 
 from coordinator.errors import PipelineError, UsageError
 from coordinator.instances import Instances
+from coordinator.plainfile import read_file
 
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
@@ -285,7 +286,7 @@ def _read(name_or_file: str) -> str:
         return (package_files.files("coordinator") / "pipelines" / f"{name_or_file}.yaml").read_text()
     path = Path(name_or_file)
     try:
-        return path.read_text(encoding="utf-8")
+        return read_file(path).decode()
     except FileNotFoundError as error:
         known = ", ".join(BUILT_IN)
         raise PipelineError(

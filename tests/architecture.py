@@ -17,9 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 ROOMS = (
-    "coordinator.errors", "coordinator.strictjson", "coordinator.findings", "coordinator.contract",
-    "coordinator.instances", "coordinator.pipeline", "coordinator.core", "coordinator.formats", "coordinator.batch",
-    "coordinator.record", "coordinator.report",
+    "coordinator.errors", "coordinator.strictjson", "coordinator.plainfile", "coordinator.findings",
+    "coordinator.contract", "coordinator.instances", "coordinator.pipeline", "coordinator.core", "coordinator.formats",
+    "coordinator.batch", "coordinator.record", "coordinator.report",
     "coordinator.schedule", "coordinator.runners", "coordinator.cluster", "coordinator.session", "coordinator.plan",
     "coordinator.checkstep", "coordinator.service", "coordinator.bench", "coordinator.commands", "coordinator.cli",
     "coordinator.__main__",

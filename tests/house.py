@@ -34,8 +34,8 @@ ABOUT = {
 }
 """The rooms that are drawn, the highest first."""
 _GROUND = (
-    "coordinator.errors", "coordinator.strictjson", "coordinator.findings", "coordinator.contract",
-    "coordinator.instances", "coordinator.pipeline",
+    "coordinator.errors", "coordinator.strictjson", "coordinator.plainfile", "coordinator.findings",
+    "coordinator.contract", "coordinator.instances", "coordinator.pipeline",
 )  # fmt: skip
 _ROOF = ("coordinator.cli", "coordinator.__main__")
 _WIDTH, _LEFT, _HEAD, _LINE, _GAP, _LETTERS = 860, 130, 30, 14, 12, 108

@@ -6,6 +6,7 @@ to look at; so each is loaded where a name in the folder calls for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +37,7 @@ def detections_of(folder: Path, images: Callable[[], Iterator[str]]) -> Detectio
 def regions_of(folder: Path, projection: Callable[[], Projection | None]) -> RegionFile | None:
     """The user's regions; None if the batch has none. Raises BatchError for what cannot be meant."""
     found: RegionFile | None = None
-    if (path := folder / REGIONS).is_file():
+    if os.path.lexists(path := folder / REGIONS):
         found = _load_regionfile().read_regions(path, projection())
     return found
 

@@ -21,7 +21,7 @@ from coordinator.batch.recording import BadRecording, Recording
 from coordinator.contract import first_reason
 from coordinator.core.paths import FETCH, IMAGE_SUFFIXES, WORK_MOUNT, is_url, mounted, unit_folder
 from coordinator.formats.camera import CAMERA, Camera
-from coordinator.formats.moments import seconds_since_1970
+from coordinator.formats.moments import iso, seconds_since_1970
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import Row
 from coordinator.strictjson import Json, readable
@@ -88,9 +88,10 @@ class Merger:
         where, remarks = place(self._sources(row, header), projection)
         if remarks and (row.camera or (header and camera != header.camera)):
             remarks = tuple(remark for remark in remarks if remark not in _OF_CAMERA)
+        time = row.time if row.time is not None else _time(header)
         item: Json = {
             **extra,
-            **({} if row.time is None else {"time": row.time}),
+            **({} if time is None else {"time": time}),
             "id": name,
             "image": _fetched_path(name, url) if url else mounted(row.image),
             "width": row.width or (header.width if header else None),
@@ -173,6 +174,12 @@ class Merger:
             fix = None if taken is None else self.times.fix(taken)
             astray = Remark.NO_TIME if taken is None else None if fix else Remark.NOT_ON_TRACK
         return Sources(row, header, fix, taken, astray, self.accuracy, self.is_receivers)
+
+
+def _time(header: Header | None) -> str | None:
+    """When the image was taken, by its file: ISO 8601, without a zone where only a clock of no known zone says it."""
+    told = None if header is None or header.taken is None else iso(header.taken)
+    return told.removesuffix("Z") if told and header and not header.taken_zone_known else told
 
 
 def _says_panorama(header: Header) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from coordinator.batch.accuracy import FINEST, FINEST_ANGLE, Accuracy, Origin
 from coordinator.contract import first_reason
 from coordinator.errors import BatchError
 from coordinator.formats.camera import Camera
+from coordinator.plainfile import open_file
 
 MAX_CONFIG = 1024**2
 """Maximum number of bytes of batch.yaml."""
@@ -83,10 +85,10 @@ class BatchFile(_Config):
 
 def read_config(path: Path) -> BatchFile:
     """``batch.yaml``, or the defaults if there is none. Raises BatchError that says what is wrong, and where."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return BatchFile()
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             text = file.read(MAX_CONFIG + 1)
         if len(text) > MAX_CONFIG:
             raise BatchError(f"{path} is larger than {MAX_CONFIG:,} bytes; is it the right file?")

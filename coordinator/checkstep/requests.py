@@ -17,6 +17,7 @@ from coordinator.batch.recording import BadRecording
 from coordinator.contract import Items, RegionMessage, Request
 from coordinator.core.paths import MOUNT, WORK_MOUNT, image_paths, task_mount
 from coordinator.errors import BatchError, UsageError
+from coordinator.plainfile import read_file
 from coordinator.record.files import Files
 from coordinator.strictjson import Json, encode_line
 
@@ -108,7 +109,7 @@ def _first_recording(batch: Path) -> Json:
 
 def _read_sample(path: Path) -> _Example:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"request {str(path)!r} cannot be read: {error}") from error
     return _sample(_object(text, f"request {str(path)!r}"), f"request {str(path)!r}")

@@ -24,7 +24,8 @@ from coordinator.cluster.bulletin import Reporter
 from coordinator.cluster.calls import Calls
 from coordinator.cluster.demand import LINE
 from coordinator.cluster.fleet import Fleet, Terms
-from coordinator.cluster.link import ClusterError, Event
+from coordinator.cluster.joining import ClusterError
+from coordinator.cluster.link import Event
 from coordinator.cluster.messages import unpack_outcomes
 from coordinator.cluster.pool import Member
 from coordinator.cluster.shelf import Shelf

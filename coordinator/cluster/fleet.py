@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from coordinator.cluster.bulletin import Bulletin, Reporter
 from coordinator.cluster.calls import Calls
 from coordinator.cluster.instance import InstanceSpec
-from coordinator.cluster.link import ClusterError, Event
+from coordinator.cluster.joining import ClusterError
+from coordinator.cluster.link import Event
 from coordinator.cluster.messages import pack_tasks
 from coordinator.cluster.nodes import Room
 from coordinator.cluster.pool import Pool

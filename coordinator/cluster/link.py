@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,16 +15,14 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from coordinator.cluster.granted import granted_here
 from coordinator.cluster.instance import THREADS, Instance, InstanceSpec
-from coordinator.cluster.joining import join
+from coordinator.cluster.joining import ClusterError, join
 from coordinator.cluster.node import Wanted, look, remove_left
 from coordinator.cluster.nodepaths import HeadFolder
 from coordinator.cluster.nodes import Node, Room, nodes_of, rooms_of
 from coordinator.cluster.reasons import reason
-from coordinator.errors import CoordinatorError
 from coordinator.pipeline import Resources
 from coordinator.strictjson import Json
 
@@ -34,14 +31,8 @@ _LOOK = 2.0
 """Seconds between two looks whether the nodes that have not answered are still there."""
 _SURVEY = 120.0
 """Seconds that a node gets to say what it is like, its process being started by then or not."""
-_REACH = 10.0
-"""Seconds in which a cluster's head must take a connection."""
 _LEAVE = 30.0
 """Seconds for leaving the cluster, which ends by itself what a driver that has gone has left."""
-
-
-class ClusterError(CoordinatorError):
-    """The cluster cannot be reached, or cannot be used as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +79,7 @@ class Link:
         self._actors: dict[int, Any] = {}
         self._sweeps: list[Any] = []
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        _look_for(address)
-        try:
-            join(self._ray, address)
-        except Exception as error:
-            raise _nobody(address, error) from error
+        join(self._ray, address)
         _keep_silent(self._ray)
         self._thread = threading.Thread(target=self._serve, name="ray", daemon=True)
         self._thread.start()
@@ -250,24 +237,6 @@ def _options(wanted: Resources, avoid: frozenset[str]) -> dict[str, Any]:
     if avoid:
         options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(avoid))})"}
     return options
-
-
-def _look_for(address: str) -> None:
-    """Raises ClusterError soon if nobody listens there: Ray itself asks for a quarter of an hour."""
-    place = urlsplit(address if "://" in address else f"ray://{address}")
-    try:
-        if place.hostname and place.port:
-            socket.create_connection((place.hostname, place.port), _REACH).close()
-    except (OSError, ValueError) as error:
-        raise _nobody(address, error) from error
-
-
-def _nobody(address: str, error: Exception) -> ClusterError:
-    return ClusterError(
-        f"no Ray cluster answers at {address!r}: {error}\n"
-        "  start one with `ray start --head` on one machine and `ray start --address=HEAD:6379` on the others\n"
-        "  with RAY_AUTH_MODE=token, this command needs their token, too (RAY_AUTH_TOKEN)"
-    )
 
 
 def _keep_silent(ray: Any) -> None:

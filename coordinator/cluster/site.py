@@ -12,7 +12,8 @@ from coordinator.cluster.demand import Demand
 from coordinator.cluster.executor import RayExecutor
 from coordinator.cluster.fleet import Terms
 from coordinator.cluster.instance import InstanceSpec
-from coordinator.cluster.link import ClusterError, Link
+from coordinator.cluster.joining import ClusterError
+from coordinator.cluster.link import Link
 from coordinator.cluster.node import Wanted, differences, look, stamps
 from coordinator.cluster.nodecache import parse_node_cache
 from coordinator.cluster.nodepaths import SAME_PATHS, HeadFolder, parse_node_paths
@@ -194,8 +195,7 @@ def joined(
 
 
 def _wanted(pipeline: Pipeline, files: Files, owner: Path, *, pull: bool) -> Wanted:
-    place = next(parent for parent in (owner, *owner.parents) if parent.exists())
-    looked = (Seen.by_oldest(files.batch), Seen.by_oldest(place))
+    looked = (Seen.by_oldest(files.batch), Seen.of_place(owner))
     steps = pipeline.steps
     return Wanted(
         images=tuple(

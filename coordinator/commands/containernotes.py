@@ -9,9 +9,10 @@ from typing import Any
 from coordinator.commands.notes import Note, ok, problem, warning
 from coordinator.errors import EngineError
 from coordinator.runners.engine import Engine
-from coordinator.runners.isolation import TRIAL, container_labels
+from coordinator.runners.isolation import SIGHT, TRIAL, container_labels
 from coordinator.runners.keptlimits import Kept, kept_limits
 from coordinator.runners.realuser import check_user
+from coordinator.runners.sight import Seen, check_sight
 from coordinator.runners.workfolder import step_user
 
 _KNOWN = {
@@ -56,6 +57,20 @@ def measured_users(engine: Engine, image_id: str) -> Iterator[Note]:
     else:
         how = "rootless" if engine.habits.is_rootless else "userns-remap"
         yield ok("users", f"{how}: steps write as user {step_user()[0]} of this machine")
+
+
+def measured_sight(engine: Engine, image_id: str, out: Path) -> Note:
+    """Whether the engine sees the folder in which runs are to lie, which need not exist yet, as this process does."""
+    try:
+        seen = Seen.of_place(out.resolve())
+        check_sight(engine, image_id, [seen], container_labels("doctor", Path.cwd(), SIGHT))
+    except EngineError as error:
+        said, _, todo = str(error).partition("\n")
+        return problem("folder", said, " ".join(todo.split()))
+    except OSError as error:
+        told = f"run folder, {out}: {error.filename}: {error.strerror}"
+        return problem("folder", told, "name with --out a folder that can be read and written")
+    return ok("folder", f"run folder, {seen.folder}: the engine sees it as it is here")
 
 
 def kept_note(kept: Kept | None) -> Note:

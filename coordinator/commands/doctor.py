@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.commands.arguments import add_pipeline
-from coordinator.commands.containernotes import claimed_limits, measured_limits, measured_users
+from coordinator.commands.containernotes import (
+    claimed_limits,
+    measured_limits,
+    measured_sight,
+    measured_users,
+)
 from coordinator.commands.gpunotes import gpus_here
 from coordinator.commands.notes import Note, exit_code, ok, problem, warning
 from coordinator.contract import PROTOCOL
@@ -64,7 +69,7 @@ def examine(pipeline: Pipeline, out: Path) -> Iterator[Note]:
         yield from engine_notes(engine.describe(), info)
         yield from _machine(pipeline, inventory, out, info)
         yield from _images(pipeline, engine)
-        yield from _starts(fitted(pipeline, inventory), engine, inventory)
+        yield from _starts(fitted(pipeline, inventory), engine, inventory, out)
         yield from _leftovers(engine.containers())
     except EngineError as error:
         yield problem("engine", str(error), "see the engine's own log; `make engine` starts one")
@@ -186,9 +191,9 @@ def image_note(step: str, image: ImageFacts, *, must_loop: bool) -> Note:
     return ok("image", f"{said}, protocol {protocol}" + (", loops over lines" if loops else ""))
 
 
-def _starts(pipeline: Pipeline, engine: Engine, inventory: Inventory) -> Iterator[Note]:
-    """Whether the engine starts containers of the steps whose images are there, with the GPUs that they ask for, and
-    keeps the limits of one."""
+def _starts(pipeline: Pipeline, engine: Engine, inventory: Inventory, out: Path) -> Iterator[Note]:
+    """Whether the engine starts containers of the steps whose images are there, with the GPUs that they ask for,
+    keeps the limits of one, and sees the folder ``out``."""
     there = [step for step in pipeline.steps if engine.has_image(step.image_ref)]
     image_ids = {step.name: engine.image(step.image_ref).id for step in there}
     tried = list(kinds(there, image_ids, inventory.gpus))
@@ -196,6 +201,7 @@ def _starts(pipeline: Pipeline, engine: Engine, inventory: Inventory) -> Iterato
         return
     yield measured_limits(engine, tried[0].image_id)
     yield from measured_users(engine, tried[0].image_id)
+    yield measured_sight(engine, tried[0].image_id, out)
     problems = refused(engine, tried, container_labels("doctor", Path.cwd(), TRIAL))
     for text in problems:
         said, _, todo = text.partition("\n  ")

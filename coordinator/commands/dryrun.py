@@ -27,6 +27,7 @@ from coordinator.pipeline import Per, Pipeline, Step
 from coordinator.record.files import Files
 from coordinator.record.runfolder import RunFolder
 from coordinator.runners.engine import LABEL
+from coordinator.runners.habits import Habits
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import container_spec
 from coordinator.runners.workfolder import step_user
@@ -45,8 +46,11 @@ _BRINGS = {
 """Stands for the unit's folder name in a line inside a shell loop; no path can hold it."""
 
 
-def script(options: RunOptions) -> Iterator[str]:
-    """The script's lines. Raises CoordinatorError as the run itself would; the engine is not asked."""
+def script(options: RunOptions, habits: Habits | None) -> Iterator[str]:
+    """The script's lines. Raises CoordinatorError as the run itself would.
+
+    ``habits`` are those of the engine that is to run it, None if there is none to be asked.
+    """
     prepared = prepare(options)
     pipeline = fitted(prepared.pipeline, host_inventory())
     _check(pipeline)
@@ -55,8 +59,9 @@ def script(options: RunOptions) -> Iterator[str]:
     problems = Problems()
     problems.add(*census.errors)
     problems.tell()
-    writer = _Script(folder.path, folder.files(prepared.batch.folder), census)
+    writer = _Script(folder.path, folder.files(prepared.batch.folder), census, habits or Habits())
     yield f"# pipeline {pipeline.name!r} over {str(prepared.batch.folder)!r}; later steps need jq"
+    yield f"# {_made_for(habits)}"
     yield "set -e"
     yield from writer.folders()
     for number, step in enumerate(pipeline.steps):
@@ -65,6 +70,18 @@ def script(options: RunOptions) -> Iterator[str]:
             yield from writer.first(step, prepared.recordings())
         else:
             yield from writer.later(step, pipeline.steps[number - 1])
+
+
+def _made_for(habits: Habits | None) -> str:
+    """For which engines the lines are."""
+    if habits is None:
+        return "no engine answered: for one that maps no users and labels no files; another one is asked in other words"
+    kinds = {
+        "rootless": habits.is_rootless,
+        "with userns-remap": habits.remaps_users,
+        "with SELinux": habits.labels_files,
+    }
+    return f"for an engine as the one here: {', '.join(name for name, is_so in kinds.items() if is_so) or 'plain'}"
 
 
 def _check(pipeline: Pipeline) -> None:
@@ -79,10 +96,11 @@ def _check(pipeline: Pipeline) -> None:
 
 
 class _Script:
-    def __init__(self, out: Path, files: Files, census: Census) -> None:
+    def __init__(self, out: Path, files: Files, census: Census, habits: Habits) -> None:
         self._out = out
         self._files = files
         self._census = census
+        self._habits = habits
         self._roots: list[str] = []
         self._gathers: defaultdict[str, list[str]] = defaultdict(list)
         """The roots whose responses each region gathers."""
@@ -231,7 +249,7 @@ class _Script:
         work_dir = f"{WORK_MOUNT}/{step.name}/{name}" if step.writes else None
         labels = {LABEL: "dry-run"}
         spec = container_spec(step, step.image_ref, grant, self._files, writable=work_dir, labels=labels)
-        return " ".join(_q(word) for word in spec.to_command())
+        return " ".join(_q(word) for word in self._habits.applied(spec).to_command())
 
 
 def _q(word: str | Path) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from coordinator.commands.arguments import add_what, positive, what
 from coordinator.commands.dryrun import script
 from coordinator.commands.running import add_on_end, run_and_tell
-from coordinator.errors import EXIT_CODES, ExitCode, UsageError
+from coordinator.errors import EXIT_CODES, EngineError, ExitCode, UsageError
 from coordinator.pipeline import Rung
+from coordinator.runners.engine import Engine
+from coordinator.runners.habits import Habits
 from coordinator.session.options import RunOptions
 
 
@@ -87,9 +90,18 @@ def main(options: argparse.Namespace) -> ExitCode:
     asked = _run_options(options)
     if not options.dry_run:
         return run_and_tell(asked, options.on_end)
-    for line in script(asked):
+    for line in script(asked, _habits_here()):
         print(line)
     return ExitCode.DONE
+
+
+def _habits_here() -> Habits | None:
+    """Those of the engine that a script is most likely to be run on; None if none answers."""
+    try:
+        with closing(Engine()) as engine:
+            return engine.habits
+    except EngineError:
+        return None
 
 
 def _run_options(options: argparse.Namespace) -> RunOptions:

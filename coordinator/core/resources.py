@@ -6,8 +6,9 @@ that fractions gather on few devices and whole devices stay free for the tasks t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from coordinator.pipeline import Resources
 
@@ -69,6 +70,13 @@ class Ledger:
     def release(self, grant: Grant) -> None:
         """Takes a grant back."""
         self._take(grant.resources, grant.gpu_uuids, sign=1)
+
+    def lose(self, uuids: Collection[str]) -> None:
+        """These devices are granted no more; whoever holds one gives it back as ever."""
+        left = tuple(gpu for gpu in self.inventory.gpus if gpu.uuid not in uuids)
+        self.inventory = replace(self.inventory, gpus=left)
+        for uuid in uuids:
+            self._devices[uuid].share = -math.inf
 
     def _take(self, wanted: Resources, uuids: tuple[str, ...], *, sign: int) -> None:
         self._cpus += sign * wanted.cpus

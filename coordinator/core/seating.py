@@ -13,7 +13,7 @@ is left of it (:meth:`Seating.ended`): two containers are never where there is r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -117,6 +117,15 @@ class Seating:
     def ended(self, lane: int) -> None:
         """Nothing is left of a closed lane: what it held until now is free."""
         self._ledger.release(self._lanes.pop(lane).kept)
+
+    def lose(self, uuids: Collection[str]) -> None:
+        """These devices are given to nobody any more, and what is kept with one of them takes no further task."""
+        self._ledger.lose(uuids)
+        for number, lane in self._lanes.items():
+            if lane.left and not set(uuids).isdisjoint(lane.kept.gpu_uuids):
+                lane.left = 0
+                if not lane.in_flight:
+                    self._close(number)
 
     def _take_fresh(self, step: Step) -> Seat | None:
         active = self._ledger.reserve(_activity(step.resources))

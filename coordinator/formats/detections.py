@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ def find(folder: Path) -> list[tuple[str, Path]]:
     The order: ``detections.json``; a folder of YOLO's labels; CVAT's ``annotations.xml``; VOC's ``Annotations``; other
     JSON files of the folder that look like COCO's or Label Studio's, results before the data set whose images they use.
     """
-    found = [(JSON, folder / DETECTIONS)] if (folder / DETECTIONS).is_file() else []
+    found = [(JSON, folder / DETECTIONS)] if os.path.lexists(folder / DETECTIONS) else []
     found += [(name, path) for name, search in _BY_STRUCTURE if (path := search(folder)) is not None]
     others = [
         path

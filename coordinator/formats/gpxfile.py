@@ -12,6 +12,7 @@ from xml.parsers import expat
 
 from coordinator.errors import BatchError
 from coordinator.formats.tally import Tally
+from coordinator.plainfile import open_file
 
 _CHUNK = 1 << 20
 _MAX_TEXT = 200
@@ -39,7 +40,7 @@ def read_points(path: Path, tally: Tally) -> Iterator[tuple[str, list[Point]]]:
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while chunk := file.read(_CHUNK):
                 parser.Parse(chunk, False)
             parser.Parse(b"", True)

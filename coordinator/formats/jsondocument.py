@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.errors import BatchError
+from coordinator.plainfile import read_file
 
 
 def load(path: Path) -> Any:
     """The file's one JSON document. Raises BatchError that says where it ceases to be one."""
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise BatchError(f"{path} cannot be read: {error.strerror}") from error
     if not content.strip():

@@ -17,6 +17,7 @@ from coordinator.findings import Finding, Level, Tell
 from coordinator.formats.attitude import Matrix, Vector, added, applied, product, transposed, vector
 from coordinator.formats.geodesy import Place, posed
 from coordinator.formats.row import Entry
+from coordinator.plainfile import read_file
 from coordinator.strictjson import Json
 
 _CAMERAS = (2, 0, 3, 1)
@@ -45,7 +46,7 @@ class Projection:
 def lines(path: Path) -> list[str]:
     """The lines of a file of numbers that are not empty. Raises BatchError if it cannot be read."""
     try:
-        text = path.read_text(encoding="ascii", errors="replace")
+        text = read_file(path).decode("ascii", errors="replace")
     except OSError as error:
         raise BatchError(f"{path} cannot be read: {error.strerror}; KITTI has it there") from error
     return [line for line in text.splitlines() if line.strip()]
@@ -107,7 +108,7 @@ def _times(path: Path) -> list[str]:
 
 def _fields(path: Path, mount: _Mount) -> Json | str:
     try:
-        values = [float(value) for value in path.read_text(encoding="ascii").split()[:6]]
+        values = [float(value) for value in read_file(path).decode("ascii").split()[:6]]
         latitude, longitude, altitude, roll, pitch, yaw = values
     except OSError:
         return f"no {path.parent.name}/{path.name} in oxts for this image"

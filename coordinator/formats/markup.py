@@ -7,6 +7,7 @@ from typing import Protocol
 from xml.etree.ElementTree import ParseError, XMLParser
 
 from coordinator.errors import BatchError
+from coordinator.plainfile import open_file
 
 _CHUNK = 1 << 20
 
@@ -39,7 +40,7 @@ def walk(path: Path, elements: Elements) -> None:
     """Tells ``elements`` of the whole file. Raises BatchError that says where it ceases to be XML."""
     parser = XMLParser(target=_Guarded(path, elements))
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while chunk := file.read(_CHUNK):
                 parser.feed(chunk)
         parser.close()

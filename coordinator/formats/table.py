@@ -15,6 +15,7 @@ from coordinator.findings import Tell
 from coordinator.formats.csvrows import csv_rows
 from coordinator.formats.jsonrows import json_document, json_lines
 from coordinator.formats.row import Entry
+from coordinator.plainfile import check_file
 
 NAME = "table"
 _READERS: dict[str, Callable[[Path, Tell], Iterator[Entry]]] = {
@@ -33,7 +34,7 @@ TABLES = tuple(f"recordings{suffix}" for suffix in _READERS)
 def candidates(folder: Path) -> list[Path]:
     """All tables of a batch's folder, in the order of TABLES; the first one counts.
 
-    Raises BatchError for a folder that cannot be read.
+    Raises BatchError for a folder that cannot be read, and for what has the name of a table and is no file.
     """
     try:
         with os.scandir(folder) as entries:
@@ -41,7 +42,12 @@ def candidates(folder: Path) -> list[Path]:
     except OSError as error:
         raise BatchError(f"batch {str(folder)!r} cannot be read: {error.strerror}") from error
     found.sort(key=lambda name: (TABLES.index(name.lower()), name not in TABLES, name))
-    return [path for name in found if (path := folder / name).is_file()]
+    for name in found:
+        try:
+            check_file(folder / name)
+        except OSError as error:
+            raise BatchError(f"{folder / name} cannot be read: {error.strerror}") from error
+    return [folder / name for name in found]
 
 
 def find(folder: Path) -> Path | None:

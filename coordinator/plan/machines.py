@@ -25,6 +25,7 @@ from yaml.constructor import ConstructorError
 from coordinator.core.resources import Gpu, Inventory, shortage
 from coordinator.errors import MachinesError
 from coordinator.pipeline import Bytes, Step
+from coordinator.plainfile import read_file
 
 HEAD_SECONDS = 0.0006
 """Of the head's time for a task: measured with results in groups of 64 (docs/plan.md)."""
@@ -122,7 +123,7 @@ class Machines(_Spec):
 def load_machines(path: Path) -> Machines:
     """The machines of a file. Raises MachinesError that names every fault."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
+        document = yaml.load(read_file(path).decode(), Loader=_Loader)  # a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise MachinesError(f"machines {str(path)!r} cannot be read: {error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

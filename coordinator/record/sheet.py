@@ -13,6 +13,7 @@ from pathlib import Path
 
 from coordinator.errors import UsageError
 from coordinator.formats.dialect import DELIMITERS, announced, mark_of
+from coordinator.plainfile import read_file
 
 _SAYS = 16
 """Characters in which ``sep=;`` has room."""
@@ -69,7 +70,7 @@ def _separator(text: str, needed: Sequence[str]) -> str:
 def _text(path: Path) -> str:
     """All of a file. Without a mark it is UTF-8: of which country a code page of Windows is, nothing would say."""
     try:
-        raw = path.read_bytes()
+        raw = read_file(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     encoding = mark_of(raw) or "utf-8"

@@ -1,6 +1,7 @@
 """Where the container engine is: by the same rules as the docker CLI, which the SDK follows only in part.
 
-``DOCKER_HOST`` wins over everything; else it is the context that ``DOCKER_CONTEXT`` names, else the one that the docker
+``DOCKER_HOST`` wins over everything; white space around it does not count, and white space alone is what is usual on
+this machine, whatever the context. Else it is the context that ``DOCKER_CONTEXT`` names, else the one that the docker
 CLI's config file names (``docker context use``), else the local socket. TLS is asked for by ``DOCKER_TLS_VERIFY`` or
 ``DOCKER_TLS``, with the files in ``DOCKER_CERT_PATH``; a context brings files of its own.
 """
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from coordinator.errors import EngineError
+from coordinator.plainfile import NoFile, read_file
 
 LOCAL_SOCKET = "unix:///var/run/docker.sock"
 LOCAL_TLS = "tcp://localhost:2376"
@@ -123,6 +125,11 @@ def engine_address(environment: Mapping[str, str] = os.environ) -> Address:
     Raises EngineError for a context that is not there or cannot be read, and for an address that is not supported.
     """
     found = _named(environment)
+    if _has_white_space(found.url):
+        raise EngineError(
+            f"there is no engine at {found.url!r} ({found.named_by}): there is white space in it; "
+            "an address is one, as tcp://HOST:PORT"
+        )
     try:
         parts = urlsplit(found.url)
         is_whole = bool(parts.netloc + parts.path if parts.scheme == "unix" else parts.hostname)
@@ -144,15 +151,32 @@ def engine_address(environment: Mapping[str, str] = os.environ) -> Address:
 def _named(environment: Mapping[str, str]) -> Address:
     folder = _config_folder(environment)
     if host := environment.get("DOCKER_HOST"):
-        return Address(host, "DOCKER_HOST", None if host.startswith("unix:") else _tls(environment, folder))
+        return _by_variable(host.strip(), _tls(environment, folder))
     name, source = environment.get("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
     if not name and folder is not None:
         name, source = _current_context(folder / "config.json"), str(folder / "config.json")
     if name and name != _DEFAULT:
         return _of_context(name, source, folder)
-    if (tls := _tls(environment, folder)) is not None:
+    return _usual(_tls(environment, folder))
+
+
+def _by_variable(host: str, tls: Tls | None) -> Address:
+    if not host:
+        usual = _usual(tls)
+        return replace(usual, named_by=f"{usual.named_by}, as DOCKER_HOST is blank")
+    return Address(host, "DOCKER_HOST", None if host.startswith("unix:") else tls)
+
+
+def _usual(tls: Tls | None) -> Address:
+    """Where an engine is on a machine on which nothing names another one."""
+    if tls is not None:
         return Address(LOCAL_TLS, "what is usual over TLS", tls)
     return Address(LOCAL_SOCKET, "the local socket")
+
+
+def _has_white_space(url: str) -> bool:
+    """Whether there is white space where none can be; the path of a socket may have blanks."""
+    return any(sign.isspace() for sign in (url.replace(" ", "") if url.startswith("unix:") else url))
 
 
 def _tls(environment: Mapping[str, str], folder: Path | None) -> Tls | None:
@@ -178,16 +202,22 @@ def _config_folder(environment: Mapping[str, str]) -> Path | None:
 def _current_context(path: Path) -> str | None:
     """The context that the docker CLI's config file names, if any. Raises EngineError if that cannot be told."""
     try:
-        config = json.loads(path.read_bytes())
+        config = json.loads(read_file(path))
         name = config.get("currentContext")
+    except NoFile as error:
+        raise _unreadable(path, error) from error
     except OSError:  # whoever has no such file, or may not read it, has chosen nothing in it
         return None
     except (ValueError, AttributeError) as error:
-        raise EngineError(
-            f"which container engine is meant cannot be told: {path} cannot be read: {error}\n"
-            "  mend it, or set DOCKER_HOST"
-        ) from error
+        raise _unreadable(path, error) from error
     return name if isinstance(name, str) else None
+
+
+def _unreadable(path: Path, error: Exception) -> EngineError:
+    return EngineError(
+        f"which container engine is meant cannot be told: {path} cannot be read: {error}\n"
+        "  mend it, or set DOCKER_HOST"
+    )
 
 
 def _of_context(name: str, source: str, folder: Path | None) -> Address:
@@ -226,7 +256,7 @@ def _known(contexts: Path) -> Iterator[str]:
 def _meta(path: Path) -> dict[str, Any] | None:
     """What a context's file says; None if there is none. Raises EngineError if it cannot be read."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_file(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from docker import APIClient
 
 from coordinator.errors import EngineError
-from coordinator.runners.address import engine_address
+from coordinator.runners.address import Address, engine_address
 from coordinator.runners.api import Api, ApiError
 from coordinator.runners.devices import DeviceForm, device_form
 from coordinator.runners.habits import Habits
@@ -24,6 +24,7 @@ from coordinator.runners.line import Line
 from coordinator.runners.patience import Patience
 from coordinator.runners.sdk import sdk_on
 from coordinator.runners.spec import NETWORK, ROLE, ContainerSpec
+from coordinator.runners.waiting import told_of
 
 LABEL = "coordinator.run"
 """Every container the coordinator makes carries this label; its value is the run's id."""
@@ -32,6 +33,12 @@ FOLDER_LABEL = "coordinator.folder"
 
 TIMEOUT, PATIENCE = "COORDINATOR_ENGINE_TIMEOUT", "COORDINATOR_ENGINE_PATIENCE"
 """Variables with the seconds that a call may take (60), and that an engine may be away in mid-run (300)."""
+_FIRST_ANSWER = 10.0
+"""Seconds that an engine gets to say which version it is, unless :data:`TIMEOUT` says otherwise."""
+_MUTE = (
+    "one that takes connections and says nothing has to be started again; one that is only slow gets more time by "
+    f"{TIMEOUT}=60"
+)
 _END_TIMEOUT = 10.0
 _PATH_STATUS = "X-Docker-Container-Path-Stat"
 
@@ -64,12 +71,13 @@ class Engine:
         self._line = Line(self.address)
         self._api = Api(self._line, self._timeout)
         try:
-            self._facts: dict[str, Any] = self._api.call("GET", "/version")
+            self._facts: dict[str, Any] = _first_answer(self._api, self.address)
             self._api.speak(self._facts["ApiVersion"])
         except (EngineError, KeyError, TypeError) as error:
             self.close()
+            todo = [self.address.remedy, *([_MUTE] if isinstance(error.__cause__, TimeoutError) else [])]
             raise EngineError(
-                f"no container engine answers at {self.address}: {error}\n  {self.address.remedy}"
+                "\n  ".join([f"no container engine answers at {self.address}: {error}", *todo])
             ) from error
         self.patience = Patience(self._api, patience)
 
@@ -252,6 +260,13 @@ class Engine:
         with _ended_by_others(process):
             code = self._api.call("GET", f"/exec/{process}/json")["ExitCode"]
         return None if code is None else int(code)
+
+
+def _first_answer(api: Api, address: Address) -> dict[str, Any]:
+    """What an engine says of itself, and soon: whatever else listens there may never say a word."""
+    with told_of(f"an answer of the container engine at {address}"):
+        found: dict[str, Any] = api.call("GET", "/version", timeout=_seconds(TIMEOUT, _FIRST_ANSWER))
+    return found
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from math import ceil
 from pathlib import Path
 
 from coordinator.errors import EngineError
+from coordinator.plainfile import check_file, open_file
 from coordinator.runners.address import Address, Tls
 from coordinator.runners.tlsrelay import over_tls
 
@@ -125,6 +126,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if tls.verify:
         with _named(tls, tls.authority):
+            check_file(tls.authority)
             context.load_verify_locations(tls.authority)
     else:
         context.check_hostname = False
@@ -137,7 +139,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
 def _load_own(context: ssl.SSLContext, tls: Tls) -> None:
     """Loads the user's own certificate and key, which Python's error does not tell apart."""
     for path in (tls.certificate, tls.key):
-        with _named(tls, path), path.open("rb"):
+        with _named(tls, path), open_file(path):
             pass
     with _named(tls, tls.certificate, tls.key):
         context.load_cert_chain(tls.certificate, tls.key, password=_no_pass_phrase)

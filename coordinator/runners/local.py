@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from coordinator.contract import Success, TaskError
-from coordinator.core.resources import Ledger
+from coordinator.core.resources import Ledger, shortage
 from coordinator.core.retries import spoils
 from coordinator.core.seating import Seat, Seating
 from coordinator.core.tasks import FetchTask, Outcome, StepTask
 from coordinator.pipeline import Rung, Step
 from coordinator.record.files import Files
 from coordinator.runners.fetch import fetch
+from coordinator.runners.lostgpus import SUSPICIOUS, LostGpus
 from coordinator.runners.runner import Runner
 from coordinator.runners.verdict import CANCELLED
 from coordinator.schedule.threads import Inbox, Sink, Threads
@@ -27,13 +28,21 @@ class LocalExecutor:
     """Runs tasks on this machine: each rung's runner is made when its first task comes."""
 
     def __init__(
-        self, make_runner: Callable[[Rung, Sink], Runner], files: Files, ledger: Ledger, *, jobs: int
+        self,
+        make_runner: Callable[[Rung, Sink], Runner],
+        files: Files,
+        ledger: Ledger,
+        *,
+        jobs: int,
+        lost: LostGpus | None = None,
     ) -> None:
-        """``jobs`` is the maximum number of tasks at a time."""
+        """``jobs`` is the maximum number of tasks at a time; ``lost`` finds out which GPUs have gone."""
         self._make_runner = make_runner
         self._files = files
         self._jobs = jobs
+        self._ledger = ledger
         self._seating = Seating(ledger, jobs=jobs)
+        self._lost = lost
         self._seats: dict[str, Seat] = {}
         self._runners: dict[Rung, Runner] = {}
         self._keepers: dict[int, Runner] = {}
@@ -56,8 +65,13 @@ class LocalExecutor:
         """Steps share what there is."""
 
     def seat(self, step: Step) -> Seat | None:
+        """Raises GpusGone if there will be none any more."""
         seat = self._seating.take(step)
         self._close_lanes()
+        if seat is None and self._lost:
+            reason = shortage(step.resources, self._ledger.inventory)
+            if reason is not None:
+                raise self._lost.refusal(step.name, reason)
         return seat
 
     def submit(self, task: StepTask, seat: Seat) -> None:
@@ -109,9 +123,16 @@ class LocalExecutor:
         seat = self._seats.pop(outcome.task, None)
         if seat is None:  # what was fetched had none
             return
+        self._look_for_gpus(outcome, seat.grant.gpu_uuids)
         spoilt = spoils(outcome.result, has_gpus=bool(seat.grant.gpu_uuids))
         self._seating.give_back(seat, outcome.times.busy or 0.0, spoilt=spoilt)
         self._close_lanes()
+
+    def _look_for_gpus(self, outcome: Outcome, granted: Collection[str]) -> None:
+        """Takes out what a failed task had and has gone: its next attempt is given another one."""
+        failed = isinstance(outcome.result, TaskError) and outcome.result.kind in SUSPICIOUS
+        if self._lost is not None and failed and granted and (gone := self._lost.found(granted)):
+            self._seating.lose(gone)
 
     def _close_lanes(self) -> None:
         for lane in self._seating.closed():

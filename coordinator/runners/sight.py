@@ -54,6 +54,11 @@ class Seen:
         oldest = min(entries, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime_ns, default=None)
         return cls(folder, oldest.name if oldest else "")
 
+    @classmethod
+    def of_place(cls, path: Path) -> Seen:
+        """The folder in which ``path``, an absolute one, lies or will lie, or itself if it is there. Raises OSError."""
+        return cls.by_oldest(next(parent for parent in (path, *path.parents) if parent.exists()))
+
 
 def check_sight(engine: Engine, image_id: str, folders: Sequence[Seen], labels: dict[str, str]) -> None:
     """Raises EngineError that says what to do if the engine does not see one of the folders as this process does.

@@ -17,6 +17,7 @@ from coordinator.runners.engineimages import pull_image
 from coordinator.runners.inventory import host_inventory
 from coordinator.runners.isolation import SIGHT, TRIAL, container_labels
 from coordinator.runners.local import LocalExecutor
+from coordinator.runners.lostgpus import LostGpus
 from coordinator.runners.reach import unreadable
 from coordinator.runners.realuser import check_user
 from coordinator.runners.rungs import Rungs
@@ -68,10 +69,9 @@ class LocalSite:
         """
         assert self.engine is not None  # as for :meth:`image`
         found = tuple(images)
-        place = next(parent for parent in (owner, *owner.parents) if parent.exists())
         inner = next((str(path.relative_to(files.batch)) for path in found if path.resolve() == path), "")
         labels = container_labels("preflight", owner, SIGHT)
-        check_sight(self.engine, image_id, [Seen(files.batch, inner), Seen.by_oldest(place)], labels)
+        check_sight(self.engine, image_id, [Seen(files.batch, inner), Seen.of_place(owner)], labels)
         check_user(self.engine, image_id, labels)
         return unreadable(files.batch, found)
 
@@ -103,7 +103,8 @@ class LocalSite:
         """An executor for one run, which leaves nothing behind; and the observer, who has nothing to tell it.
 
         ``owner`` is the folder whose lock is held; containers are named after the journal's run id. ``jobs`` is the
-        maximum number of tasks at a time; ``note`` hears when the engine is waited for. ``steps``
+        maximum number of tasks at a time; ``note`` hears when the engine is waited for, and of GPUs that
+        have gone. ``steps``
         and what is ``expected`` of them are of no concern here.
         """
         starts = max(_MIN_STARTS, int(self.inventory.cpus))
@@ -114,7 +115,8 @@ class LocalSite:
             rungs = stack.enter_context(
                 closing(Rungs(self.engine, files, owner, run_id, jobs=jobs, starts=starts))
             )
-            made = LocalExecutor(rungs.runner, files, Ledger(self.inventory), jobs=jobs)
+            lost = LostGpus(lambda: host_inventory().gpus, note)
+            made = LocalExecutor(rungs.runner, files, Ledger(self.inventory), jobs=jobs, lost=lost)
             yield stack.enter_context(closing(made)), observer
 
     def check(self) -> None:

@@ -51,8 +51,13 @@ def error_json(field: str, message: str) -> Json:
 
 
 def refusal_headers(refused: Refused) -> dict[str, str]:
-    """When to come again, in seconds, if the refusal says so; and the connection's end, if its body still drips."""
-    headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
+    """When to come again, in seconds, if the refusal says so; and the connection's end, if its body still drips.
+
+    No cache keeps it: what is wrong now may be right soon.
+    """
+    headers = {"Cache-Control": "no-store"}
+    if refused.retry_after is not None:
+        headers["Retry-After"] = str(refused.retry_after)
     return {**headers, "Connection": "close"} if refused.status is TOO_SLOW else headers
 
 

@@ -22,17 +22,19 @@ from coordinator.service.heads import Heads
 from coordinator.service.measuring import Measured
 from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
+from coordinator.service.rendered.route import ImageRoute
 from coordinator.service.routes import Routes
-from coordinator.service.schemas import BODY, EVENT, Health, JobDocument, refusals
+from coordinator.service.schemas import BODY, EVENT, PICTURE, URL_OF_PICTURE, Health, JobDocument, refusals
 
 _ASSETS = "/docs/assets"
 _NOT_KEPT = {"Cache-Control": "no-store"}
 """A browser must not mix the page's files of two versions, and files in a container's image tell no dates."""
 _POST_REFUSALS = (408, 413, 415, 422, 429, 503, 507)
+_IMAGE_REFUSALS = (403, 404, 410, 413, 422, 429, 502, 503, 504, 507)
 
 
-def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
-    """The application: the routes, their document, and how errors are told."""
+def create_app(routes: Routes, metrics: Metrics, images: ImageRoute | None = None) -> FastAPI:
+    """The application: the routes, their document, and how errors are told; ``images`` has pictures by URL."""
     app = FastAPI(
         title="Image service",
         version=__version__,
@@ -47,6 +49,13 @@ def create_app(routes: Routes, metrics: Metrics) -> FastAPI:
         },
     )
     _add_jobs(app, routes)
+    if images:
+        app.get(
+            "/image/{path:path}",
+            openapi_extra=URL_OF_PICTURE,
+            responses={**PICTURE, **refusals(*_IMAGE_REFUSALS)},
+            response_class=Response,
+        )(images.image)
     app.get("/healthz", responses={200: {"model": Health}, 503: {"model": Health}})(routes.health)
     app.get("/metrics", response_class=PlainTextResponse)(routes.metrics)
     app.add_route("/static/{path:path}", routes.static, include_in_schema=False)
@@ -133,8 +142,8 @@ def _document(app: FastAPI) -> None:
     document = app.openapi()
     for path in document["paths"].values():
         for operation in path.values():
-            if "requestBody" not in operation:
-                operation["responses"].pop("422", None)
+            if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
 

@@ -20,16 +20,20 @@ _OF_A_TIMEOUT = 0.5
 
 @dataclass(frozen=True)
 class Weight:
-    """What the pool knows of a task: whether it is large, and the memory that it needs beyond a worker's allowance."""
+    """What the pool knows of a task: whether it is large, the memory that it needs beyond a worker's allowance, and the
+    seconds that it will take; both by estimate.
+    """
 
     is_large: bool = False
     extra: int = 0
+    seconds: float = 0.0
 
 
 def weight(cost: Cost) -> Weight:
     """Of a task that does everything to an image that costs so much."""
     extra = max(0, cost.memory - ALLOWANCE)
-    return Weight(is_large=cost.seconds > _LARGE_TASK_SECONDS or extra > 0, extra=extra)
+    is_large = cost.seconds > _LARGE_TASK_SECONDS or extra > 0
+    return Weight(is_large=is_large, extra=extra, seconds=cost.seconds)
 
 
 def is_large(costs: Iterable[Cost]) -> bool:

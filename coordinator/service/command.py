@@ -41,8 +41,10 @@ from coordinator.service.jobs import JobState
 from coordinator.service.keys import read_keys
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
+from coordinator.service.overdue import Overseer
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
+from coordinator.service.rendered.assembly import pictures, read_signing
 from coordinator.service.routes import Routes
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
@@ -66,6 +68,7 @@ def serve(settings: Settings) -> None:
     keys = read_keys(settings.token, settings.keys)
     for doubt in keys.doubts:
         _LOG.warning(doubt)
+    signing = read_signing(settings)
     strangers = Strangers((settings.host, socket.gethostname(), *settings.hosts))
     workers = settings.workers or max(1, int(host_inventory().cpus))
     limits = _budget(settings, workers)
@@ -80,6 +83,7 @@ def serve(settings: Settings) -> None:
         loop = stack.enter_context(running_loop())
         pool = stack.enter_context(_pool(loop, store, open_program, workers, metrics, limits.shared))
         warm_up(pool, program, store)
+        stack.enter_context(closing(Overseer(pool.look)))
         registry = stack.enter_context(closing(Registry(store.registry)))
         manager = Manager(
             registry=registry,
@@ -93,14 +97,26 @@ def serve(settings: Settings) -> None:
             grace=settings.grace,
         )
         stack.enter_context(closing(manager))
-        metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
-        metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
+        _tell_jobs(metrics, manager)
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle, limits), store, metrics, workers)
-        app = Gate(create_app(routes, metrics), strangers, keys, manager.owner, metrics)
+        images = stack.enter_context(
+            pictures(settings, signing, manager, pool, program, store, metrics, limits)
+        )
+        app = Gate(create_app(routes, metrics, images), strangers, keys, manager.owner, metrics)
         with store.starting():
             manager.start()
         waiting_room.close()
-        _run(app, settings, manager, sockets, loop)
+
+        def drain() -> None:
+            manager.drain()
+            images.drain(settings.grace)
+
+        _run(app, settings, drain, sockets, loop)
+
+
+def _tell_jobs(metrics: Metrics, manager: Manager) -> None:
+    metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
+    metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
 
 
 def _budget(settings: Settings, workers: int) -> Budget:
@@ -186,7 +202,7 @@ def _pool(
 def _run(
     app: object,
     settings: Settings,
-    manager: Manager,
+    drain: Callable[[], None],
     sockets: list[socket.socket],
     loop: asyncio.AbstractEventLoop,
 ) -> None:
@@ -200,7 +216,7 @@ def _run(
         lifespan="off",
         timeout_graceful_shutdown=int(settings.grace) + _AFTER_GRACE,
     )
-    server = _Server(config, manager)
+    server = _Server(config, drain)
     with _signals_go_to(server.handle_exit):
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         _LOG.info("running on http://%s:%d (Ctrl-C ends it)", shown, sockets[0].getsockname()[1])
@@ -211,14 +227,14 @@ def _run(
 
 
 class _Server(uvicorn.Server):
-    """A server that tells the manager of its end as soon as it is asked for."""
+    """A server that has its work drained as soon as its end is asked for."""
 
-    def __init__(self, config: uvicorn.Config, manager: Manager) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
         super().__init__(config)
-        self._manager = manager
+        self._drain = drain
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._manager.drain()
+        self._drain()
         super().handle_exit(sig, frame)
 
 

@@ -7,21 +7,22 @@ writing). A machine that is half as quick takes twice as long; the limits leave 
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coordinator.service.orders import Operation
+from coordinator.service.sizes import after
 
 _NANO = 1e-9
-_READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0, ".webp": 5.0}
+_READING: Mapping[str, float] = {".jpg": 3.0, ".png": 13.0, ".webp": 5.0, ".heic": 16.0}
 _WRITING: Mapping[str, float] = {"jpg": 5.0, "png": 13.0, "webp": 75.0}
 _BLURRING: Mapping[str, float] = {"gaussian": 2.5, "updownsampling": 2.0, "bilateral": 25.0, "median": 2.0}
 _RESIZING, _OTHER = 4.0, 30.0
 _SCAN = 4.0
 """Nanoseconds for each sample of an image (one number of one pixel) that an operation takes in or makes; in 16 bit
 twice as many. ``_SCAN`` is for each sample that a scan of a JPEG goes over."""
+_READING_BYTE: Mapping[str, float] = {".heic": 65.0}
+"""For each byte of a file: the pixels of a HEIC are quick to read if there is little in them."""
 _RESULT_SECONDS = 0.001
 """Of a worker for each result, however small."""
 _WITH_ALPHA = 4
@@ -29,11 +30,9 @@ _WITH_ALPHA = 4
 _COPIES = 3.5
 """Times an image's own size that memory holds while an operation works on it: what comes in, what goes out, and what
 OpenCV puts a border around or encodes to."""
-_BILATERAL_COPIES_16_BIT, _ALPHA_TO_JPG_COPIES = 9.0, 4.5
+_BILATERAL_COPIES_16_BIT, _ALPHA_TO_JPG_COPIES, _HEIC_COPIES = 9.0, 4.5, 6.5
 _COEFFICIENT_BYTES = 2
 """For each sample, while a JPEG of several scans is read."""
-
-_SIDES = re.compile(r"(\d+)?x(\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +62,8 @@ class Cost:
 def estimate(raster: Raster, operations: Sequence[Operation], output: str) -> Cost:
     """What one image costs from its file to its results."""
     walk = _Walk(raster)
-    for name, value in operations:
-        walk.do(name, value)
+    for operation in operations:
+        walk.do(*operation)
     return walk.end(output)
 
 
@@ -72,41 +71,39 @@ class _Walk:
     """An image on its way through the operations. ``count`` images of the same size are there after splits."""
 
     def __init__(self, raster: Raster) -> None:
-        self.width, self.height = float(raster.width), float(raster.height)
+        self.sides = raster.width, raster.height
         self.samples, self.depth = raster.samples, raster.depth
         self.count = 1
         self.held = 0.0
         """Bytes of images of which quarters are still to be worked on."""
         scanned = raster.scanned * self.pixels
-        self.seconds = _NANO * _SCAN * scanned
+        self.seconds = _NANO * (_SCAN * scanned + _READING_BYTE.get(raster.suffix, 0.0) * raster.file_bytes)
         self._spend(_READING.get(raster.suffix, _OTHER), self.size)
         coefficients = _COEFFICIENT_BYTES * self.samples * self.pixels if scanned else 0
-        self.memory = raster.file_bytes + _COPIES * self.size + coefficients
+        copies = _HEIC_COPIES if raster.suffix == ".heic" else _COPIES
+        self.memory = raster.file_bytes + copies * self.size + coefficients
 
     @property
-    def pixels(self) -> float:
-        return self.width * self.height
+    def pixels(self) -> int:
+        return self.sides[0] * self.sides[1]
 
     @property
-    def size(self) -> float:
+    def size(self) -> int:
         """Bytes of one of the images."""
         return self.pixels * self.samples * self.depth
 
     def do(self, name: str, value: object) -> None:
         """One operation on all images that are there."""
         before = self.size
+        self.sides = after((name, value), self.sides)
         if name == "split":
             self.held += before
-            self.width, self.height, self.count = self.width / 2, self.height / 2, self.count * 4
+            self.count *= 4
         elif name in ("resize", "fit"):
-            into = _resized if name == "resize" else _fitted
-            self.width, self.height = into(str(value), self.width, self.height)
             self._spend(_RESIZING, before + self.size)
             # With alpha, colours are weighted one after the other.
             self._hold((1.5 if self.samples == _WITH_ALPHA else 1) * before + 2 * self.size)
         elif name == "crop":
-            wide, high = (float(side) for side in str(value).partition("+")[0].split("x"))
-            self.width, self.height = min(wide, self.width), min(high, self.height)
             self.held += before - self.size  # the part is a view of it
         elif name == "blur":
             self._spend(_BLURRING.get(str(value), _OTHER), before)
@@ -130,22 +127,3 @@ class _Walk:
 
     def _hold(self, size: float) -> None:
         self.memory = max(self.memory, self.held + size)
-
-
-def _fitted(value: str, width: float, height: float) -> tuple[float, float]:
-    """The size of what ``fit`` makes of another: never a larger one."""
-    wide, high = (float(side) if side else math.inf for side in value.split("x"))
-    factor = min(1.0, wide / width, high / height)
-    return max(1.0, width * factor), max(1.0, height * factor)
-
-
-def _resized(value: str, width: float, height: float) -> tuple[float, float]:
-    """The size that ``resize`` makes of another, for a value that an order has."""
-    if value.endswith("%"):
-        factor = float(value[:-1]) / 100
-        return max(1.0, width * factor), max(1.0, height * factor)
-    sides = _SIDES.fullmatch(value)
-    if sides is None:  # a form that only the step knows
-        return width, height
-    wide, high = (float(side) if side else 0.0 for side in sides.groups())
-    return wide or max(1.0, width * high / height), high or max(1.0, height * wide / width)

@@ -69,6 +69,14 @@ class Floor:
         self._has[number].remove(weight)
         self._free += weight.extra
 
+    def has_one(self, number: int) -> bool:
+        """Whether a worker has a single task."""
+        return len(self._has[number]) == 1
+
+    def is_express(self, number: int) -> bool:
+        """Whether it is the worker for small tasks."""
+        return number >= self._ordinary
+
     def _has_memory(self, weight: Weight) -> bool:
         """Whether there is memory for it; a task that has been let in may always go alone."""
         return weight.extra <= self._free or not any(one.extra for has in self._has for one in has)

@@ -14,6 +14,7 @@ from coordinator.service.answers import refused_answer
 from coordinator.service.keys import CALLER, EVERYBODY, Caller, Keys
 from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
+from coordinator.service.rendered.signing import carries_signature
 from coordinator.service.strangers import Strangers
 
 _OF_A_JOB = re.compile(r"/(?P<where>jobs|static)/(?P<job>[^/]*)")
@@ -59,7 +60,7 @@ class Gate:
         """Who asks. Raises Refused for whom nothing is answered."""
         self._strangers.check(request.method, request.headers)
         path = request.scope["path"]
-        if path in _FOR_ALL:
+        if path in _FOR_ALL or carries_signature(path):
             return EVERYBODY
         caller = self._keys.caller(request.headers.get("authorization", ""))
         if caller is None:

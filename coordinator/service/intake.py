@@ -26,6 +26,7 @@ from coordinator.service.photographs import Photograph, examine
 from coordinator.service.privacy import in_public, make_public
 from coordinator.service.rasters import raster
 from coordinator.service.refusal import TOO_LARGE, Refused
+from coordinator.service.room import check_room
 from coordinator.service.securing import SMALL, Images, secured
 from coordinator.service.settings import Settings
 from coordinator.service.store import Store
@@ -72,8 +73,10 @@ class Intake:
     ) -> LiveJob:
         """Has the job that a request of ``owner`` asks for accepted. Raises Refused, and leaves nothing behind then."""
         promised = headers.get("content-length", "")
-        if promised.isdecimal() and int(promised) > self._limits.request_bytes:
-            raise too_long(self._limits)
+        if promised.isdecimal():
+            if int(promised) > self._limits.request_bytes:
+                raise too_long(self._limits)
+            check_room(self._store.path, int(promised))
         boundary = boundary_of(headers.get("content-type", ""))
         job_id = secrets.token_hex(8)
         with self._removed_on_failure(job_id):

@@ -83,24 +83,30 @@ class Keys:
 
 def read_keys(token: str | None, path: Path | None) -> Keys:
     """The keys of a file with a name and a key in every line. Raises UsageError for another file."""
+    named = named_keys("--keys", path) if path else {}
+    if path and not named:
+        raise UsageError(f"--keys {str(path)!r} has no key: nobody could use the service")
+    return Keys(token, named)
+
+
+def named_keys(option: str, path: Path) -> dict[str, str]:
+    """Names and their keys from the file of an option. Raises UsageError for what is no such file."""
     named: dict[str, str] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path else []
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise UsageError(f"--keys {str(path)!r} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{option} {str(path)!r} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"--keys {str(path)!r} is no text: {error}") from error
+        raise UsageError(f"{option} {str(path)!r} is no text: {error}") from error
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         entry = _LINE.fullmatch(line.strip())
         if entry is None or entry["name"] in named or entry["key"] in named.values():
             message = "must be a name (A-Z a-z 0-9 . _ -) and a key, each of them once in the file"
-            raise UsageError(f"--keys {str(path)!r}, line {number}: {message}")
+            raise UsageError(f"{option} {str(path)!r}, line {number}: {message}")
         named[entry["name"]] = entry["key"]
-    if path and not named:
-        raise UsageError(f"--keys {str(path)!r} has no key: nobody could use the service")
-    return Keys(token, named)
+    return named
 
 
 def _secret(authorization: str) -> str:

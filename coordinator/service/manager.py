@@ -52,7 +52,7 @@ from coordinator.service.securing import Images
 from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
 from coordinator.service.sweeper import Limits, Sweeper
-from coordinator.service.turns import Turns
+from coordinator.service.turns import Lines
 
 _LOG = logging.getLogger("coordinator.service")
 _REMOVERS = 2
@@ -77,14 +77,13 @@ class Manager:
     ) -> None:
         """``keep`` is how long and how much of finished jobs; running ones may go on ``grace`` seconds at the end."""
         self._registry, self._store, self._pool, self._program = registry, store, pool, program
-        self._places = Places(running=running, waiting=waiting)
+        self.places = Places(running=running, waiting=waiting)
         self._grace, self._metrics = grace, metrics
         self._lock, self._draining = threading.Lock(), threading.Event()
         self._live: dict[str, LiveJob] = {}
-        large = max(1, running // 2)
-        self._turns, self._large_turns = Turns(running), Turns(large)
-        self._threads = ThreadPoolExecutor(running + large + _REMOVERS, thread_name_prefix="job")
-        self._driver = Driver(store, self._places, self._threads, self._draining)
+        self.lines = Lines(running)
+        self._threads = ThreadPoolExecutor(self.lines.most + _REMOVERS, thread_name_prefix="job")
+        self._driver = Driver(store, self.places, self._threads, self._draining)
         self._sweeper = Sweeper(registry, store, keep, self._remove, self._draining)
 
     def start(self) -> None:
@@ -96,7 +95,7 @@ class Manager:
             self._store.take_back(job, self._registry.originals(job.id))
             if anew:
                 self._store.begin_anew(job.id)
-            self._places.take()
+            self.places.take()
             self._launch(job).stored.set_result(None)
         self._store.note_machine()
         self._sweeper.start()
@@ -105,11 +104,11 @@ class Manager:
 
     def admission(self) -> AbstractContextManager[None]:
         """Holds a place until :meth:`accept` takes it over. Raises Refused if none is free."""
-        return self._places.admission()
+        return self.places.admission()
 
     def look(self) -> None:
         """Raises Refused if no place is free now: then there is no use in reading a request."""
-        self._places.look()
+        self.places.look()
 
     def accept(self, job: Job, images: Images, *, lasting: bool = True) -> LiveJob:
         """Takes a job on, inside of :meth:`admission`: when this returns, it survives this process.
@@ -127,7 +126,7 @@ class Manager:
         kind = SingleTask if job.tasks == 1 else Execution
         live = LiveJob(kind(job, self._store, self._program, self._pool))
         live.begin = partial(self._driver.begin, live, self._end)
-        live.turns = self._large_turns if job.is_large else self._turns
+        live.turns = self.lines.of(job)
         with self._lock:
             self._live[job.id] = live
         live.turns.enter(live.begin)
@@ -170,7 +169,7 @@ class Manager:
             self._live.pop(left.id, None)
             if left.state.is_final and not live.cancelled:
                 self._registry.end(left, live.size)
-        self._places.leave()
+        self.places.leave()
         if live.cancelled:  # not in this thread: it may be the one that writes, for which removing waits
             self._threads.submit(self._remove_left, live, left.in_state(JobState.CANCELLED))
         else:
@@ -237,7 +236,7 @@ class Manager:
         if self._draining.is_set():
             return
         self._draining.set()
-        self._places.close()
+        self.places.close()
         threading.Thread(target=self._wind_down, name="drain", daemon=True).start()
 
     def _wind_down(self) -> None:

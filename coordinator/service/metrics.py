@@ -38,6 +38,12 @@ class Metrics:
         self._task_seconds = Histogram(
             f"{name}task_seconds", "Seconds of a worker per task", buckets=_SECONDS, registry=self._registry
         )
+        self.images = Counter(
+            f"{name}images",
+            "Pictures by URL, by where they were: hit, miss (made now), unchanged (the client has it)",
+            ["result"],
+            registry=self._registry,
+        )
         self.received = Counter(f"{name}received_bytes", "Bytes of request bodies", registry=self._registry)
         self.sent = Counter(
             f"{name}sent_bytes", "Bytes of files sent by this process", registry=self._registry

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 _MAX_STEM, _MAX_BYTES = 80, 200
 """Maximum number of characters of a stem, and of its bytes: a name on disk has 255 with all that is added."""
-_SUFFIX = re.compile(r"\.(jpe?g|png|webp|gif|avif)$", re.IGNORECASE)
+_SUFFIX = re.compile(r"\.(jpe?g|png|webp|gif|avif|hei[cf])$", re.IGNORECASE)
 _PLAIN = frozenset(string.ascii_letters.encode() + string.digits.encode() + b"/._-~")
 _NAMELESS = "image"
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from coordinator.service.rendered.prefixes import prefixes, private_prefixes
+
 PREFIX = "COORDINATOR_"
 _UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -146,6 +148,28 @@ FLAGS = (
     ),
     Flag("upload_time", duration, "3600", "S", "maximum number of seconds that an upload takes"),
     Flag("images", folder, None, "DIR", "folder whose images may be named by path; without it, none may"),
+    Flag("sign_key", given, None, "KEY", "what signs URLs of pictures (/image/)"),
+    Flag("sign_keys", given, None, "FILE", "names and keys, each of which signs URLs of pictures"),
+    Flag("unsigned", switch, "no", "YES", "yes: /image/unsafe/ is open, without a signature"),
+    Flag(
+        "sources",
+        prefixes,
+        "",
+        "URLS",
+        "prefixes of URLs, separated by commas, below which sources may lie",
+    ),
+    Flag(
+        "private_sources",
+        private_prefixes,
+        "",
+        "URLS",
+        "the same for hosts whose addresses may be private",
+    ),
+    Flag(
+        "source_time", duration, "10", "S", "maximum number of seconds in which a source comes from its URL"
+    ),
+    Flag("image_age", duration, "3600", "S", "seconds for which caches may use a picture without asking"),
+    Flag("keep_rendered", size, "1g", "SIZE", "maximum size of kept pictures and fetched sources"),
     Flag(
         "keep_metadata",
         switch,

@@ -1,34 +1,31 @@
 """What cannot come of an image, whatever is in it: told by its size and the operations alone. Pure.
 
-Sizes are followed as far as they are simple: to a split, or a resize in proportion. Behind those the step tells.
+Sizes are followed to a split, whose quarters differ by a pixel. Behind it the step tells.
 """
 
 from __future__ import annotations
 
-import re
-
-from coordinator.service.orders import Operation, Order
+from coordinator.service.orders import MAX_RESULT_PIXELS, MAX_SIDE, Operation, Order
 from coordinator.service.photographs import Photograph
-from coordinator.service.refusal import Refused
+from coordinator.service.refusal import TOO_LARGE, Refused
+from coordinator.service.sizes import Size, after, outside
 
 WEBP_SIDE = 16_383
 """Maximum number of pixels of a WebP's side; that format's, and the step's."""
-_KEEP_SIZE = ("blur", "quality")
-_BOTH_SIDES = re.compile(r"([0-9]+)x([0-9]+)")
-_CORNER = re.compile(r".*\+([0-9]+)\+([0-9]+)")
-
-Size = tuple[int, int]
-"""Width and height in pixels."""
 
 
 def check_outcome(photograph: Photograph, order: Order, field: str) -> None:
-    """Raises Refused, which blames ``field``, if a crop lies outside of the image, or its result has no such format."""
+    """Raises Refused, which blames ``field``, for what the step would refuse.
+
+    That is a crop that begins outside of the image, a resize to more than an image may have, a split of less than two
+    pixels, and a result that has no such format.
+    """
     size: Size = (photograph.width, photograph.height)
     for operation in order.operations:
-        left = _after(operation, size, field)
-        if left is None:
+        _check(operation, size, field)
+        if operation[0] == "split":
             return
-        size = left
+        size = after(operation, size)
     if order.output == "webp" and max(size) > WEBP_SIDE:
         width, height = size
         raise Refused(
@@ -36,22 +33,14 @@ def check_outcome(photograph: Photograph, order: Order, field: str) -> None:
         )
 
 
-def _after(operation: Operation, size: Size, field: str) -> Size | None:
-    """The size that an operation leaves; None if it is not followed."""
+def _check(operation: Operation, size: Size, field: str) -> None:
     name, value = operation
-    if name in _KEEP_SIZE:
-        return size
-    sides = _BOTH_SIDES.match(value) if name in ("crop", "resize") else None
-    if sides is None:
-        return None
-    wide, high = int(sides[1]), int(sides[2])
-    return (wide, high) if name == "resize" else _cropped(size, (wide, high), _CORNER.match(value), field)
-
-
-def _cropped(size: Size, wanted: Size, corner: re.Match[str] | None, field: str) -> Size:
-    left, top = (int(corner[1]), int(corner[2])) if corner else (0, 0)
-    rest = size[0] - left, size[1] - top
-    if min(rest) <= 0:
-        raise Refused(field, f"is {size[0]}x{size[1]} where crop begins at {left},{top}, outside of it")
-    # Without a corner it is the middle, as large as from the edge.
-    return min(wanted[0], rest[0]), min(wanted[1], rest[1])
+    is_now = f"is {size[0]}x{size[1]} where"
+    if corner := outside(operation, size):
+        raise Refused(field, f"{is_now} crop begins at {corner[0]},{corner[1]}, outside of it")
+    if name == "split" and min(size) < 2:
+        raise Refused(field, f"{is_now} split begins, too small for it")
+    width, height = after(operation, size)
+    if name == "resize" and (max(width, height) > MAX_SIDE or width * height > MAX_RESULT_PIXELS):
+        most = f"at most {MAX_RESULT_PIXELS:,} pixels are allowed, and {MAX_SIDE:,} a side"
+        raise Refused(field, f"{is_now} resize {value} would make it {width}x{height}; {most}", TOO_LARGE)

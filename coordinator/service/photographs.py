@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, NamedTuple, cast
 
-from coordinator.formats import exiftags, imageheader, jpeg
+from coordinator.formats import exiftags, heic, imageheader, jpeg
 from coordinator.service.orders import MAX_SIDE
 from coordinator.service.rasters import MOST_SEGMENTS, Buffer
 from coordinator.service.refusal import TOO_LARGE, Refused
 
 MAX_SCANNED = 2_000_000_000
 """Maximum number of pixels that a decoder may have to go over: those of a JPEG once for each of its scans."""
-_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}
-_AVIF_BRANDS = {b"avif", b"avis", b"mif1", b"msf1"}
+_HEAD = 300
+"""Bytes of a file's begin that tell its format, with all the brands that some have."""
 
 
 Size = tuple[int, int]
@@ -69,6 +69,7 @@ _WEBP = _Format("WEBP", ".webp", _riff_is_whole)
 # Whether the first picture of a GIF is whole is known when it has been decoded.
 _GIF = _Format("GIF", ".gif", lambda data: True)
 _AVIF = _Format("AVIF", ".avif", _boxes_are_whole)
+_HEIC = _Format("HEIC", ".heic", heic.is_whole)
 
 
 def examine(data: Buffer, field: str, max_pixels: int) -> Photograph:
@@ -78,7 +79,7 @@ def examine(data: Buffer, field: str, max_pixels: int) -> Photograph:
     """
     if not len(data):
         raise Refused(field, "is empty")
-    kind = _format(data[:12], field)
+    kind = _format(data[:_HEAD], field)
     parts = tuple(islice(jpeg.parts(data), MOST_SEGMENTS + 1)) if kind is _JPEG else ()
     size = _jpeg_size(data, parts) if kind is _JPEG else _size(data, kind, max_pixels)
     if isinstance(size, imageheader.TooLarge):
@@ -103,26 +104,30 @@ def _jpeg_size(data: Buffer, parts: tuple[jpeg.Part, ...]) -> Size | str:
 
 
 def _size(data: Buffer, kind: _Format, max_pixels: int) -> Size | str:
-    """The same of the other formats."""
+    """The same of the other formats. Of a HEIC no decoder is asked: it may be made to harm whoever opens it."""
+    if kind is _HEIC:
+        try:
+            found = heic.picture(data)
+        except ValueError as error:
+            return str(error)
+        return found.width, found.height
     file = io.BytesIO(data) if isinstance(data, bytes) else cast(BinaryIO, data)
     return imageheader.read_size(file, kind.name, max_pixels)
 
 
 def _format(head: bytes, field: str) -> _Format:
-    """By a file's first 12 bytes."""
+    """By a file's first bytes."""
     if head.startswith(b"\xff\xd8\xff"):
         return _JPEG
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return _PNG
-    if head.startswith(b"RIFF") and head[8:] == b"WEBP":
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return _WEBP
     if head.startswith((b"GIF87a", b"GIF89a")):
         return _GIF
-    if head[4:8] == b"ftyp" and head[8:] in _AVIF_BRANDS:
-        return _AVIF
-    if head[4:8] == b"ftyp" and head[8:] in _HEIF_BRANDS:
-        raise Refused(field, "is a HEIC image, which is not read; send it as JPEG, PNG, WebP or AVIF")
-    raise Refused(field, "is neither a JPEG nor a PNG, nor a WebP, GIF or AVIF image")
+    if coding := heic.coding(head):
+        return _HEIC if coding == "HEIC" else _AVIF
+    raise Refused(field, "is neither a JPEG nor a PNG, nor a WebP, GIF, AVIF or HEIC image")
 
 
 def _check_size(size: Size, field: str, max_pixels: int) -> None:

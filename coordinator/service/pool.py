@@ -6,11 +6,13 @@ babbled. Tasks wait here, not at the workers, so that a job that comes late has 
 
 from __future__ import annotations
 
+import logging
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from coordinator.contract import ErrorKind, Success, TaskError
@@ -20,8 +22,10 @@ from coordinator.runners.verdict import CANCELLED
 from coordinator.schedule.threads import Inbox, Sink
 from coordinator.service.budget import Weight
 from coordinator.service.floor import Floor
+from coordinator.service.overdue import is_told, patience
 from coordinator.service.rotation import Rotation
 
+_LOG = logging.getLogger("coordinator.service")
 _SEATS = 64
 """Tasks of one job that wait or run, for each worker of the pool."""
 _SMALL = Weight()
@@ -67,6 +71,12 @@ class Pool:
         self._waiting: Rotation[_Waiting] = Rotation()
         self._at_work: dict[str, tuple[int, _Waiting]] = {}
         self._floor = Floor(workers, with_express=with_express, shared=shared)
+        self._since = [0.0] * self._floor.size
+        """When each worker began with the task that it works on."""
+        self._unproven: set[int] = set()
+        """Workers whose last program has ended, and whose next one has not answered yet."""
+        self._broken_off: set[str] = set()
+        """Tasks that are to be done again as large ones."""
         self._watch = watch
         self.size = workers
         """The ordinary workers."""
@@ -116,10 +126,26 @@ class Pool:
             withdrawn = self._waiting.withdraw(owner)
             for task_id, (number, at_work) in self._at_work.items():
                 if at_work.owner == owner:
+                    self._broken_off.discard(task_id)
                     self._workers[number].abandon(task_id)
             self._hand_out()  # others may have waited behind them for memory
         for waiting in withdrawn:
             waiting.sink([Outcome(task=waiting.task.id, result=CANCELLED)])
+
+    def look(self) -> None:
+        """Counts small tasks that take far longer than was estimated as large: nothing more goes to their workers.
+
+        Those that hold others up, behind them or at the worker for small tasks, are broken off and done again.
+        """
+        with self._lock:
+            now = time.monotonic()
+            for number, worker in enumerate(self._workers):
+                tasks = [waiting for at, waiting in self._at_work.values() if at == number]
+                if not worker.is_open:  # its program is just being opened
+                    self._since[number] = now
+                elif tasks and now - self._since[number] > self._patience(number, tasks[0].weight):
+                    self._count_as_large(number, tasks[0], holds_up=len(tasks) > 1)
+            self._hand_out()
 
     def cancel(self) -> None:
         """Ends all programs at once; their tasks end as cancelled."""
@@ -142,22 +168,57 @@ class Pool:
                 return
             self._send(self._floor.take(waiting.weight), waiting)
 
+    def _patience(self, number: int, weight: Weight) -> float:
+        return patience(weight, is_first=number in self._unproven)
+
+    def _count_as_large(self, number: int, small: _Waiting, *, holds_up: bool) -> None:
+        large = replace(small, weight=replace(small.weight, is_large=True))
+        self._floor.leave(number, small.weight)
+        self._floor.give(number, large.weight)
+        self._at_work[small.task.id] = (number, large)
+        if holds_up or self._floor.is_express(number):
+            _LOG.warning("%s takes far longer than was estimated: it is done again alone", small.task.id)
+            self._broken_off.add(small.task.id)
+            self._workers[number].abandon(small.task.id)
+
     def _send(self, number: int, waiting: _Waiting) -> None:
+        if self._floor.has_one(number):
+            self._since[number] = time.monotonic()
         self._at_work[waiting.task.id] = (number, waiting)
         self._workers[number].submit(waiting.task)
 
     def _sink_of(self, number: int) -> Sink:
         def take(outcomes: Sequence[Outcome]) -> None:
             with self._lock:
-                ended = [self._at_work.pop(outcome.task)[1] for outcome in outcomes]
-                for one in ended:
+                self._since[number] = time.monotonic()
+                ended = [(self._at_work.pop(outcome.task)[1], outcome) for outcome in outcomes]
+                for one, outcome in ended:
                     self._floor.leave(number, one.weight)
+                    self._note(number, outcome)
+                told = [(one, outcome) for one, outcome in ended if not self._goes_again(one, outcome)]
                 self._hand_out()
-            for one, outcome in zip(ended, outcomes, strict=True):
+            for one, outcome in told:
                 self._watch(outcome)
                 one.sink([outcome])
 
         return take
+
+    def _note(self, number: int, outcome: Outcome) -> None:
+        """Whether the worker's program is one that has answered."""
+        if is_told(outcome.result):
+            self._unproven.discard(number)
+        else:
+            self._unproven.add(number)
+
+    def _goes_again(self, one: _Waiting, outcome: Outcome) -> bool:
+        """Whether the task was broken off for others' sake, and waits again."""
+        if one.task.id not in self._broken_off:
+            return False
+        self._broken_off.remove(one.task.id)
+        was_cancelled = isinstance(outcome.result, TaskError) and outcome.result.kind is ErrorKind.CANCELLED
+        if was_cancelled:
+            self._waiting.push(one.owner, one)
+        return was_cancelled
 
 
 class JobExecutor:

@@ -38,8 +38,12 @@ _XMP_FLAG, _EXIF_FLAG = 0x04, 0x08
 _GIF_PICTURE, _GIF_EXTENSION, _GIF_APPLICATION = 0x2C, 0x21, 0xFF
 _GIF_SHOWN = {0x01, 0xF9}
 """Extensions of text and of how a picture is shown."""
-_TOLD = {b"Exif", b"mime"}
-"""Items of an AVIF that are no picture."""
+_TOLD = {b"Exif", b"mime", b"uri "}
+"""Items of an AVIF or HEIC that are no picture."""
+_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip"}
+"""Of those files: what pictures and animations need. In others are films, and what makers add."""
+_BLANKS = {b"mime": b" "}
+"""What stands in place of what went, if it has to be a text."""
 _LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
 
 
@@ -190,22 +194,26 @@ def _colours(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _avif(data: Buffer, field: str) -> Iterator[Piece]:
+def _boxed(data: Buffer, field: str) -> Iterator[Piece]:
     """Metadata are overwritten where they stand: other parts of the file are found by their offsets."""
     try:
-        told = sorted((begin, end, kind) for kind, begin, end in isobmff.items(data) if kind in _TOLD)
+        items = isobmff.items(data)
     except ValueError as error:
         message = f"has metadata that cannot be taken out ({error}); send it without, or as JPEG, PNG or WebP"
         raise Refused(field, message) from error
+    spans = isobmff.top(data)
+    whole = max(end for kind, (_, end) in spans if kind in _BOXES)
+    told = [(begin, end, kind) for kind, begin, end in items if kind in _TOLD]
+    told += [(begin, end, kind) for kind, (begin, end) in spans if kind not in _BOXES]
     at = 0
-    for begin, end, kind in told:
-        given = data[begin:end]
-        wanted = _public_item(given) if kind == b"Exif" else b" " * len(given)
+    for begin, end, kind in sorted(told):
+        given = data[begin : min(end, whole)]
+        wanted = _public_item(given) if kind == b"Exif" else _BLANKS.get(kind, b"\0") * len(given)
         if wanted != given and begin >= at:
             yield slice(at, begin)
             yield wanted
             at = begin + len(wanted)
-    yield slice(at, len(data))
+    yield slice(at, whole)
 
 
 def _public_item(given: bytes) -> bytes:
@@ -227,5 +235,6 @@ _PIECES: Mapping[str, Callable[[Buffer, str], Iterator[Piece]]] = {
     ".png": _png,
     ".webp": _webp,
     ".gif": _gif,
-    ".avif": _avif,
+    ".avif": _boxed,
+    ".heic": _boxed,
 }

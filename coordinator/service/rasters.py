@@ -9,7 +9,7 @@ import math
 import mmap
 from collections.abc import Iterable
 
-from coordinator.formats import jpeg
+from coordinator.formats import heic, jpeg
 from coordinator.service.costs import Raster
 
 Buffer = bytes | mmap.mmap
@@ -33,6 +33,8 @@ def raster(
         samples, depth = _png(data)
     elif suffix == ".jpg":
         samples, scanned = _jpeg(data, jpeg.parts(data) if parts is None else parts)
+    elif suffix == ".heic":
+        samples = _MOST_SAMPLES if heic.picture(data).has_alpha else 3
     return Raster(
         suffix=suffix,
         width=width,

@@ -48,6 +48,8 @@ class Registry:
         self._lock = threading.Lock()
         self._unwritten: dict[str, Job | None] = {}
         """What jobs.db has not been told yet."""
+        self.ended_bytes = 0
+        """Of all jobs that this process has seen end, whether they are still kept or not."""
         self._writer = Writer(self._db, self._log)
 
     def close(self) -> None:
@@ -74,6 +76,7 @@ class Registry:
     def end(self, job: Job, size: int) -> None:
         """Keeps a job that has ended, and that so many bytes are kept of it."""
         self._unwritten[job.id] = job
+        self.ended_bytes += size  # who ends jobs holds a lock
         told = self._writer.end(job.id, (keeping(job, self.age, size), forgetting_originals(job.id)))
         told.add_done_callback(lambda _: self._unwritten.pop(job.id, None))
 
@@ -143,6 +146,11 @@ class Registry:
             beyond -= size or 0
             found.append(job_id)
         return found
+
+    def kept_bytes(self) -> int:
+        """The bytes that are kept of all jobs whose end is written."""
+        ((size,),) = self._read("SELECT COALESCE(SUM(size), 0) FROM jobs WHERE aged IS NOT NULL")
+        return int(size)
 
     def unmeasured(self) -> list[str]:
         """The ids of the jobs that ended in an earlier version, which noted no sizes."""

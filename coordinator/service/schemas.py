@@ -145,14 +145,16 @@ BODY: Document = {
                             "items": {
                                 "type": "string",
                                 "format": "binary",
-                                "description": "JPEG, PNG, WebP, GIF, AVIF",
+                                "description": "JPEG, PNG, WebP, GIF, AVIF, HEIC",
                             },
                         },
                     },
                 },
                 "encoding": {
                     "actions": {"contentType": "application/json"},
-                    "files": {"contentType": "image/jpeg, image/png, image/webp, image/gif, image/avif"},
+                    "files": {
+                        "contentType": "image/jpeg, image/png, image/webp, image/gif, image/avif, image/heic"
+                    },
                 },
             }
         },
@@ -170,16 +172,47 @@ EVENT: Document = {
         },
     },
 }
+_BYTES: Document = {"schema": {"type": "string", "format": "binary"}}
+PICTURE: dict[int | str, Document] = {
+    200: {
+        "description": "the picture",
+        "content": {f"image/{kind}": _BYTES for kind in ("jpeg", "png", "webp")},
+        "headers": {"ETag": {"schema": {"type": "string"}}},
+    },
+    304: {"description": "the client has it (If-None-Match)"},
+}
+URL_OF_PICTURE: Document = {
+    "parameters": [
+        {
+            "name": "path",
+            "in": "path",
+            "required": True,
+            "description": "SIGNATURE/OPERATION/.../plain/SOURCE@OUTPUT; its slashes stay as they are",
+            "schema": {"type": "string", "minLength": 1},
+            "example": "unsafe/fit:400x300/quality:80/plain/photo.jpg@webp",
+        },
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "the ETag of a picture that the client has",
+            "schema": {"type": "string"},
+        },
+    ]
+}
 _RETRY_AFTER: Document = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
 _REASONS = {
-    404: "there is no such job",
+    403: "the signature is wrong, or the operator allows no such source",
+    404: "there is no such thing",
     408: "the body came too slowly",
     409: "the job was cancelled while it was waited for, or has not ended yet",
+    410: "the URL has expired",
     413: "too large: bytes, pixels, files or results",
     415: "not multipart/form-data",
     422: "a field is wrong; the answer says which, and why",
     429: "as many jobs wait as may; come again later",
+    502: "the source's server fails",
     503: "the service is being stopped; come again later",
+    504: "the source's server is too slow",
     507: "the service has no room to store the request",
 }
 

@@ -10,13 +10,14 @@ from typing import Any
 from coordinator.errors import UsageError
 from coordinator.pipeline import Rung
 from coordinator.service.options import FLAGS, Flag
+from coordinator.service.rendered.prefixes import Prefix
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The service's settings, named as in :data:`coordinator.service.options.FLAGS`.
 
-    Sizes are bytes, ``keep`` is hours, ``grace``, ``task_timeout``, ``max_work`` and
+    Sizes are bytes, ``keep`` is hours, ``grace``, ``task_timeout``, ``max_work``, ``source_time``, ``image_age`` and
     ``upload_time`` are seconds, ``upload_rate`` is
     bytes a second. ``max_...``, ``running`` and
     ``waiting`` are maximum numbers. ``workers`` is None for one per CPU; ``images`` is None where no image may be
@@ -45,6 +46,14 @@ class Settings:
     upload_rate: int
     upload_time: float
     images: Path | None
+    sign_key: str | None
+    sign_keys: Path | None
+    unsigned: bool
+    sources: tuple[Prefix, ...]
+    private_sources: tuple[Prefix, ...]
+    source_time: float
+    image_age: float
+    keep_rendered: int
     keep_metadata: bool
     keep: float
     keep_bytes: int
@@ -62,7 +71,8 @@ def read_settings(options: Mapping[str, str | None], environment: Mapping[str, s
             raise UsageError(f"{source}: {error}") from error
     values["rung"] = Rung(values["rung"])
     values["data"] = Path(values["data"]).resolve()
-    values["keys"] = Path(values["keys"]).resolve() if values["keys"] else None
+    for name in ("keys", "sign_keys"):
+        values[name] = Path(values[name]).resolve() if values[name] else None
     return Settings(**values)
 
 

@@ -3,6 +3,7 @@
 jobs.db, accepted.*  the registry               boot-id      the machine's start in which it was last used
 uploads/ID-0, ...    a job's originals          work/ID/     what its tasks wrote
 runs/ID/     journal of a job of several tasks  static/ID/   what is published of it: whole, or not there
+rendered/    pictures by URL, and their sources
 
 A file system takes its time for folders that come and go. So the folder that a job's only task wrote to becomes the
 published one: its original is moved in, and then it is moved itself. Only for a job of several tasks a folder is made.
@@ -58,6 +59,11 @@ class Store:
         return self.path / "static"
 
     @cached_property
+    def rendered(self) -> Path:
+        """The folder of pictures by URL."""
+        return self.path / "rendered"
+
+    @cached_property
     def work(self) -> Path:
         return self.path / "work"
 
@@ -69,7 +75,7 @@ class Store:
     def create(self) -> None:
         """Makes the folders. Raises RunFolderError if they cannot be written."""
         with self.starting():
-            for folder in (self.uploads, self.work, self.static, self.path / "runs"):
+            for folder in (self.uploads, self.work, self.static, self.rendered, self.path / "runs"):
                 folder.mkdir(parents=True, exist_ok=True)
             for folder in (self.uploads, self.work):
                 let_in(folder)

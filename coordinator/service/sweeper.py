@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ from coordinator.service.store import Store
 
 _LOG = logging.getLogger("coordinator.service")
 _SECONDS = 60.0
-"""Between two looks."""
+"""Between two looks at the time that has passed."""
+_MOMENT = 1.0
+"""Between two looks at what all keep together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,7 @@ class Limits:
 
 
 class Sweeper:
-    """A thread that looks from time to time, until ``ended`` is set."""
+    """A thread that looks from moment to moment, until ``ended`` is set."""
 
     def __init__(
         self,
@@ -40,6 +43,13 @@ class Sweeper:
         self._limits = limits
         self._remove = remove
         self._ended = ended
+        self._kept = 0
+        """Bytes of finished jobs, never too few: counted at the last sweep, and of those that have ended since."""
+        self._seen = 0
+        """Of the registry's bytes that have ended, so many were there at the last look."""
+        self._is_sure = False
+        """Whether that is what is kept: nothing ended just before it was counted."""
+        self._swept = float("-inf")
         self._thread = threading.Thread(target=self._live, name="sweeper", daemon=True)
 
     def start(self) -> None:
@@ -52,14 +62,29 @@ class Sweeper:
             self._thread.join()
 
     def _live(self) -> None:
-        while not self._ended.wait(_SECONDS):
+        while not self._ended.wait(_MOMENT):
             try:
-                self.sweep()
+                self._look()
             except (OSError, sqlite3.Error) as error:
                 _LOG.error("what was kept long enough cannot be removed: %s", error)
 
+    def _look(self) -> None:
+        """Sweeps if it is time, or if more is kept than may be."""
+        ended = self._registry.ended_bytes
+        lately, self._seen = ended - self._seen, ended
+        self._kept += lately
+        self._is_sure = self._is_sure and not lately
+        now = time.monotonic()
+        is_too_much = self._kept > self._limits.size and not self._is_sure
+        if is_too_much or now - self._swept >= _SECONDS:
+            self._swept, self._is_sure = now, True  # what cannot be removed is not tried every moment
+            self.sweep()
+            # How the last ones ended may not be written yet: then they are counted here, and removed next time.
+            self._kept = self._registry.kept_bytes() + lately
+            self._is_sure = not lately
+
     def sweep(self) -> None:
-        """Looks once. Raises OSError and sqlite3.Error."""
+        """Removes what is to go now. Raises OSError and sqlite3.Error."""
         registry, limits = self._registry, self._limits
         registry.note_age()
         for job_id in registry.unmeasured():

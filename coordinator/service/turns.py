@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from coordinator.service.jobs import Job
+
 Begin = Callable[[], None]
 """Has a job begin. It is called without a lock, and does not wait for the job."""
 
@@ -45,3 +47,18 @@ class Turns:
                 return
             begin = self._line.popleft()
         begin()
+
+
+class Lines:
+    """The two lines of turns: large jobs, which hold theirs for long, have half as many of their own."""
+
+    def __init__(self, running: int) -> None:
+        """``running`` is the maximum number of small jobs at work."""
+        large = max(1, running // 2)
+        self.most = running + large
+        """Maximum number of jobs at work."""
+        self._small, self._large = Turns(running), Turns(large)
+
+    def of(self, job: Job) -> Turns:
+        """The line in which a job waits."""
+        return self._large if job.is_large else self._small

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import mmap
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from coordinator.service.disposition import field_and_name
+from coordinator.service.mapped import mapped
 from coordinator.service.pace import PERIOD, Pace, PaceLimits
 from coordinator.service.rasters import Buffer
 from coordinator.service.refusal import TOO_LARGE, TOO_SLOW, Refused
@@ -50,10 +50,8 @@ class Upload:
         """Its bytes, as long as the block lasts: those in memory, or the file as it lies there. Raises OSError."""
         if self.content is not None:
             yield self.content
-        elif not self.path.stat().st_size:  # nothing cannot be mapped
-            yield b""
         else:
-            with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            with mapped(self.path) as data:
                 yield data
 
 

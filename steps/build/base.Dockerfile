@@ -1,4 +1,4 @@
-# The base of the project's own steps: Python 3.11 with NumPy, OpenCV, Pillow and onnxruntime. Built by `python -m steps.build`, which sets
+# The base of the project's own steps: Python 3.11 with NumPy, OpenCV, Pillow, pi-heif and onnxruntime. Built by `python -m steps.build`, which sets
 # PYTHON_IMAGE to an image made from Debian packages where no registry is reached. Both have /usr/bin-or-local python3
 # with the venv module, and that is all that is asked of them.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
@@ -33,5 +33,5 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 # The standard library comes without .pyc files in the registry's image. Some of its tests are meant not to compile.
 RUN python3 -m compileall -q -j 0 -x '/(test|tests|lib2to3|idlelib|site-packages)/' \
         "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
- && python -c 'import cv2, numpy, onnxruntime, PIL.ImageCms'
+ && python -c 'import cv2, numpy, onnxruntime, pi_heif, PIL.ImageCms'
 CMD ["python3"]

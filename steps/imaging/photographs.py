@@ -1,6 +1,7 @@
 """Image files to pixels: upright, in the colours of sRGB, with the channels and the depth that they have there.
 
-JPEG and PNG by OpenCV, the others by Pillow. A decoder is asked only behind :mod:`steps.imaging.reading`'s checks.
+JPEG and PNG by OpenCV, HEIC by pi-heif, the others by Pillow. A decoder is asked only behind the checks of
+:mod:`steps.imaging.reading`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from steps.imaging import colour, png
+from steps.imaging import colour, heic, png
 from steps.imaging.image import MAX_PIXELS
 from steps.stepkit import imagefile
 from steps.stepkit.arrays import Pixels
@@ -47,13 +48,15 @@ def kind(data: bytes) -> str | None:
         return "WEBP"
     if data.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
-    return "AVIF" if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1", b"msf1") else None
+    return heic.coding(data)
 
 
 def size(data: bytes) -> tuple[int, int] | None:
-    """(width, height) that a file promises, as stored; None where its header is damaged."""
+    """(width, height) that a file promises, as stored (HEIC: as shown); None where its header is damaged."""
     if data.startswith((imagefile.JPEG, imagefile.PNG)):
         return imagefile.size(data)
+    if heic.coding(data) == "HEIC":
+        return heic.size(data)
     try:
         with _quietly(), Image.open(io.BytesIO(data), formats=_OTHERS) as image:
             return image.size
@@ -62,7 +65,9 @@ def size(data: bytes) -> tuple[int, int] | None:
 
 
 def decoded(data: bytes) -> Pixels:
-    """The pixels of a file, shape (height, width, ...); of several pictures the first, of a PNG the default one.
+    """The pixels of a file, shape (height, width, ...).
+
+    Of several pictures the first, of a PNG the default one, of a HEIC the primary one.
 
     Raises BadInput, with the reason, for one that cannot be decoded whole.
     """
@@ -70,7 +75,7 @@ def decoded(data: bytes) -> Pixels:
         return upright(_jpeg(data), imagefile.exif(data))
     if data.startswith(imagefile.PNG):
         return upright(_png(data), imagefile.exif(data))
-    return _other(data)
+    return heic.decoded(data) if heic.coding(data) == "HEIC" else _other(data)
 
 
 def _jpeg(data: bytes) -> Pixels:

@@ -33,7 +33,7 @@ def read(path: str, size: tuple[int, int] | None = None) -> Pixels:
 def _photograph(path: str) -> Pixels:
     data = content(path)
     if photographs.kind(data) is None:
-        raise BadInput(f"image {path!r} is neither a JPEG nor a PNG, nor a WebP, GIF or AVIF")
+        raise BadInput(f"image {path!r} is neither a JPEG nor a PNG, nor a WebP, GIF, AVIF or HEIC")
     if kind := imagefile.truncated(data):
         raise BadInput(f"image {path!r} is a truncated {kind}")
     promised = photographs.size(data)

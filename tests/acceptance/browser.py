@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -26,9 +27,16 @@ AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "
 """Looks for what keeps people from using a page; tests/acceptance/browser.sh gets it."""
 
 
-def is_there() -> bool:
-    """Whether this machine has Debian's chromium and its driver."""
-    return bool(shutil.which("chromium") and shutil.which("chromedriver"))
+@contextmanager
+def required(width: int = 1100, height: int = 900, *switches: str) -> Iterator[Chrome]:
+    """A browser as :func:`browser` gives it, for tests, which are skipped without one, or fail where it has to be."""
+    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+        message = "these tests need a browser: apt-get install chromium chromium-driver"
+        if os.environ.get("COORDINATOR_REQUIRE_ENGINE"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with browser(width, height, *switches) as driver:
+        yield driver
 
 
 @contextmanager

@@ -24,6 +24,8 @@ from tests.waiting import PATIENCE
 PORT = 8080
 WORKERS = 2
 """Of a deployment, whatever number of CPUs the machine has."""
+SIGN_KEY = "a key of the operator's"
+"""For pictures by URL."""
 SIGNALLED = """
 import json, os, signal, sys
 from contextlib import suppress
@@ -63,6 +65,9 @@ class Composed:
             "COMPOSE_PROJECT_NAME": self.project,
             "COORDINATOR_PORT": str(self.port),
             "COORDINATOR_WORKERS": str(WORKERS),
+            "COORDINATOR_SIGN_KEY": SIGN_KEY,
+            # The volume: what jobs have published is a folder of images, too.
+            "COORDINATOR_IMAGES": "/data",
         }
 
     def make(self, target: str) -> str:

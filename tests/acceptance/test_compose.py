@@ -8,8 +8,9 @@ import json
 import re
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import cv2
@@ -17,7 +18,8 @@ import docker
 import numpy as np
 import pytest
 
-from tests.acceptance.composed import GENERATIONS, Composed, composed, generations
+from coordinator.service.rendered.signing import signature
+from tests.acceptance.composed import GENERATIONS, SIGN_KEY, Composed, composed, generations
 from tests.acceptance.conftest import ROOT
 from tests.integration.conftest import client, engine
 from tests.waiting import PATIENCE
@@ -61,10 +63,12 @@ async def post(address: str, actions: str, *files: tuple[str, bytes], **headers:
         return answer.status, await answer.text()
 
 
-def get(deployment: Composed, path: str) -> tuple[http.client.HTTPResponse, bytes]:
+def get(
+    deployment: Composed, path: str, headers: Mapping[str, str] | None = None
+) -> tuple[http.client.HTTPResponse, bytes]:
     """An answer to exactly this path: nothing is tidied up before it is sent."""
     connection = http.client.HTTPConnection("localhost", deployment.port, timeout=PATIENCE)
-    connection.request("GET", path)
+    connection.request("GET", path, headers=headers or {})
     answer = connection.getresponse()
     return answer, answer.read()
 
@@ -218,6 +222,37 @@ def test_what_was_sent_in_can_never_run(deployment: Composed, photograph: bytes)
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
+
+
+def test_a_picture_by_url_comes_through_as_it_was_asked_for(deployment: Composed, photograph: bytes) -> None:
+    status, text = asyncio.run(
+        post(f"{deployment.address}/process", ACTIONS, ("ä b.jpg", photograph), accept="application/json")
+    )
+    assert status == 200, text
+    source = f"static/{json.loads(text)['id']}/ä_b-0.jpg"
+    # Escapes and dots would not be the same if nginx tidied them up.
+    rest = f"/fit:50x50/quality:80/plain/.%2f{quote(source, safe='')}@webp"
+    path = f"/image/{signature(SIGN_KEY, rest.encode())}{rest}"
+    answer, content = get(deployment, path)
+    assert (answer.status, content[8:12]) == (200, b"WEBP"), content
+    once = {
+        "Content-Type": "image/webp",
+        "Cache-Control": "public, max-age=3600",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Length": str(len(content)),
+    }
+    assert {name: answer.headers.get_all(name) for name in once} == {
+        name: [value] for name, value in once.items()
+    }
+    (policy,) = answer.headers.get_all("Content-Security-Policy") or []
+    assert "default-src 'none'" in policy
+    again, nothing = get(deployment, path, {"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, nothing) == (304, b"")
+    for other, status in ((path + "?v=1", 422), (path.replace("fit:50", "fit:60"), 403)):
+        refused, said = get(deployment, other)
+        assert (refused.status, refused.headers["Cache-Control"]) == (status, "no-store")
+        assert json.loads(said)["error"]["message"]
 
 
 def test_only_nginx_can_be_reached_and_the_service_is_contained(

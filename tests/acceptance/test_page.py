@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,12 +37,7 @@ def address(deployment: Composed) -> str:
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Chrome]:
-    if not browser.is_there():
-        message = "these tests need a browser: apt-get install chromium chromium-driver"
-        if os.environ.get("COORDINATOR_REQUIRE_ENGINE"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with browser.browser() as found:
+    with browser.required() as found:
         yield found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,12 +35,7 @@ OWN = {"file", "data", "blob", "about"}
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chrome]:
-    if not browser.is_there():
-        message = "these tests need a browser: apt-get install chromium chromium-driver"
-        if os.environ.get("COORDINATOR_REQUIRE_ENGINE"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with browser.browser(width=1280, height=800) as found:
+    with browser.required(width=1280, height=800) as found:
         yield found
 
 

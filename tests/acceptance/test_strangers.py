@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import HTTPServer, SimpleHTTPRequestHandler
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
 
+from coordinator.service.rendered.signing import signature
 from tests.acceptance import browser
-from tests.integration.serving import Served
+from tests.integration.serving import Served, encoded, noise
 
 EVIL = "evil.example"
+KEY = "a key of the operator's"
+SHOWS = """
+const done = arguments[1];
+const image = new Image();
+image.onload = () => done(image.naturalWidth);
+image.onerror = () => done("refused");
+image.src = arguments[0];
+document.body.append(image);
+"""
 SENDS_A_FORM = """
 const done = arguments[1];
 const form = new FormData();
@@ -31,7 +40,10 @@ fetch(arguments[0], {method: arguments[1]}).then(answer => done(answer.status), 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("service") / "data", "--rung", "process", "--workers", "1")
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "a.png").write_bytes(encoded(noise(1)))
+    pictures = ("--images", str(folder), "--sign-key", KEY)
+    served = Served(folder / "data", "--rung", "process", "--workers", "1", *pictures)
     try:
         yield served
         assert served.stop() == 0
@@ -42,12 +54,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Chrome]:
     """A browser for which the foreign site is on this machine."""
-    if not browser.is_there():
-        message = "these tests need a browser: apt-get install chromium chromium-driver"
-        if os.environ.get("COORDINATOR_REQUIRE_ENGINE"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with browser.browser(900, 700, f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as found:
+    with browser.required(900, 700, f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as found:
         yield found
 
 
@@ -55,7 +62,9 @@ def driver() -> Iterator[Chrome]:
 def site(tmp_path: Path) -> Iterator[str]:
     """A page of another site."""
     (tmp_path / "index.html").write_text("<!doctype html><title>Foreign</title>")
-    with HTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path))) as server:
+    # Browsers open connections ahead on which they say nothing for minutes: one thread would wait for their word.
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://{EVIL}:{server.server_port}/"
         server.shutdown()
@@ -84,6 +93,19 @@ def test_a_page_of_another_site_sends_no_job(service: Served, driver: Chrome, si
         assert driver.execute_async_script(SENDS_A_FORM, service.url + path) == "opaque"
     assert refused(service, 403)
     assert not refused(service, 422)  # which a form of this kind would get, were it looked at
+
+
+def test_a_page_of_another_site_shows_a_signed_picture_and_no_other(
+    service: Served, driver: Chrome, site: str
+) -> None:
+    driver.get(site)
+    rest = "/fit:40x/plain/a.png@auto"
+    url = f"{service.url}/image/{signature(KEY, rest.encode())}{rest}"
+    assert driver.execute_async_script(SHOWS, url) == 40
+    assert driver.execute_async_script(SHOWS, url.replace("40x", "50x")) == "refused"
+    driver.get(url)  # as a page of its own it is a picture, under a policy that lets nothing run
+    assert driver.execute_script("return document.contentType") == "image/webp"
+    assert driver.execute_script("return document.images[0].naturalWidth") == 40
 
 
 def test_the_service_s_own_page_may(service: Served, driver: Chrome) -> None:

@@ -26,6 +26,8 @@ SETTINGS = {
     # On a busy machine the metrics agent is late, and its node would give itself up for that.
     "RAY_agent_register_timeout_ms": "150000",
     "RAY_worker_niceness": "0",
+    # On a busy machine the server that a head forks for a client may die of what gRPC does in it (cluster/joining.py).
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
 }
 
 

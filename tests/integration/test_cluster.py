@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from coordinator.cluster.link import ClusterError
+from coordinator.cluster.joining import ClusterError
 from coordinator.plan.planning import Asked, make
 from coordinator.plan.table import lines
 from coordinator.session.options import RunOptions

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.cluster.link import ClusterError
+from coordinator.cluster.joining import ClusterError
 from coordinator.session.run import Summary
 from tests.imageserver import Served, serving
 from tests.integration.conftest import Workshop

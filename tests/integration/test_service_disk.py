@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ import pytest
 from tests.integration.serving import Served, directly, encoded, noise, same
 from tests.waiting import PATIENCE
 
-DISK = 24 << 20
+MIB = 1 << 20
+DISK = 24 * MIB
 UPLOADS, UPLOAD_BYTES = 60, 252_570
 SMALL = [["resize", "40x30"]]
 CLIENTS, KILLED_AFTER = 4, 60
@@ -49,6 +51,27 @@ def fill_but(folder: Path, left: int) -> None:
             filler.write(bytes(min(free, 1 << 20)))
 
 
+HEAD = b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n\xff\xd8\xff'
+
+
+def answered_before_its_body(served: Served, length: int) -> bytes:
+    """What a client is told that promises so many bytes, and waits to be asked for them."""
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), PATIENCE) as client:
+        client.sendall(
+            f"POST /jobs HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=B\r\n"
+            f"Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        return client.recv(4096)
+
+
+def sent_in_pieces(served: Served, body: bytes) -> httpx.Response:
+    """The answer to a body that does not tell its length."""
+    pieces = (HEAD, *(body[at : at + MIB] for at in range(0, len(body), MIB)))
+    kind = {"Content-Type": "multipart/form-data; boundary=B"}
+    return served.client.post("/jobs", content=iter(pieces), headers=kind)
+
+
 def test_a_nearly_full_disk_is_told_as_such_and_no_stored_file_has_a_hole(small_disk: Path) -> None:
     whole = encoded(noise(1), ".jpg")
     image = whole[:-2] + b"\xff\xfe\xff\xfd" + bytes(0xFFFD - 2) + whole[-2:]
@@ -72,6 +95,10 @@ def test_a_nearly_full_disk_is_told_as_such_and_no_stored_file_has_a_hole(small_
         assert len(stored) == sum(answer.status_code == 200 for answer in answers)
         assert all(path.read_bytes() == image for path in stored)
         (small_disk / "filler").unlink()
+        body = bytes(DISK)
+        assert answered_before_its_body(served, len(body)).startswith(b"HTTP/1.1 507 ")
+        assert sent_in_pieces(served, body).status_code == 507
+        assert list((small_disk / "data" / "uploads").iterdir()) == []
         assert served.post("/process", SMALL, [("photo.jpg", image)]).status_code == 200
         assert served.stop() == 0, served.log
     finally:

@@ -57,6 +57,24 @@ class TestTheOrder:
     def test_nothing_is_set(self, tmp_path: Path) -> None:
         assert engine_address({"HOME": str(tmp_path)}) == Address(LOCAL_SOCKET, "the local socket")
 
+    @pytest.mark.parametrize("host", [" tcp://box:2375", "tcp://box:2375\n", "\t tcp://box:2375 "])
+    def test_white_space_around_the_variable(self, config: Config, host: str) -> None:
+        assert config.address(DOCKER_HOST=host) == Address("tcp://box:2375", "DOCKER_HOST")
+
+    def test_a_socket_whose_path_has_blanks(self, config: Config) -> None:
+        assert config.address(DOCKER_HOST=" unix:///my s ").socket == "/my s"
+
+    def test_an_empty_variable_is_none(self, config: Config) -> None:
+        config.use("box")
+        assert config.address(DOCKER_HOST="").url == "tcp://box:2375"
+
+    def test_a_blank_variable_is_what_is_usual_here(self, config: Config) -> None:
+        """As to the docker CLI, which then looks at no context."""
+        config.use("box")
+        usual = Address(LOCAL_SOCKET, "the local socket, as DOCKER_HOST is blank")
+        assert config.address(DOCKER_HOST=" ") == usual
+        assert config.address(DOCKER_HOST="\n", DOCKER_TLS="1").url == LOCAL_TLS
+
     def test_a_config_without_a_context(self, config: Config) -> None:
         (config.folder / "config.json").write_text('{"auths": {}}')
         assert config.address().url == LOCAL_SOCKET
@@ -122,6 +140,16 @@ class TestWhatIsRefused:
         for told in (config.refused(DOCKER_CONTEXT="far"), config.refused(DOCKER_HOST=host)):
             assert f"there is no engine at {host} (" in told
             assert "known are unix:///PATH, tcp://HOST:PORT and ssh://" in told
+
+    @pytest.mark.parametrize(
+        "host", ["tcp://my box:2375", "tcp://bo\nx:1", "tcp://a:1 tcp://b:1", "ssh://me @box", "unix:///a\tb"]
+    )
+    def test_white_space_within(self, config: Config, host: str) -> None:
+        """urlsplit would leave some of it out, and another machine would be asked."""
+        config.context("far", host)
+        for told in (config.refused(DOCKER_CONTEXT="far"), config.refused(DOCKER_HOST=host)):
+            assert f"there is no engine at {host!r} (" in told
+            assert "white space" in told
 
     @pytest.mark.parametrize("host", ["tcp://box:port", "tcp://box:99999", "tcp://[box"])
     def test_a_port_that_is_none(self, config: Config, host: str) -> None:

@@ -31,13 +31,16 @@ PURE = (
     "errors", "strictjson", "contract", "pipeline", "core/*", "batch/regions", "report/model", "report/timeline",
     "service/orders", "service/naming", "service/stages", "service/rotation", "service/answers", "service/jobs",
     "service/pace", "service/strangers", "service/costs", "service/rasters", "service/budget", "service/floor",
+    "service/rendered/addresses", "service/rendered/conditions", "service/rendered/prefixes",
+    "service/rendered/signing",
 )  # fmt: skip
 _IO = {
     "os", "io", "pathlib", "shutil", "socket", "subprocess", "sqlite3", "threading", "time", "tempfile",
     "random", "urllib", "http", "requests", "docker", "signal", "queue", "concurrent", "asyncio", "glob", "fcntl",
 }  # fmt: skip
 _ALLOWED_IO = {"pipeline.py": {"pathlib"}, "paths.py": {"pathlib", "urllib"}}
-"""Loading a pipeline reads its file; paths are taken apart and quoted as text."""
+_ALLOWED_IO |= {"addresses.py": {"urllib"}, "prefixes.py": {"urllib"}}
+"""Loading a pipeline reads its file; paths and URLs are taken apart and quoted as text."""
 LATE = {
     ("coordinator/cluster/link.py", "_load_ray", "ray"),
     ("coordinator/cluster/link.py", "_load_ray", "ray.util.scheduling_strategies"),

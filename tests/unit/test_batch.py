@@ -21,9 +21,11 @@ from coordinator.batch.recording import BadRecording, Place, Recording
 from coordinator.batch.regions import Grid, Polygons, Undivided
 from coordinator.core.paths import unit_folder
 from coordinator.errors import BatchError
+from coordinator.formats import exiftags
 from coordinator.formats.imagelimits import NO_FILE
 from coordinator.formats.remarks import Remark
 from tests.unit.builders import PROPERTY, collection, feature, square, write_png
+from tests.unit.photographs import ascii_, exif, write_jpeg
 
 RD = "EPSG:28992"
 
@@ -54,6 +56,38 @@ def fault(found: Batch) -> str:
 def row(folder: Path, **fields: Any) -> Batch:
     """A batch of one row that needs no file."""
     return batch(folder, jsonl=[json.dumps({"image": "a.jpg", "width": 8, "height": 4, **fields})])
+
+
+class TestWhenItWasTaken:
+    """In the item, so that results and steps know it."""
+
+    @staticmethod
+    def photograph(folder: Path, zone: str = "") -> None:
+        offset = {exiftags.OFFSET_ORIGINAL: ascii_(zone)} if zone else {}
+        clock = {exiftags.TIME_ORIGINAL: ascii_("2024:05:14 12:00:01")}
+        write_jpeg(folder / "a.jpg", block=exif(photo={**clock, **offset}))
+
+    def test_by_its_file(self, tmp_path: Path) -> None:
+        self.photograph(tmp_path, "+02:00")
+        assert only(batch(tmp_path)).item["time"] == "2024-05-14T10:00:01.000Z"
+
+    def test_by_a_clock_of_no_known_zone(self, tmp_path: Path) -> None:
+        self.photograph(tmp_path)
+        assert only(batch(tmp_path)).item["time"] == "2024-05-14T12:00:01.000"
+
+    def test_by_its_file_beside_a_table_without_times(self, tmp_path: Path) -> None:
+        self.photograph(tmp_path, "Z")
+        assert (
+            only(batch(tmp_path, csv="image,heading\na.jpg,90\n")).item["time"] == "2024-05-14T12:00:01.000Z"
+        )
+
+    def test_by_the_table_before_its_file(self, tmp_path: Path) -> None:
+        self.photograph(tmp_path, "Z")
+        assert only(batch(tmp_path, csv="image,time\na.jpg,2023-01-01\n")).item["time"] == "2023-01-01"
+
+    def test_by_nothing(self, tmp_path: Path) -> None:
+        write_jpeg(tmp_path / "a.jpg")
+        assert "time" not in only(batch(tmp_path)).item
 
 
 class TestFolderWithoutTable:

@@ -9,7 +9,8 @@ import pytest
 
 from coordinator.cluster import link
 from coordinator.cluster.demand import LINE, Demand
-from coordinator.cluster.link import ClusterError, Link
+from coordinator.cluster.joining import ClusterError
+from coordinator.cluster.link import Link
 from coordinator.cluster.messages import pack_outcomes, pack_tasks, unpack_outcomes, unpack_tasks
 from coordinator.cluster.node import Wanted, differences, look
 from coordinator.cluster.pace import Pace

@@ -13,7 +13,8 @@ import pytest
 from coordinator.cluster.executor import RayExecutor
 from coordinator.cluster.fleet import Terms
 from coordinator.cluster.instance import InstanceSpec
-from coordinator.cluster.link import ClusterError, Event, Link
+from coordinator.cluster.joining import ClusterError
+from coordinator.cluster.link import Event, Link
 from coordinator.cluster.messages import pack_outcomes, unpack_tasks
 from coordinator.cluster.node import Wanted
 from coordinator.cluster.shelf import MANY

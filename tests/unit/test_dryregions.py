@@ -135,4 +135,4 @@ def test_a_step_per_batch_may_be_first(tmp_path: Path) -> None:
 def test_what_cannot_be_printed_is_refused(tmp_path: Path) -> None:
     again = PIPELINE + "  - {name: merge, image_ref: example/merge, per: region}\n"
     with pytest.raises(UsageError, match="cannot print a second step per region behind a step per batch"):
-        list(script(wanted(tmp_path, again)))
+        list(script(wanted(tmp_path, again), None))

@@ -12,6 +12,7 @@ import pytest
 
 from coordinator.commands.dryrun import script
 from coordinator.errors import CoordinatorError
+from coordinator.runners.habits import Habits
 from coordinator.session.options import RunOptions
 
 PIPELINE = """\
@@ -47,8 +48,8 @@ def options(
     return RunOptions(batch=folder, out=tmp_path / "run", pipeline=str(tmp_path / "pipeline.yaml"))
 
 
-def text(wanted: RunOptions) -> str:
-    return "\n".join(script(wanted)) + "\n"
+def text(wanted: RunOptions, habits: Habits | None = None) -> str:
+    return "\n".join(script(wanted, habits)) + "\n"
 
 
 def test_it_is_a_valid_script(tmp_path: Path) -> None:
@@ -119,3 +120,19 @@ def test_a_region_gathers_its_recordings_and_only_them(tmp_path: Path) -> None:
 def test_what_keeps_a_run_from_starting_keeps_the_dry_run_too(tmp_path: Path) -> None:
     with pytest.raises(CoordinatorError):
         text(options(tmp_path, pipeline="name: [", names=[]))
+
+
+class TestForTheEngineThatIsThere:
+    def test_its_habits_are_kept_and_said(self, tmp_path: Path) -> None:
+        lines = text(options(tmp_path), Habits(is_rootless=True, labels_files=True)).splitlines()
+        assert "# for an engine as the one here: rootless, with SELinux" in lines
+        asked = [line for line in lines if "docker run" in line]
+        assert all(" --user 0:0 " in line and " label=disable " in line for line in asked)
+
+    def test_a_plain_one(self, tmp_path: Path) -> None:
+        made = text(options(tmp_path), Habits())
+        assert "# for an engine as the one here: plain" in made
+        assert " --user 0:0 " not in made
+
+    def test_without_one_it_is_said_for_which_the_lines_are(self, tmp_path: Path) -> None:
+        assert "# no engine answered: for one that maps no users" in text(options(tmp_path))

@@ -66,7 +66,6 @@ def refused(folder: Path, content: str | bytes, name: str = "recordings.csv") ->
 class TestWhichFile:
     def test_none(self, tmp_path: Path) -> None:
         (tmp_path / "poses.csv").touch()
-        (tmp_path / "recordings.csv").mkdir()
         assert (find(tmp_path), candidates(tmp_path)) == (None, [])
 
     def test_the_first_in_order_counts_and_the_others_can_be_named(self, tmp_path: Path) -> None:

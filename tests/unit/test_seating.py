@@ -285,3 +285,37 @@ def test_at_most_so_many_lanes_work_at_a_time_and_a_kept_ones_further_seats_are_
     kept = Lanes(Ledger(Inventory(cpus=9, memory=99 * GIB)), [_step("a", Rung.RESIDENT)], jobs=2)
     assert {_take(kept, 0).lane for _ in range(4)} == {1, 2}
     assert kept.seat(0) is None
+
+
+class TestAGpuThatHasGone:
+    GPUS = (Gpu(uuid="one", memory=GIB), Gpu(uuid="two", memory=GIB))
+
+    @pytest.mark.parametrize("rung", [Rung.FRESH, Rung.RESIDENT])
+    def test_it_is_given_to_nobody_any_more(self, rung: Rung) -> None:
+        lanes = _lanes(_step("a", rung, gpus=1), gpus=self.GPUS)
+        seat = _take(lanes, 0)
+        assert seat.grant.gpu_uuids == ("one",)
+        lanes.lose({"one"})
+        lanes.give_back(seat, 1.0, spoilt=True)
+        for lane in lanes.closed():
+            lanes.ended(lane)
+        assert _take(lanes, 0).grant.gpu_uuids == ("two",)
+
+    def test_what_is_kept_with_it_is_closed(self) -> None:
+        lanes = _lanes(
+            _step("a", Rung.RESIDENT, gpus=1), _step("b", Rung.RESIDENT, gpus=0.5), cpus=9, gpus=self.GPUS
+        )
+        idle, other = _take(lanes, 0), _take(lanes, 1)
+        lanes.give_back(idle, 1.0)
+        lanes.lose({"one"})
+        assert lanes.closed() == [idle.lane]
+        assert other.grant.gpu_uuids == ("two",)
+        assert _take(lanes, 1).grant.gpu_uuids == ("two",)
+
+    def test_one_at_work_takes_no_further_task_and_is_closed_when_it_has_ended(self) -> None:
+        lanes = _lanes(_step("a", Rung.RESIDENT, gpus=1), gpus=self.GPUS[:1])
+        busy = _take(lanes, 0)
+        lanes.lose({"one"})
+        assert lanes.seat(0) is None
+        lanes.give_back(busy, 1.0)
+        assert lanes.closed() == [busy.lane]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import cv2
@@ -29,6 +30,7 @@ from coordinator.service.jobs import Job
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
+from coordinator.service.room import MARGIN
 from coordinator.service.routes import Routes
 from coordinator.service.schemas import JobDocument
 from coordinator.service.securing import Images
@@ -380,6 +382,17 @@ def test_a_body_of_unknown_length_is_limited_as_it_comes(service: Service) -> No
     assert (answer.status_code, answer.json()["error"]["field"]) == (413, "body")
     assert sent < 3 * 10**7  # what is read of a refused body has an end, too
     assert not service.uploads()
+
+
+def test_what_the_disk_has_no_room_for_is_not_taken_in(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = SimpleNamespace(f_bavail=MARGIN // 4096 + 1, f_frsize=4096)
+    monkeypatch.setattr("coordinator.service.room.os", SimpleNamespace(statvfs=lambda folder: free))
+    answer = service.post("/jobs", actions(), image(bytes(5000)))
+    assert (answer.status_code, answer.json()["error"]["field"]) == (507, "service")
+    assert answer.json()["error"]["message"].endswith("bytes, 4,096 are free")
+    assert service.post("/jobs", actions(), image()).status_code == 202
 
 
 def test_a_client_that_goes_away_leaves_nothing_behind(service: Service) -> None:

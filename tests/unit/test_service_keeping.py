@@ -105,13 +105,33 @@ def test_what_a_disk_takes_in_parts_is_written_whole() -> None:
 
 
 def test_the_oldest_are_removed_while_all_keep_too_much(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coordinator.service.sweeper._SECONDS", 0.02)
+    """Soon after the last has ended, and not when the next minute begins."""
+    monkeypatch.setattr("coordinator.service.sweeper._MOMENT", 0.02)
     each = 3 * 4096
     manager = shop.open(keep=Limits(seconds=3600.0, size=2 * each))
+    eventually(lambda: manager._sweeper._swept > 0)
     for number in (1, 2, 3, 4):
         shop.accept(manager, number).ended.result(PATIENCE)
     eventually(lambda: len(shop.left()) == 2)
     assert sorted(shop.left()) == ["static/0000000000000003", "static/0000000000000004"]
+
+
+def test_what_all_keep_is_counted_only_when_a_job_has_ended(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is larger than the limit stays, and is no reason to look again and again."""
+    manager = shop.open()
+    shop.accept(manager, 1).ended.result(PATIENCE)
+    eventually(shop.registry.ids)
+    swept: list[int] = []
+    monkeypatch.setattr(shop.registry, "note_age", lambda: swept.append(1))
+    limits = Limits(seconds=3600.0, size=1)
+    sweeper = Sweeper(shop.registry, shop.store, limits, shop.store.remove, manager._draining)
+    for ended in (0, 5, 0, 0, 0, 7, 0, 0):
+        shop.registry.ended_bytes += ended
+        sweeper._look()
+    # At the start; then once when a job has ended, and once more when its end is written for certain.
+    assert len(swept) == 5
 
 
 def test_a_sweep_measures_what_an_earlier_version_left(shop: Shop) -> None:

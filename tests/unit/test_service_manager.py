@@ -289,7 +289,8 @@ def test_a_job_that_loses_its_workers_goes_on_when_they_are_back(
 def test_a_job_is_removed_when_it_has_been_kept_long_enough(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coordinator.service.sweeper._SECONDS", 0.01)
+    for name in ("_SECONDS", "_MOMENT"):
+        monkeypatch.setattr(f"coordinator.service.sweeper.{name}", 0.01)
     manager = shop.open(keep=KEEP)
     job = shop.accept(manager, 1).ended.result(PATIENCE)
     assert manager.kept(job.id) == job

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import pytest
 
+from coordinator.commands.containernotes import measured_sight
+from coordinator.commands.notes import Severity
 from coordinator.errors import EngineError
 from coordinator.runners.api import ApiError
 from coordinator.runners.engine import Engine
@@ -51,6 +53,10 @@ def facts(path: Path, unit: int = 1, zone: str = "Z") -> dict[str, Any]:
     return {"name": path.name, "size": state.st_size, "mtime": f"{text}{fraction}{zone}"}
 
 
+def missing(path: Path) -> dict[str, Any]:
+    raise ApiError(404, "no such file")
+
+
 def check(engine: SomeEngine, *folders: Seen) -> None:
     check_sight(cast(Engine, engine), "sha256:0", folders, {})
 
@@ -82,10 +88,6 @@ def test_another_file_of_the_name_is_told(seen: Seen, change: dict[str, Any]) ->
     engine = SomeEngine(lambda path: {**facts(path), **change})
     with pytest.raises(EngineError, match=r"the engine at tcp://box:2375 \(DOCKER_HOST\) does not see '/"):
         check(engine, seen)
-
-
-def missing(path: Path) -> dict[str, Any]:
-    raise ApiError(404, "no such file")
 
 
 def test_a_file_that_the_engine_has_not_is_told(seen: Seen) -> None:
@@ -134,3 +136,22 @@ def test_a_folder_is_known_by_its_oldest_entry(tmp_path: Path) -> None:
         (tmp_path / name).touch() if name != "link" else (tmp_path / name).symlink_to("old")
         os.utime(tmp_path / name, (0, 100 if name == "old" else 200 + number), follow_symlinks=False)
     assert Seen.by_oldest(tmp_path) == Seen(tmp_path, "old")
+
+
+class TestDoctorsWords:
+    """What ``doctor --out`` says of a folder that need not be there yet."""
+
+    def test_a_folder_that_the_engine_sees(self, seen: Seen) -> None:
+        note = measured_sight(cast(Engine, SomeEngine()), "sha256:0", seen.folder / "not" / "yet")
+        assert (note.severity, str(seen.folder) in note.said) == (Severity.OK, True)
+
+    def test_a_folder_that_it_does_not_see(self, seen: Seen) -> None:
+        note = measured_sight(cast(Engine, SomeEngine(missing)), "sha256:0", seen.folder)
+        assert note.severity is Severity.PROBLEM
+        assert f"does not see {str(seen.folder)!r}" in note.said
+        assert note.todo.startswith("It runs on another machine")
+
+    def test_a_place_that_is_no_folder(self, seen: Seen) -> None:
+        note = measured_sight(cast(Engine, SomeEngine()), "sha256:0", seen.folder / "a.jpg")
+        assert note.severity is Severity.PROBLEM
+        assert "a.jpg: Not a directory" in note.said

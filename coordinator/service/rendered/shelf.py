@@ -1,0 +1,84 @@
+"""Results and fetched sources on the disk, whole or not there; what was used longest ago goes first.
+
+A name is there once its file has been synced and moved, so neither a kill nor a power cut leaves half of one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_LEFT = 0.9
+"""The share of the room that is in use after old files have gone: looking at all of them costs too much for each."""
+_ASIDE = ".part"
+
+
+class Shelf:
+    """A folder of files within a number of bytes; safe to use from many threads."""
+
+    def __init__(self, folder: Path, room: int) -> None:
+        """``room`` is the most bytes that the files may take; the one that came last may exceed it."""
+        self._folder, self._room = folder, room
+        self._lock = threading.Lock()
+        self.size = 0
+        """The bytes that the files take; one that came twice counts twice until all are looked at."""
+
+    def start(self) -> None:
+        """Removes what an earlier process left half done, and what is too much. Raises OSError."""
+        for path in self._folder.glob(f"*{_ASIDE}"):
+            path.unlink(missing_ok=True)
+        with self._lock:
+            self._make_room(keeping=None)
+
+    def aside(self, name: str) -> Path:
+        """Where a file may be written that is to be put here; it goes at the next start if it is not."""
+        return self._folder / f"{name}{_ASIDE}"
+
+    def open(self, name: str) -> BinaryIO | None:
+        """The file of that name, which now was used last; None if it is not there. Raises OSError."""
+        try:
+            file = (self._folder / name).open("rb", buffering=0)
+        except FileNotFoundError:
+            return None
+        with suppress(OSError):  # only the order in which files go
+            os.utime(file.fileno())
+        return file
+
+    def link(self, name: str, target: Path) -> bool:
+        """Gives a file a second name outside; False if it is not there. Raises OSError."""
+        try:
+            target.hardlink_to(self._folder / name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def put(self, path: Path, name: str) -> None:
+        """Moves a file here. Raises OSError; ValueError if it is no regular file."""
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError(f"{str(path)!r} is no file")
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            taken = os.fstat(file.fileno()).st_blocks * 512
+        with self._lock:
+            path.replace(self._folder / name)
+            self.size += taken
+            if self.size > self._room:
+                self._make_room(keeping=name)
+
+    def _make_room(self, keeping: str | None) -> None:
+        """Looks at all files, and removes the oldest if they take too much. The lock is held."""
+        with os.scandir(self._folder) as entries:
+            found = [(entry.stat(follow_symlinks=False), entry.name) for entry in entries]
+        self.size = sum(state.st_blocks * 512 for state, _ in found)
+        if self.size <= self._room:
+            return
+        for state, name in sorted(found, key=lambda one: one[0].st_mtime_ns):
+            if self.size <= self._room * _LEFT:
+                break
+            if name != keeping and not name.endswith(_ASIDE):
+                (self._folder / name).unlink(missing_ok=True)
+                self.size -= state.st_blocks * 512

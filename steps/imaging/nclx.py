@@ -1,0 +1,73 @@
+"""Colours that a file tells by numbers (ITU-T H.273) as an ICC profile, for whoever converts by those. Pure."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+import numpy as np
+
+from steps.stepkit.arrays import F64
+
+_SRGB_PRIMARIES, _UNKNOWN = 1, 2
+_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+"""By the number of the transfer; all others are taken for sRGB's curve, as theirs are close to it, but for HDR's."""
+_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+"""Of a parametric curve of type 3: g, a, b, c and d."""
+_D50 = np.array([0.9642, 1.0, 0.8249])
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+"""From XYZ to the eye's three kinds of cones, in which a white is adapted to another."""
+
+
+def profile(told: Mapping[str, float] | None) -> bytes:
+    """A profile of those primaries and that transfer, as libheif tells them; none where that would be sRGB's."""
+    if told is None:
+        return b""
+    primaries, transfer = told["color_primaries"], told["transfer_characteristics"]
+    if primaries == _UNKNOWN or (primaries == _SRGB_PRIMARIES and transfer not in _GAMMAS):
+        return b""
+    points = [_xyz(told, name) for name in ("red", "green", "blue", "white")]
+    if not all(np.isfinite(point).all() for point in points):
+        return b""
+    return _profile(_under_d50(*points), _curve(int(transfer)))
+
+
+def _xyz(told: Mapping[str, float], name: str) -> F64:
+    x, y = told[f"color_primary_{name}_x"], told[f"color_primary_{name}_y"]
+    return np.array([x / y, 1.0, (1 - x - y) / y]) if y else np.full(3, np.nan)
+
+
+def _under_d50(red: F64, green: F64, blue: F64, white: F64) -> F64:
+    """From linear RGB to XYZ under D50, shape (3, 3). After Lindbloom, "RGB/XYZ matrices"."""
+    columns = np.stack((red, green, blue), axis=1)
+    matrix = columns * np.linalg.solve(columns, white)
+    adapted = np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white))
+    return np.asarray(np.linalg.inv(_BRADFORD) @ adapted @ _BRADFORD @ matrix)
+
+
+def _curve(transfer: int) -> bytes:
+    kind, numbers = (0, (_GAMMAS[transfer],)) if transfer in _GAMMAS else (3, _SRGB_CURVE)
+    return b"para" + struct.pack(">IHH", 0, kind, 0) + _fixed(*numbers)
+
+
+def _profile(matrix: F64, curve: bytes) -> bytes:
+    """Version 4 of the ICC's format: a head of 128 bytes, a table of what follows, and that."""
+    tags = {b"wtpt": _point(_D50), b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    tags |= {name + b"XYZ": _point(matrix[:, at]) for at, name in enumerate((b"r", b"g", b"b"))}
+    table, contents = struct.pack(">I", len(tags)), b""
+    begin = 128 + 4 + 12 * len(tags)
+    for name, content in tags.items():
+        table += name + struct.pack(">II", begin + len(contents), len(content))
+        contents += content
+    head = b"lcms" + struct.pack(">I", 0x04400000) + b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28)
+    body = (head + _fixed(*_D50)).ljust(124, b"\0") + table + contents
+    return struct.pack(">I", len(body) + 4) + body
+
+
+def _point(xyz: F64) -> bytes:
+    return b"XYZ " + bytes(4) + _fixed(*xyz)
+
+
+def _fixed(*numbers: float) -> bytes:
+    """Numbers with 16 bits behind the point."""
+    return struct.pack(f">{len(numbers)}i", *(round(float(number) * 65536) for number in numbers))
