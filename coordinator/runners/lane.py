@@ -44,16 +44,17 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from coordinator.contract import ErrorKind, TaskError
-from coordinator.core.tasks import NO_EVIDENCE, Evidence, Outcome, StepTask
+from coordinator.contract import TaskError
+from coordinator.core.tasks import StepTask
 from coordinator.errors import EngineError
 from coordinator.record.files import Files
 from coordinator.runners.answers import Answers
+from coordinator.runners.failing import failed
 from coordinator.runners.kept import Ending, Program, end_input
 from coordinator.runners.pending import Pending
 from coordinator.runners.pump import Bell, Pump
-from coordinator.runners.verdict import ABANDONED, CANCELLED, LOST, crashed, engine_failed, timed_out
-from coordinator.runners.workfolder import discard, prepare
+from coordinator.runners.verdict import ABANDONED, CANCELLED, LOST, broken_by, crashed, timed_out
+from coordinator.runners.workfolder import prepare
 from coordinator.schedule.threads import Sink
 
 PATIENCE = 0.5
@@ -130,11 +131,8 @@ class Lane:
             while not self._is_done():
                 try:
                     self._turn()
-                except EngineError as error:
-                    self._break_off(engine_failed(error))
-                except Exception as error:  # a bug or a full disk must fail a task, not hang the run
-                    message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
-                    self._break_off(TaskError(kind=ErrorKind.INTERNAL, message=message))
+                except Exception as error:
+                    self._break_off(broken_by(error))
         finally:
             with suppress(EngineError):
                 self._end_program(kill=self._cancelled)
@@ -223,15 +221,9 @@ class Lane:
         self._fail_pending(error, ending, stdout)
 
     def _fail_pending(self, error: TaskError, ending: Ending, stdout: bytes) -> None:
-        """The head fails with ``error``; what waits behind it is lost, or cancelled with it."""
-        evidence = Evidence(stdout=stdout, **vars(ending))
-        outcomes = []
-        for task, result in self._pending.fail(CANCELLED if self._cancelled else error):
-            discard(task, self._files)
-            outcomes.append(Outcome(task=task.id, result=result, evidence=evidence))
-            evidence = NO_EVIDENCE  # it tells of the head
-        if outcomes:
-            self._sink(outcomes)
+        if self._pending:
+            cause = CANCELLED if self._cancelled else error
+            self._sink(failed(self._pending, cause, ending, stdout, self._files))
 
     def _no_answers(self) -> Answers:
         return Answers(self._pending, self._files, self._sink)

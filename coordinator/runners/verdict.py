@@ -48,6 +48,14 @@ def engine_failed(error: EngineError) -> TaskError:
     return TaskError(kind=ErrorKind.INTERNAL if refused else ErrorKind.ENGINE, message=str(error))
 
 
+def broken_by(error: Exception) -> TaskError:
+    """The engine's failure, or ours: a bug or a full disk must fail a task, not hang the run."""
+    if isinstance(error, EngineError):
+        return engine_failed(error)
+    message = f"the coordinator failed at this task: {type(error).__name__}: {error}"
+    return TaskError(kind=ErrorKind.INTERNAL, message=message)
+
+
 def timed_out(task: StepTask) -> TaskError:
     message = f"no answer within {task.step.timeout:g} s; the step was killed"
     return TaskError(kind=ErrorKind.TIMEOUT, message=message)

@@ -85,19 +85,8 @@ def serve(settings: Settings) -> None:
         warm_up(pool, program, store)
         stack.enter_context(closing(Overseer(pool.look)))
         registry = stack.enter_context(closing(Registry(store.registry)))
-        manager = Manager(
-            registry=registry,
-            store=store,
-            pool=pool,
-            program=program,
-            metrics=metrics,
-            running=settings.running,
-            waiting=settings.waiting,
-            keep=Limits(seconds=settings.keep * 3600, size=settings.keep_bytes),
-            grace=settings.grace,
-        )
+        manager = _manager(settings, registry, store, pool, program, metrics)
         stack.enter_context(closing(manager))
-        _tell_jobs(metrics, manager)
         routes = Routes(manager, Intake(settings, store, lambda: pool.idle, limits), store, metrics, workers)
         images = stack.enter_context(
             pictures(settings, signing, manager, pool, program, store, metrics, limits)
@@ -114,9 +103,23 @@ def serve(settings: Settings) -> None:
         _run(app, settings, drain, sockets, loop)
 
 
-def _tell_jobs(metrics: Metrics, manager: Manager) -> None:
+def _manager(
+    settings: Settings, registry: Registry, store: Store, pool: Pool, program: WorkerSpec, metrics: Metrics
+) -> Manager:
+    manager = Manager(
+        registry=registry,
+        store=store,
+        pool=pool,
+        program=program,
+        metrics=metrics,
+        running=settings.running,
+        waiting=settings.waiting,
+        keep=Limits(seconds=settings.keep * 3600, size=settings.keep_bytes),
+        grace=settings.grace,
+    )
     metrics.gauge("jobs_queued", "Jobs that wait", lambda: manager.count(JobState.QUEUED))
     metrics.gauge("jobs_running", "Jobs at work", lambda: manager.count(JobState.RUNNING))
+    return manager
 
 
 def _budget(settings: Settings, workers: int) -> Budget:

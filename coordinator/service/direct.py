@@ -7,9 +7,9 @@ long as the work on a small image. It still has these routes, for its document a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from http import HTTPMethod
+from http import HTTPMethod, HTTPStatus
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
@@ -41,6 +41,6 @@ class Direct:
             answer = await route.endpoint(request)
         except Refused as refused:
             answer = refused_answer(request, refused)
-        except ClientDisconnect:  # nobody is left to read an answer
-            return
+        except ClientDisconnect:  # nobody is left to read it
+            answer = Response(status_code=HTTPStatus.BAD_REQUEST)
         await answer(scope, receive, send)

@@ -21,6 +21,8 @@ from coordinator.strictjson import Json
 _LOG = logging.getLogger("coordinator.service")
 _PAUSE = 5.0
 """Seconds before a job that was broken off goes on."""
+_MANY = 64
+"""Results whose files are moved in a thread of their own: this one has other clients, too."""
 _FAILED = TaskError(kind=ErrorKind.INTERNAL, message="the service failed at this job; its log says why")
 
 
@@ -97,11 +99,16 @@ class Driver:
     def _begin_single(self, live: LiveJob, single: SingleTask, end: TellLeft) -> None:
         live.state, started = JobState.RUNNING, time.time()
 
+        def leave(ended: Ended | None) -> None:
+            end(live, self._left(live, ended, started))
+
         def take(ended: Ended | None) -> None:
             if ended is None and self._goes_on(live):
                 single.go_on_after(_PAUSE, take)
+            elif ended is not None and sum(map(len, ended.images)) > _MANY:
+                self._threads.submit(leave, ended)
             else:
-                end(live, self._left(live, ended, started))
+                leave(ended)
 
         single.begin(take)
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from coordinator.runners.looptalk import runs_here
+
 T = TypeVar("T")
 
 
@@ -51,14 +53,6 @@ async def done(future: Future[T]) -> T:
     future.add_done_callback(pass_on)
     await told
     return future.result()
-
-
-def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether it is this thread's loop, and runs."""
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:  # none runs in this thread
-        return False
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -10,14 +10,14 @@ Who calls what, and from which thread
     The event loop's thread looks (``look``, ``live``, ``count``, ``is_draining``), waits for ``ended`` and ``stored``,
     and accepts small jobs, of which nothing is synced there. It must not be held up: what else touches the disk (large
     images, ``kept``, ``cancel``) is called from threads it lends. Such a thread goes on to its end even if its
-    request has gone, so no job is accepted by half. Who waits for a future shields it: a waiter that is cancelled would
-    cancel it for all others, too.
-    ``drain`` is called by the handler of a signal, in the main thread, between any two instructions of the event loop,
-    which may have a lock in its hands. So it asks for none, and leaves the work to a thread of its own.
+    request has gone, so no job is accepted by half. Who waits for a future does so by ``done`` (eventloop.py): a waiter
+    that is cancelled would cancel it for all others, too.
+    ``drain`` is called by the handler of a signal, in the main thread, between any two instructions, which may have a
+    lock in their hands. So it asks for none, and leaves the work to a thread of its own.
     ``close`` is called once, when the event loop has ended, and with it all threads that could still accept a job.
     A job of several tasks has a thread while it runs; one of a single task begins in the thread of whoever gives it its
-    turn, and ends in a lane's. ``stored`` may be done in the registry's writing thread, which must not wait for itself:
-    removing is done in another one.
+    turn, and ends in the event loop's, which talks with the workers. ``stored`` may be done in the registry's writing
+    thread, which must not wait for itself: removing is done in another one.
 
 From hand to hand
     A place is the request handler's until ``accept``, and the job's from there to ``_leave``. A job that ``accept`` has

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.tasks import Outcome, StepTask
 from coordinator.record.files import Files
 from coordinator.runners.lane import Lane
+from coordinator.runners.looplane import LoopLane
 from coordinator.runners.pending import Pending
 from coordinator.runners.verdict import ABANDONED
+from coordinator.service.eventloop import running_loop
 from tests.unit.test_lane import PATIENCE, Echo, asked
 
 
 @contextmanager
-def lane(folder: Path, programs: list[Echo]) -> Iterator[tuple[Lane, Callable[[], Outcome]]]:
+def lane(
+    folder: Path, programs: list[Echo], is_threaded: bool
+) -> Iterator[tuple[Lane | LoopLane, Callable[[], Outcome]]]:
     """A lane that opens these programs in turn, and a way to wait for its next outcome."""
     outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
     coming = iter(programs)
@@ -29,21 +36,28 @@ def lane(folder: Path, programs: list[Echo]) -> Iterator[tuple[Lane, Callable[[]
         for one in ended:
             outcomes.put(one)
 
-    made = Lane(open_program, Files(batch=folder, work=folder), take)
-    try:
-        yield made, lambda: outcomes.get(timeout=PATIENCE)
-    finally:
-        made.cancel()
-        made.close()
-        made.join()
+    files = Files(batch=folder, work=folder)
+    with running_loop() as loop, ThreadPoolExecutor(1) as threads:
+        made = (
+            Lane(open_program, files, take)
+            if is_threaded
+            else LoopLane(loop, threads, open_program, files, take)
+        )
+        try:
+            yield made, lambda: outcomes.get(timeout=PATIENCE)
+        finally:
+            made.cancel()
+            made.close()
+            made.join()
 
 
 def kind(outcome: Outcome) -> tuple[str, ErrorKind | None]:
     return outcome.task, outcome.result.kind if isinstance(outcome.result, TaskError) else None
 
 
-def test_the_head_is_ended_and_what_is_behind_it_is_lost(tmp_path: Path) -> None:
-    with lane(tmp_path, [Echo([])]) as (made, outcome):
+@pytest.mark.parametrize("is_threaded", [True, False], ids=["in a thread", "in a loop"])
+def test_the_head_is_ended_and_what_is_behind_it_is_lost(tmp_path: Path, is_threaded: bool) -> None:
+    with lane(tmp_path, [Echo([])], is_threaded) as (made, outcome):
         made.submit(asked("a"))
         made.submit(asked("b"))
         made.abandon("step/a")
@@ -51,8 +65,9 @@ def test_the_head_is_ended_and_what_is_behind_it_is_lost(tmp_path: Path) -> None
         assert kind(outcome()) == ("step/b", ErrorKind.LOST)
 
 
-def test_the_next_task_has_a_program_again(tmp_path: Path) -> None:
-    with lane(tmp_path, [Echo([]), Echo(["b"])]) as (made, outcome):
+@pytest.mark.parametrize("is_threaded", [True, False], ids=["in a thread", "in a loop"])
+def test_the_next_task_has_a_program_again(tmp_path: Path, is_threaded: bool) -> None:
+    with lane(tmp_path, [Echo([]), Echo(["b"])], is_threaded) as (made, outcome):
         made.submit(asked("a"))
         made.abandon("step/a")
         assert kind(outcome()) == ("step/a", ErrorKind.CANCELLED)
@@ -60,8 +75,9 @@ def test_the_next_task_has_a_program_again(tmp_path: Path) -> None:
         assert kind(outcome()) == ("step/b", None)
 
 
-def test_one_that_has_ended_by_itself_harms_nobody(tmp_path: Path) -> None:
-    with lane(tmp_path, [Echo(["a", "b"])]) as (made, outcome):
+@pytest.mark.parametrize("is_threaded", [True, False], ids=["in a thread", "in a loop"])
+def test_one_that_has_ended_by_itself_harms_nobody(tmp_path: Path, is_threaded: bool) -> None:
+    with lane(tmp_path, [Echo(["a", "b"])], is_threaded) as (made, outcome):
         made.submit(asked("a"))
         made.submit(asked("b"))
         ended = [kind(outcome()), kind(outcome())]
