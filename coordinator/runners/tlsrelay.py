@@ -124,7 +124,7 @@ class _Relay:
         self._talk = talk
         self._note = note
         self._to_near = bytearray()
-        self._near_is_over = self._told_near = False
+        self._near_is_over = self._told_near = self._was_heard = False
 
     def run(self) -> None:
         """To the end; the near side takes a connection that breaks for an end, and who asks is told what broke."""
@@ -133,6 +133,10 @@ class _Relay:
                 self._pass_on()  # what came with the handshake
                 while not self._is_done() and self._wait():
                     self._pass_on()
+            except ConnectionResetError as error:
+                # What it said before may have gone with the connection: most do so to who comes without a certificate.
+                hint = "" if self._was_heard else "; does it ask for a certificate (cert.pem, key.pem)?"
+                self._note(f"{error}{hint}")
             except OSError as error:
                 self._note(str(error))
 
@@ -168,6 +172,7 @@ class _Relay:
 
     def _pass_on(self) -> None:
         self._to_near += self._talk.read()
+        self._was_heard |= bool(self._to_near)
         with suppress(BlockingIOError):
             while self._to_near:
                 del self._to_near[: self._near.send(self._to_near[:_CHUNK])]

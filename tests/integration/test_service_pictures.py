@@ -108,7 +108,7 @@ def test_killed_in_the_middle_it_leaves_no_half_and_keeps_what_was_there(service
     (service.data / "rendered" / "0.part").write_bytes(b"half")
     kept = service.kept()
     service.start()
-    assert not service.left()
+    eventually(lambda: not service.left())  # a job that ended right before may be done once more
     assert service.kept() == [name for name in kept if not name.endswith(".part")]
     again = service.client.get(signed("/fit:30x30", "a.png"), headers={"if-none-match": '"other"'})
     assert (again.content, again.headers["etag"]) == (whole.content, whole.headers["etag"])
