@@ -7,6 +7,8 @@ import re
 from python_multipart.multipart import parse_options_header
 
 _EXTENDED = re.compile(rb";\s*filename\*\s*=\s*([A-Za-z0-9_-]+)'[^';]*'([^\s;]*)", re.IGNORECASE)
+_USUAL = re.compile(rb'form-data; name="([ !#-[\]-~]*)"(?:; filename="([ !#-[\]-~]*)")?')
+"""As nearly all clients write it, with names in ASCII, without quotes and backslashes in them."""
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 """Text of another option, in which anything may stand."""
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -18,6 +20,8 @@ def field_and_name(header: bytes) -> tuple[str, str | None]:
 
     ``filename*`` alone names a file as well as ``filename`` does; where both are, it is the better one (RFC 6266).
     """
+    if usual := _USUAL.fullmatch(header):
+        return usual[1].decode(), None if usual[2] is None else usual[2].decode()
     _, options = parse_options_header(header.decode("latin-1"))
     field = options.get(b"name", b"").decode(errors="replace")
     plain = options.get(b"filename")

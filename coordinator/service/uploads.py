@@ -10,11 +10,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
-from python_multipart.exceptions import FormParserError, MultipartParseError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 
 from coordinator.service.disposition import field_and_name
 from coordinator.service.mapped import mapped
+from coordinator.service.multipart import Headers, Malformed, Multipart
 from coordinator.service.pace import PERIOD, Pace, PaceLimits
 from coordinator.service.rasters import Buffer
 from coordinator.service.refusal import TOO_LARGE, TOO_SLOW, Refused
@@ -74,13 +74,13 @@ async def receive(chunks: AsyncIterator[bytes], boundary: bytes, place: Place, l
     clock = asyncio.get_running_loop().time
     pace = Pace(limits.pace, clock())
     try:
-        parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
+        body = Multipart(boundary, begin=parts.begin, content=parts.content, end=parts.end)
         async with asyncio.timeout_at(pace.deadline) as patience:
             async for chunk in chunks:
                 received += len(chunk)
                 if received > limits.request_bytes:
                     raise too_long(limits)
-                parser.write(chunk)
+                body.feed(chunk)
                 pace.note(len(chunk), clock())
                 patience.reschedule(pace.deadline)
     except TimeoutError as error:
@@ -89,11 +89,19 @@ async def receive(chunks: AsyncIterator[bytes], boundary: bytes, place: Place, l
             f"came too slowly: {least} are the least, {limits.pace.seconds:g} seconds the most for all of it"
         )
         raise Refused("body", message, TOO_SLOW) from error
-    except (MultipartParseError, FormParserError) as error:
+    except Malformed as error:
         raise Refused("body", f"is not well-formed multipart/form-data: {error}") from error
     finally:
         parts.close()
+    if not body.is_complete:
+        raise Refused("body", _unended(received, has_begun=body.has_begun))
     return parts.form()
+
+
+def _unended(received: int, *, has_begun: bool) -> str:
+    if received and not has_begun:
+        return "is not well-formed multipart/form-data: the boundary that its Content-Type names is not in it"
+    return "ends before its last boundary"
 
 
 def too_long(limits: UploadLimits) -> Refused:
@@ -119,29 +127,12 @@ class _Parts:
     limits: UploadLimits
     actions: bytearray | None = None
     uploads: list[Upload] = field(default_factory=list)
-    _headers: dict[bytes, bytes] = field(default_factory=dict)
-    _header: tuple[bytearray, bytearray] = field(default_factory=lambda: (bytearray(), bytearray()))
     _file: BinaryIO | None = None
     _content: bytearray | None = None
     _length: int = 0
-    _complete: bool = False
-
-    def callbacks(self) -> dict[str, object]:
-        return {
-            "on_part_begin": self._headers.clear,
-            "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
-            "on_header_end": self._header_end,
-            "on_headers_finished": self._headers_finished,
-            "on_part_data": self._data,
-            "on_part_end": self._part_end,
-            "on_end": self._end,
-        }
 
     def form(self) -> Form:
-        """What has come. Raises Refused if the body broke off, or brought no ``actions``."""
-        if not self._complete:
-            raise Refused("body", "ends before its last boundary")
+        """What has come. Raises Refused if there were no ``actions``."""
         if self.actions is None:
             raise Refused(ACTIONS, "missing; give a JSON object with operations and output")
         return Form(actions=bytes(self.actions), uploads=tuple(self.uploads))
@@ -150,13 +141,9 @@ class _Parts:
         if self._file is not None:
             self._file.close()
 
-    def _header_end(self) -> None:
-        name, value = self._header
-        self._headers[bytes(name).lower()] = bytes(value)
-        self._header = (bytearray(), bytearray())
-
-    def _headers_finished(self) -> None:
-        part, name = field_and_name(self._headers.get(b"content-disposition", b""))
+    def begin(self, headers: Headers) -> None:
+        """A part begins. Raises Refused for one that is not wanted."""
+        part, name = field_and_name(headers.get(b"content-disposition", b""))
         self._length = 0
         if part == ACTIONS:
             if self.actions is not None:
@@ -176,17 +163,18 @@ class _Parts:
         self.uploads.append(Upload(name=name, path=self.place(len(self.uploads))))
         self._content = bytearray()
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        self._length += end - start
+    def content(self, data: memoryview) -> None:
+        """A piece of it. Raises Refused if there is too much of it, OSError if it cannot be stored."""
+        self._length += len(data)
         if self._file is not None or self._content is not None:
             if self._length > self.limits.file_bytes:
                 blamed = f"{FILES}[{len(self.uploads) - 1}]"
                 raise Refused(blamed, f"is larger than {self.limits.file_bytes:,} bytes", TOO_LARGE)
-            self._keep(memoryview(data)[start:end])
+            self._keep(data)
         elif self.actions is not None:
             if self._length > _MAX_ACTIONS_BYTES:
                 raise Refused(ACTIONS, f"is larger than {_MAX_ACTIONS_BYTES:,} bytes", TOO_LARGE)
-            self.actions += data[start:end]
+            self.actions += data
 
     def _keep(self, data: memoryview) -> None:
         """Keeps a piece of an image: in memory, until it is known not to be small."""
@@ -199,16 +187,14 @@ class _Parts:
         assert self._file is not None
         write_all(self._file, data)
 
-    def _part_end(self) -> None:
+    def end(self) -> None:
+        """It has ended."""
         if self._file is not None:
             self._file.close()
             self._file = None
         elif self._content is not None:
             self.uploads[-1] = replace(self.uploads[-1], content=bytes(self._content))
             self._content = None
-
-    def _end(self) -> None:
-        self._complete = True
 
 
 def write_all(file: BinaryIO, data: memoryview | bytes) -> None:
