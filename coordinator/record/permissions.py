@@ -28,14 +28,14 @@ def make_folder(folder: Path) -> None:
     let_in(folder)
 
 
-def let_in(path: Path) -> None:
+def let_in(path: Path | str) -> None:
     """Lets steps read a file or folder of ours, to which no step can write. Raises OSError."""
     if os.getuid() != 0:
         return
-    state = path.stat()
+    state = os.stat(path)  # noqa: PTH116 (a path object would cost as much as the look)
     wanted = _opened(state.st_mode)
     if wanted != state.st_mode:
-        path.chmod(stat.S_IMODE(wanted))
+        Path(path).chmod(stat.S_IMODE(wanted))
         if stat.S_ISDIR(state.st_mode):
             with suppress(OSError):  # there is none, or no such thing on this file system
                 os.removexattr(path, _INHERITED)

@@ -44,20 +44,20 @@ def prepare(task: StepTask, files: Files) -> None:
     """Makes the task's folder anew, for the step's user; a step that writes nothing has none."""
     if not task.step.writes:
         return
-    folder = files.local(task.request.work_dir)
+    folder = files.place(task.request.work_dir)
     try:
-        folder.mkdir()
+        os.mkdir(folder)
     except FileNotFoundError:
         if (
             files.apart is not None
         ):  # it was taken away: this instance is given up, and nobody waits for the task
             raise
-        make_folder(folder)
+        make_folder(Path(folder))
     except FileExistsError:
-        remove_tree(folder)
-        folder.mkdir()
+        remove_tree(Path(folder))
+        os.mkdir(folder)
     if os.getuid() == 0:
-        let_in(folder.parent)
+        let_in(folder.rpartition("/")[0])
         let_in(folder)
         if task.step.rung is not Rung.PROCESS:  # which is another user's program nowhere
             os.chown(folder, *step_user())
@@ -72,16 +72,16 @@ def hand_over(task: StepTask, files: Files, result: Success | TaskError) -> Succ
         result = _astray(result) or result
     if not task.step.writes:
         return result
-    folder = files.local(task.request.work_dir)
+    folder = files.place(task.request.work_dir)
     left = _left(folder) if isinstance(result, Success) else result
     if isinstance(left, TaskError):
         discard(task, files)
         return left
     if not left.written:
         with suppress(FileNotFoundError):
-            folder.rmdir()
+            os.rmdir(folder)
     elif left.is_closed and os.getuid() == 0:
-        _take(folder)
+        _take(Path(folder))
     return result
 
 
@@ -99,12 +99,12 @@ def _astray(result: Success) -> TaskError | None:
     return None
 
 
-def _left(folder: Path) -> _Left | TaskError:
+def _left(folder: str) -> _Left | TaskError:
     """What a step left in its folder, or the complaint about it: too much, or what is no file of its own."""
     owner = os.getuid()
     written = 0
     try:
-        is_closed = folder.stat().st_uid != owner
+        is_closed = os.stat(folder).st_uid != owner
         for entry, state in _entries(folder):
             written += max(state.st_blocks * _BLOCK, _LEAST)
             if written > MAX_WRITTEN:
@@ -119,9 +119,9 @@ def _left(folder: Path) -> _Left | TaskError:
     return _Left(written=written, is_closed=is_closed)
 
 
-def _entries(folder: Path) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
+def _entries(folder: str) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
     """All that is below a folder. Raises OSError if it cannot be looked into."""
-    folders = [str(folder)]
+    folders = [folder]
     while folders:
         with os.scandir(folders.pop()) as entries:
             for entry in entries:
@@ -130,10 +130,10 @@ def _entries(folder: Path) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
                     folders.append(entry.path)
 
 
-def _unfit(entry: os.DirEntry[str], mode: int, folder: Path) -> str | None:
+def _unfit(entry: os.DirEntry[str], mode: int, folder: str) -> str | None:
     """Why something below ``folder`` that is no file is not to be kept."""
     if stat.S_ISLNK(mode):
-        return None if _stays_within(Path(entry.path), folder) else "is a link that leads out of it"
+        return None if _stays_within(Path(entry.path), Path(folder)) else "is a link that leads out of it"
     return None if stat.S_ISDIR(mode) else "is no regular file"
 
 

@@ -70,9 +70,7 @@ class AcceptLog:
     def append(self, record: Record) -> None:
         """Writes a record; it lasts once :meth:`sync` has been called. Raises OSError."""
         lengths = {name: len(content) for name, content in record.originals.items()}
-        header = json.dumps(
-            {"id": record.job_id, "job": record.job, "originals": lengths}, ensure_ascii=False
-        )
+        header = _encode({"id": record.job_id, "job": record.job, "originals": lengths})
         rest = b"".join(
             (_GENERATION.pack(self._generation), header.encode(), b"\n", *record.originals.values())
         )
@@ -88,6 +86,9 @@ class AcceptLog:
     def generation(self) -> int:
         """The generation that records are written in."""
         return self._generation
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _records(descriptor: int, generation: int) -> Iterator[Record]:

@@ -6,9 +6,6 @@ import html
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from fastapi import Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
-
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.naming import quoted
 from coordinator.service.refusal import TOO_SLOW, Refused
@@ -59,15 +56,6 @@ def refusal_headers(refused: Refused) -> dict[str, str]:
     if refused.retry_after is not None:
         headers["Retry-After"] = str(refused.retry_after)
     return {**headers, "Connection": "close"} if refused.status is TOO_SLOW else headers
-
-
-def refused_answer(request: Request, refused: Refused) -> Response:
-    """A refusal in the form that its client asks for."""
-    headers = refusal_headers(refused)
-    wants_text = request.url.path == "/process" and not prefers_json(request.headers.get("accept", ""))
-    if wants_text:
-        return PlainTextResponse(f"{refused}\n", refused.status, headers)
-    return JSONResponse(error_json(refused.field, refused.message), refused.status, headers)
 
 
 def plain(job: Job) -> str:

@@ -14,15 +14,17 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+from starlette.types import ASGIApp
 
 from coordinator import __version__
-from coordinator.service.answers import error_json, refused_answer
+from coordinator.service.answers import error_json
 from coordinator.service.direct import Direct
 from coordinator.service.heads import Heads
 from coordinator.service.measuring import Measured
 from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.rendered.route import ImageRoute
+from coordinator.service.responses import failed_answer, refused_answer
 from coordinator.service.routes import Routes
 from coordinator.service.schemas import BODY, EVENT, PICTURE, URL_OF_PICTURE, Health, JobDocument, refusals
 
@@ -33,8 +35,13 @@ _POST_REFUSALS = (408, 413, 415, 422, 429, 503, 507)
 _IMAGE_REFUSALS = (403, 404, 410, 413, 422, 429, 502, 503, 504, 507)
 
 
-def create_app(routes: Routes, metrics: Metrics, images: ImageRoute | None = None) -> FastAPI:
+def create_app(routes: Routes, metrics: Metrics, images: ImageRoute | None = None) -> ASGIApp:
     """The application: the routes, their document, and how errors are told; ``images`` has pictures by URL."""
+    app = _framework(routes, images)
+    return Measured(Direct(app, app.routes), metrics)
+
+
+def _framework(routes: Routes, images: ImageRoute | None) -> FastAPI:
     app = FastAPI(
         title="Image service",
         version=__version__,
@@ -61,8 +68,6 @@ def create_app(routes: Routes, metrics: Metrics, images: ImageRoute | None = Non
     app.add_route("/static/{path:path}", routes.static, include_in_schema=False)
     _add_pages(app)
     app.add_middleware(Heads)
-    app.add_middleware(Direct, routes=app.routes)
-    app.add_middleware(Measured, metrics=metrics)
     _document(app)
     return app
 
@@ -174,6 +179,4 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
-    return JSONResponse(
-        error_json("service", "failed at this request; its log says why"), HTTPStatus.INTERNAL_SERVER_ERROR
-    )
+    return failed_answer()

@@ -6,6 +6,7 @@ long as the work on a small image. It still has these routes, for its document a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from http import HTTPMethod, HTTPStatus
 
@@ -15,14 +16,17 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coordinator.service.answers import refused_answer
 from coordinator.service.refusal import Refused
+from coordinator.service.responses import failed_answer, refused_answer
+
+_LOG = logging.getLogger("coordinator.service")
 
 
 class Direct:
     """The application, past which POST requests go to handlers that take nothing but the request."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        """``routes`` are the application's own."""
         self._app = app
         posts = (
             one for one in routes if isinstance(one, APIRoute) and HTTPMethod.POST in (one.methods or ())
@@ -43,4 +47,7 @@ class Direct:
             answer = refused_answer(request, refused)
         except ClientDisconnect:  # nobody is left to read it
             answer = Response(status_code=HTTPStatus.BAD_REQUEST)
+        except Exception:
+            _LOG.exception("a request failed in the service itself")
+            answer = failed_answer()
         await answer(scope, receive, send)

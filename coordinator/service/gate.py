@@ -10,11 +10,11 @@ from http import HTTPStatus
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coordinator.service.answers import refused_answer
 from coordinator.service.keys import CALLER, EVERYBODY, Caller, Keys
 from coordinator.service.metrics import Metrics
 from coordinator.service.refusal import Refused
 from coordinator.service.rendered.signing import carries_signature
+from coordinator.service.responses import refused_answer
 from coordinator.service.strangers import Strangers
 
 _OF_A_JOB = re.compile(r"/(?P<where>jobs|static)/(?P<job>[^/]*)")

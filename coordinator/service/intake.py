@@ -38,7 +38,7 @@ from coordinator.service.uploads import (
     boundary_of,
     receive,
     too_long,
-    write_all,
+    write_new,
 )
 
 Examined = tuple[Photograph, Cost]
@@ -185,8 +185,7 @@ class Intake:
         else:
             content = upload.content if keeps_all else in_public(upload.content, photograph, field)
             upload = replace(upload, content=content)
-            with upload.path.open("wb", buffering=0) as written:
-                write_all(written, content)
+            write_new(upload.path, content)
         let_in(upload.path)
         return upload
 

@@ -163,7 +163,7 @@ class Job:
             {**vars(file), "error": file.error.model_dump(mode="json") if file.error else None}
             for file in self.files
         ]
-        return json.dumps({**vars(self), "files": files}, ensure_ascii=False)
+        return _encode({**vars(self), "files": files})
 
     @classmethod
     def load(cls, text: str) -> Job:
@@ -176,6 +176,9 @@ class Job:
         operations = tuple((name, value) for name, value in document["operations"])
         state = JobState(document["state"])
         return cls(**{**document, "files": tuple(files), "operations": operations, "state": state})
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _iso(seconds: float) -> str:

@@ -161,7 +161,7 @@ class Pool:
 
     def _hand_out(self) -> None:
         """Gives waiting tasks to the workers that may take them. The lock is held."""
-        while True:
+        while self._waiting:
             may_go = self._floor.round()
             waiting = self._waiting.pop(lambda one: may_go(one.weight))  # noqa: B023 - it is asked at once
             if waiting is None:

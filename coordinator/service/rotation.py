@@ -18,6 +18,9 @@ class Rotation(Generic[Thing]):
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
 
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
     def push(self, owner: str, thing: Thing) -> None:
         """Adds to the owner's queue; a new owner comes after all others."""
         self._queues.setdefault(owner, deque()).append(thing)

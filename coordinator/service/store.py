@@ -152,29 +152,29 @@ class Store:
         Returns the bytes that are kept. With ``keep`` all stay where they are, too: a journal knows them there.
         Raises ValueError for a result that is no file of the workers', OSError if one cannot be moved.
         """
-        folder = self.static / f".{job.id}.part" if keep else self.work / job.id
+        folder = f"{self.static}/.{job.id}.part" if keep else f"{self.work}/{job.id}"
         if keep:
-            _remove(folder)
+            _remove(Path(folder))
         if keep or not any(images for _, images in results):  # where there are results, there is the folder
-            folder.mkdir(exist_ok=True)
+            Path(folder).mkdir(exist_ok=True)
         size, names = _BLOCK, set()
         for number, (file, images) in enumerate(results):
-            original = self.upload(job.id, number)
+            original = f"{self.uploads}/{job.id}-{number}"
             if not file.is_image:
                 if not keep:
-                    original.unlink(missing_ok=True)
+                    Path(original).unlink(missing_ok=True)
                 continue
             found = [(original, f"{MARK}{file.original}")]
             found += [
-                (self.files.local(image), result_name(file.stem, n, job.output))
+                (self.files.place(image), result_name(file.stem, n, job.output))
                 for n, image in enumerate(images)
             ]
             for source, name in found:
                 size += _put(source, f"{folder}/{name}", keep=keep)
                 names.add(name)
         for name in _names(folder) - names:  # a worker may have written more than it told of
-            _remove(folder / name)
-        folder.rename(self.static / job.id)
+            _remove(Path(folder, name))
+        os.rename(folder, f"{self.static}/{job.id}")
         return size
 
     def size(self, job_id: str) -> int:
@@ -210,15 +210,15 @@ class Store:
                     _remove(parent / name)
 
 
-def _put(source: Path, target: str, *, keep: bool) -> int:
+def _put(source: str, target: str, *, keep: bool) -> int:
     """Moves a file, or gives it a second name; returns the bytes that it takes."""
-    state = source.lstat()
+    state = os.lstat(source)
     if not stat.S_ISREG(state.st_mode):
-        raise ValueError(f"{str(source)!r} is no file")
+        raise ValueError(f"{source!r} is no file")
     if keep:
         os.link(source, target, follow_symlinks=False)
     else:
-        source.rename(target)
+        os.rename(source, target)
     return _blocks(state.st_size)
 
 
@@ -239,6 +239,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _names(folder: Path) -> set[str]:
+def _names(folder: Path | str) -> set[str]:
     with os.scandir(folder) as entries:
         return {entry.name for entry in entries}

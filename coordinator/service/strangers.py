@@ -47,11 +47,15 @@ class Strangers:
             raise Refused("sec-fetch-site", "pages of other sites may not ask for a change", FOREIGN)
 
     def _is_known(self, name: str) -> bool:
-        try:
-            ipaddress.ip_address(name.strip("[]"))
-        except ValueError:
-            return name.lower().rstrip(".") in self._names
-        return True
+        return name.lower().rstrip(".") in self._names or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_of(origin: str, host: str) -> bool:
