@@ -17,6 +17,39 @@ from coordinator.service.answers import error_json
 HEADER_SECONDS = 10.0
 """Seconds that a header may take from a connection's start, or from its first byte on a connection that is kept."""
 _MAX_HEADER_BYTES = 64 * 1024
+_MAX_JOINED = 64 * 1024
+"""Bytes of an answer that wait for the turn's end."""
+
+
+class _Joined:
+    """A transport that sends what is written in one turn of the loop in one go: an answer's header with its body."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._pieces:
+            self._loop.call_soon(self._send)
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > _MAX_JOINED:
+            self._send()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._pieces:
+            data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+            self._pieces.clear()
+            self._size = 0
+            self._transport.write(data)
 
 
 class Connection(HttpToolsProtocol):
@@ -26,7 +59,7 @@ class Connection(HttpToolsProtocol):
     _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
         self._await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
