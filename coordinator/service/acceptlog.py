@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_LENGTH = 2 * 1024 * 1024
+_LENGTH = 8 * 1024 * 1024
 _FRAME, _GENERATION = struct.Struct("<II"), struct.Struct("<Q")
 
 

@@ -43,7 +43,7 @@ class LiveJob:
         self.cancelled = False
         self.begin: Begin
         self.turns: Turns
-        self.stored: Future[None] = Future()
+        self.stored: Future[None]
         self.ended: Future[Job] = Future()
 
     @property

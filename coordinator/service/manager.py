@@ -96,7 +96,7 @@ class Manager:
             if anew:
                 self._store.begin_anew(job.id)
             self.places.take()
-            self._launch(job).stored.set_result(None)
+            self._launch(job)
         self._store.note_machine()
         self._sweeper.start()
 
@@ -118,8 +118,8 @@ class Manager:
         """
         written = self._registry.put(job, images.kept, presses=lasting)
         live = self._launch(job)
+        live.stored = images.synced(written)
         live.stored.add_done_callback(lambda stored: self._drop(live, stored.exception()))
-        images.sync_with(written, live.stored)
         return live
 
     def _launch(self, job: Job) -> LiveJob:

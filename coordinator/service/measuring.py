@@ -38,4 +38,4 @@ class Measured:
         finally:
             route = scope.get("route")
             path = getattr(route, "path", "other")
-            self._metrics.request_seconds.labels(path).observe(time.perf_counter() - started)
+            self._metrics.seconds_of(path).observe(time.perf_counter() - started)

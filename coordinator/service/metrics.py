@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -32,9 +33,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        # To find what belongs to a label takes longer than to count.
+        self.seconds_of = lru_cache(maxsize=64)(self.request_seconds.labels)
         self._tasks = Counter(
             f"{name}tasks", "Attempts at tasks, by result", ["result"], registry=self._registry
         )
+        self._tasks_by = lru_cache(maxsize=64)(self._tasks.labels)
         self._task_seconds = Histogram(
             f"{name}task_seconds", "Seconds of a worker per task", buckets=_SECONDS, registry=self._registry
         )
@@ -56,7 +60,7 @@ class Metrics:
     def task_ended(self, outcome: Outcome) -> None:
         """Counts an attempt and its seconds."""
         result = outcome.result
-        self._tasks.labels("success" if isinstance(result, Success) else str(result.kind)).inc()
+        self._tasks_by("success" if isinstance(result, Success) else str(result.kind)).inc()
         if outcome.times.busy is not None:
             self._task_seconds.observe(outcome.times.busy)
 

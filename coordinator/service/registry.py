@@ -77,8 +77,11 @@ class Registry:
         """Keeps a job that has ended, and that so many bytes are kept of it."""
         self._unwritten[job.id] = job
         self.ended_bytes += size  # who ends jobs holds a lock
-        told = self._writer.end(job.id, (keeping(job, self.age, size), forgetting_originals(job.id)))
-        told.add_done_callback(lambda _: self._unwritten.pop(job.id, None))
+        statements = (keeping(job, self.age, size), forgetting_originals(job.id))
+        self._writer.end(job.id, statements, lambda _: self._is_written(job.id))
+
+    def _is_written(self, job_id: str) -> None:
+        self._unwritten.pop(job_id, None)
 
     def remove(self, job_id: str) -> None:
         """Forgets a job, if it is known. Raises OSError if that cannot be written."""

@@ -37,14 +37,18 @@ class Images:
     kept: Mapping[str, bytes] = field(default_factory=dict)
     sync: Callable[[], None] = _nothing
 
-    def sync_with(self, written: Future[None], stored: Future[None]) -> None:
-        """Syncs the images; ``stored`` is done when they and what is ``written`` last, or holds why they do not."""
+    def synced(self, written: Future[None]) -> Future[None]:
+        """Syncs the images; the future is done when they and what is ``written`` last, or holds why they do not."""
+        if self.sync is _nothing:
+            return written
+        stored: Future[None] = Future()
         try:
             self.sync()
         except OSError as error:
             stored.set_exception(error)
         else:
             written.add_done_callback(lambda _: _pass_on(written, stored))
+        return stored
 
 
 @contextmanager

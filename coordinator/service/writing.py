@@ -12,9 +12,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from coordinator.service.acceptlog import AcceptLog, Record
 from coordinator.service.registryfile import Statement, beginning, taking_in, transact
@@ -29,13 +29,21 @@ Sync = tuple[int, "Future[None]"]
 """The generation of the log that is to be synced, and who is told."""
 
 
+Tell = Callable[[OSError | None], None]
+"""Is told that something is written, in the writer's thread, or why it cannot be."""
+
+
+def _tell_nobody(error: OSError | None) -> None:
+    """Nobody waits for it."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Write:
     """Statements, all or none of them. What ``presses`` is not tried again if it fails."""
 
     statements: Sequence[Statement]
+    tell: Tell
     presses: bool = False
-    done: Future[None] = field(default_factory=Future)
 
 
 class Writer:
@@ -66,23 +74,29 @@ class Writer:
             self._wake(presses)
         return synced
 
-    def end(self, job_id: str, statements: Sequence[Statement]) -> Future[None]:
+    def end(self, job_id: str, statements: Sequence[Statement], tell: Tell) -> None:
         """Writes, some time, what makes an accepted job's record useless."""
         with self._asked:
             self._accepted.pop(job_id, None)
-            return self._ask(_Write(statements))
+            self._ask(_Write(statements, tell))
 
     def remove(self, job_id: str, statements: Sequence[Statement]) -> Future[None]:
         """Writes at once what removes a job. Raises OSError."""
+        removed: Future[None] = Future()
+
+        def tell(error: OSError | None) -> None:
+            removed.set_exception(error) if error else removed.set_result(None)
+
         with self._asked:
             self._accepted.pop(job_id, None)
             self._log.append(Record(job_id=job_id, job=None, originals={}))
-            return self._ask(_Write(statements, presses=True))
+            self._ask(_Write(statements, tell, presses=True))
+        return removed
 
-    def write(self, statements: Sequence[Statement]) -> Future[None]:
+    def write(self, statements: Sequence[Statement]) -> None:
         """Writes something, some time."""
         with self._asked:
-            return self._ask(_Write(statements))
+            self._ask(_Write(statements, _tell_nobody))
 
     def close(self) -> None:
         """Writes what is to be written, and ends."""
@@ -91,13 +105,12 @@ class Writer:
             self._asked.notify()
         self._thread.join()
 
-    def _ask(self, write: _Write) -> Future[None]:
+    def _ask(self, write: _Write) -> None:
         """The lock is held."""
         if not self._queue:
             self._queued = time.monotonic()
         self._queue.append(write)
         self._wake(write.presses)
-        return write.done
 
     def _wake(self, presses: bool) -> None:
         """The lock is held."""
@@ -165,13 +178,13 @@ class Writer:
                 return all(written)
             _LOG.error("jobs.db cannot be written: %s", error)
             if batch[0].presses:
-                batch[0].done.set_exception(_as_os_error(error))
+                batch[0].tell(_as_os_error(error))
             else:
                 with self._asked:
                     self._ask(batch[0])
             return False
         for write in batch:
-            write.done.set_result(None)
+            write.tell(None)
         return True
 
     def _change_files(self) -> None:
