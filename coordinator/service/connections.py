@@ -34,17 +34,18 @@ class _Joined:
 
     def write(self, data: bytes) -> None:
         if not self._pieces:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.flush)
         self._pieces.append(data)
         self._size += len(data)
         if self._size > _MAX_JOINED:
-            self._send()
+            self.flush()
 
     def close(self) -> None:
-        self._send()
+        self.flush()
         self._transport.close()
 
-    def _send(self) -> None:
+    def flush(self) -> None:
+        """Sends what has been written."""
         if self._pieces:
             data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
             self._pieces.clear()
@@ -59,7 +60,8 @@ class Connection(HttpToolsProtocol):
     _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
+        self._joined = _Joined(transport, self.loop)
+        super().connection_made(self._joined)  # type: ignore[arg-type]
         self._await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -82,6 +84,10 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._have_header()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        self._joined.flush()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._end(HTTPStatus.BAD_REQUEST, "is not HTTP as it must be")

@@ -55,6 +55,15 @@ async def done(future: Future[T]) -> T:
     return future.result()
 
 
+def in_loop() -> bool:
+    """Whether a loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work

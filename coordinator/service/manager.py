@@ -42,6 +42,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from coordinator.service.driver import Driver, LiveJob
+from coordinator.service.eventloop import in_loop
 from coordinator.service.execution import Execution, WorkerSpec
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.metrics import Metrics
@@ -116,8 +117,19 @@ class Manager:
         Once its ``stored`` is done, it survives the machine; somebody waits for that if it is to be ``lasting``. It
         begins before: disk and workers do not wait for each other. Raises OSError if it cannot be written.
         """
-        written = self._registry.put(job, images.kept, presses=lasting)
-        live = self._launch(job)
+        if (
+            in_loop() and job.tasks == 1
+        ):  # a worker begins with it while it is written; it ends in a later turn
+            live = self._launch(job)
+            try:
+                written = self._registry.put(job, images.kept, presses=lasting)
+            except OSError:
+                self.places.take()  # for the job, which leaves it; the caller leaves its own
+                self._cancel_live(live)
+                raise
+        else:
+            written = self._registry.put(job, images.kept, presses=lasting)
+            live = self._launch(job)
         live.stored = images.synced(written)
         live.stored.add_done_callback(lambda stored: self._drop(live, stored.exception()))
         return live
@@ -200,6 +212,10 @@ class Manager:
         if error is None:
             return
         _LOG.error("job %s cannot be synced: %s", live.job.id, error)
+        self._cancel_live(live)
+
+    def _cancel_live(self, live: LiveJob) -> None:
+        """Ends the job and leaves nothing of it, unless it has ended."""
         with self._lock:
             live.cancelled |= (goes := live.job.id in self._live)
         if goes:

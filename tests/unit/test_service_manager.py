@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -357,6 +360,30 @@ class TestRestart:
             ErrorKind.INTERNAL,
         )
         eventually(lambda: not shop.registry.unfinished())
+
+
+def test_a_job_that_has_begun_and_cannot_be_written_leaves_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the event loop a worker has it before it is written."""
+    manager = shop.open(waiting=0)
+
+    def put(*given: object, **options: object) -> Future[None]:
+        raise OSError(errno.ENOSPC, "no room")
+
+    async def accept() -> LiveJob:
+        return shop.accept(manager, 1)
+
+    shop.gate.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.registry, "put", put)
+        with pytest.raises(OSError, match="no room"):
+            asyncio.run(accept())
+    shop.gate.set()
+    eventually(lambda: manager.live("0000000000000001") is None and not shop.left())
+    assert not shop.registry.ids()
+    for number in range(2, 8):  # it keeps no place from others
+        assert shop.accept(manager, number).ended.result(PATIENCE).state is JobState.DONE
 
 
 def test_the_registry_gives_back_what_it_was_given(shop: Shop) -> None:
