@@ -20,9 +20,9 @@ from coordinator.service.acceptlog import AcceptLog, Record
 from coordinator.service.registryfile import Statement, beginning, taking_in, transact
 
 _LOG = logging.getLogger("coordinator.service")
-_GATHER, _PATIENCE = 0.02, 0.5
+_GATHER, _PATIENCE = 0.1, 1.0
 """Seconds for which what nobody waits for is gathered: for a sync of the log, and to be written into jobs.db."""
-_MANY = 200
+_MANY = 500
 """So many writes into jobs.db do not wait any longer."""
 
 Sync = tuple[int, "Future[None]"]
