@@ -49,6 +49,7 @@ from coordinator.service.metrics import Metrics
 from coordinator.service.places import Places
 from coordinator.service.pool import Pool
 from coordinator.service.registry import Registry
+from coordinator.service.resuming import taken_up
 from coordinator.service.securing import Images
 from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
@@ -89,16 +90,9 @@ class Manager:
 
     def start(self) -> None:
         """Takes up what an earlier process left, and removes what belongs to nobody."""
-        self._store.remove_all_but(self._registry.ids())
-        anew = self._store.machine_has_restarted()
-        for job in self._registry.unfinished():
-            _LOG.info("job %s %s", job.id, "begins anew" if anew else "is resumed")
-            self._store.take_back(job, self._registry.originals(job.id))
-            if anew:
-                self._store.begin_anew(job.id)
+        for job in taken_up(self._registry, self._store):
             self.places.take()
             self._launch(job)
-        self._store.note_machine()
         self._sweeper.start()
 
     # -- letting in ---------------------------------------------------------------------------------------
@@ -117,15 +111,13 @@ class Manager:
         Once its ``stored`` is done, it survives the machine; somebody waits for that if it is to be ``lasting``. It
         begins before: disk and workers do not wait for each other. Raises OSError if it cannot be written.
         """
-        if (
-            in_loop() and job.tasks == 1
-        ):  # a worker begins with it while it is written; it ends in a later turn
-            live = self._launch(job)
+        if in_loop() and job.tasks == 1:
+            live = self._launch(job)  # a worker begins while it is written; it ends in a later turn
             try:
                 written = self._registry.put(job, images.kept, presses=lasting)
             except OSError:
                 self.places.take()  # for the job, which leaves it; the caller leaves its own
-                self._cancel_live(live)
+                self.cancel(job.id)
                 raise
         else:
             written = self._registry.put(job, images.kept, presses=lasting)
@@ -212,10 +204,6 @@ class Manager:
         if error is None:
             return
         _LOG.error("job %s cannot be synced: %s", live.job.id, error)
-        self._cancel_live(live)
-
-    def _cancel_live(self, live: LiveJob) -> None:
-        """Ends the job and leaves nothing of it, unless it has ended."""
         with self._lock:
             live.cancelled |= (goes := live.job.id in self._live)
         if goes:
@@ -232,8 +220,7 @@ class Manager:
         if live is not None:
             self._stop(live)
             return live.ended
-        job = self._registry.get(job_id)
-        if job is None:
+        if (job := self._registry.get(job_id)) is None:
             return None
         self._remove(job_id)
         removed: Future[Job] = Future()
