@@ -25,6 +25,8 @@ _BLOCK = 512
 """The unit of st_blocks: what a file takes on the disk, whatever size it claims."""
 _LEAST = 4096
 """Bytes that a file counts for at least: there are only so many inodes."""
+_DEEPEST = 200
+"""Folders in each other that a step may leave: no path becomes too long for any program that reads them later."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,14 @@ def _left(folder: str) -> _Left | TaskError:
 
 
 def _entries(folder: str) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
-    """All that is below a folder. Raises OSError if it cannot be looked into."""
+    """All that is below a folder. Raises OSError if it cannot be looked into, or is nested too deeply."""
     folders = [folder]
+    deepest = folder.count("/") + _DEEPEST
     while folders:
-        with os.scandir(folders.pop()) as entries:
+        folder = folders.pop()
+        if folder.count("/") > deepest:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        with os.scandir(folder) as entries:
             for entry in entries:
                 yield entry, entry.stat(follow_symlinks=False)
                 if entry.is_dir(follow_symlinks=False):
