@@ -265,7 +265,12 @@ def _requests(work: _Bench) -> BenchResult:
     options = work.options
     rung = PROCESS if PROCESS in options.rungs else SERVICE_RUNGS[0]
     comparison = compare_requests(
-        first_photograph(options.batch), work.folder, rung=rung, workers=work.jobs, pace=work.pace
+        first_photograph(options.batch),
+        work.folder,
+        rung=rung,
+        workers=work.jobs,
+        nginx=options.nginx,
+        pace=work.pace,
     )
     files = work.write("requests", comparisons=[comparison])
     return BenchResult(

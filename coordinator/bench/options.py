@@ -22,6 +22,8 @@ class BenchOptions:
     mode: str = "rates"
     cluster: str | None = None
     """The address of a Ray cluster, for that mode."""
+    nginx: int | None = None
+    """The port of an nginx with the image service behind it, for single requests to go through, too."""
     rungs: tuple[str, ...] = RUNGS
     baselines: tuple[str, ...] = BASELINES
     workloads: tuple[str, ...] = WORKLOADS

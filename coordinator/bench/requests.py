@@ -29,7 +29,8 @@ _CHUNK = 64 * 1024
 class Load:
     """Clients that each send one request after the other: images of ``side`` pixels, to be made half as large, blurred.
 
-    ``least`` is what is aimed at: of the requests a second that the other side answers.
+    ``least`` is what is aimed at: of the requests a second that the other side answers; ``through`` likewise where they
+    come through nginx.
     """
 
     name: str
@@ -37,17 +38,23 @@ class Load:
     clients: int
     requests: int
     least: float
+    through: float | None = None
 
 
 LOADS = (
-    Load(name="128 px, 1 client", side=128, clients=1, requests=400, least=0.6),
+    Load(name="128 px, 1 client", side=128, clients=1, requests=400, least=0.6, through=0.5),
     Load(name="128 px, 8 clients", side=128, clients=8, requests=800, least=0.7),
     Load(name="1024 px, 1 client", side=1024, clients=1, requests=60, least=0.9),
 )
 
 
-def compare_requests(photograph: Path, folder: Path, *, rung: str, workers: int, pace: Pace) -> Comparison:
-    """Samples both sides under every load, in turns. Raises BenchError if one of them does not work."""
+def compare_requests(
+    photograph: Path, folder: Path, *, rung: str, workers: int, nginx: int | None, pace: Pace
+) -> Comparison:
+    """Samples both sides under every load, in turns. Raises BenchError if one of them does not work.
+
+    ``nginx`` is the port of one on this machine, with a service behind it, that is a third side.
+    """
     service = ["-m", "coordinator", "serve", "--port", "0", "--rung", rung, "--data", str(folder / "data")]
     minimal = ["-m", "coordinator.bench.minimal", str(workers)]
     commands = {"service": [*service, "--workers", str(workers)], "minimal": minimal}
@@ -56,16 +63,14 @@ def compare_requests(photograph: Path, folder: Path, *, rung: str, workers: int,
             name: stack.enter_context(served(command, folder / f"{name}.log", name))
             for name, command in commands.items()
         }
+        if nginx is not None:
+            ports["nginx"] = _answering(nginx)
         rounds: list[dict[str, Sample]] = [{} for _ in range(pace.repeats)]
         variants = [(load, side) for load in LOADS for side in ports]
         requests = {load.name: _request(photograph, load.side) for load in LOADS}
         for load, side in variants:
             _sample(ports[side], requests[load.name], load)  # warm
-        same = all(
-            _by_service(ports["service"], requests[load.name])
-            == _by_minimal(ports["minimal"], requests[load.name])
-            for load in LOADS
-        )
+        same = all(_is_same(ports, requests[load.name]) for load in LOADS)
         for number, (load, side) in turns(variants, pace.repeats):
             if pace.patience and not wait_until_quiet(pace.patience):
                 pace.say("the machine does not get quiet")
@@ -74,7 +79,9 @@ def compare_requests(photograph: Path, folder: Path, *, rung: str, workers: int,
                 f"round {number + 1}: {side}, {load.name}: {sample.tasks / sample.seconds:.0f} requests/s"
             )
     aims = [
-        Aim(name=f"service, {load.name}", floor=f"minimal, {load.name}", least=load.least) for load in LOADS
+        Aim(name=f"{side}, {load.name}", floor=f"minimal, {load.name}", least=least)
+        for load in LOADS
+        for side, least in (("service", load.least), ("nginx", load.through))
     ]
     figures = (summarise(f"{side}, {load.name}", rounds) for load, side in variants)
     return Comparison(
@@ -84,6 +91,23 @@ def compare_requests(photograph: Path, folder: Path, *, rung: str, workers: int,
         ratios=tuple(ratios(aims, rounds)),
         identical=same,
     )
+
+
+def _answering(port: int) -> int:
+    """The port. Raises BenchError if nothing listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise BenchError(
+            f"no nginx answers on port {port}: {error.strerror}; make daemon starts one"
+        ) from error
+    return port
+
+
+def _is_same(ports: dict[str, int], request: bytes) -> bool:
+    """Whether all sides give the same result."""
+    plain = _by_minimal(ports["minimal"], request)
+    return all(_by_service(port, request) == plain for side, port in ports.items() if side != "minimal")
 
 
 def _by_service(port: int, request: bytes) -> bytes:

@@ -10,7 +10,7 @@ from coordinator.bench.command import bench
 from coordinator.bench.options import WORKLOADS, BenchOptions, chosen
 from coordinator.bench.variants import BASELINES, RUNGS
 from coordinator.commands.arguments import add_pipeline, positive
-from coordinator.errors import ExitCode
+from coordinator.errors import ExitCode, UsageError
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +78,12 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
     modes.add_argument(
         "--cluster", metavar="ADDRESS", help="a Ray cluster against local processes instead (auto, HOST:PORT)"
     )
+    parser.add_argument(
+        "--nginx",
+        type=positive,
+        metavar="PORT",
+        help="with --requests: through the nginx of make daemon, too, which is on 8080",
+    )
 
 
 def main(options: argparse.Namespace) -> ExitCode:
@@ -89,12 +95,15 @@ def main(options: argparse.Namespace) -> ExitCode:
 
 
 def _wanted(options: argparse.Namespace) -> BenchOptions:
+    if options.nginx is not None and options.mode != "requests":
+        raise UsageError("--nginx goes with --requests")
     return BenchOptions(
         batch=options.batch,
         out=options.out,
         pipeline=options.pipeline,
         mode=options.mode,
         cluster=options.cluster,
+        nginx=options.nginx,
         rungs=chosen(RUNGS, options.rungs),
         baselines=chosen(BASELINES, options.baselines),
         workloads=chosen(WORKLOADS, options.workloads),
