@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from steps.stepkit import tiff
 
@@ -27,6 +28,8 @@ byte is looked for twenty times as fast as \\xff+."""
 _PNG_END = b"\0\0\0\0IEND"
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
 _APP2, _ICC = 0xE2, b"ICC_PROFILE\0"
+_SMALL = 64 * 1024
+"""Bytes of a file whose header is walked once, however often it is asked for: that takes as long as to decode it."""
 _MAX_PROFILE = 16 * 1024 * 1024
 """Maximum bytes of a profile that is packed: a hundred bytes of nothing make a hundred thousand."""
 
@@ -150,7 +153,19 @@ def _jpeg_has_end(data: bytes) -> bool:
     return scan is not None and data.rfind(_END_OF_IMAGE, scan) > 0
 
 
-def _segments(data: bytes, at: int = 2) -> Iterator[tuple[int, int]]:
+def _segments(data: bytes, at: int = 2) -> Iterable[tuple[int, int]]:
+    """The markers of a JPEG from ``at`` up to the next scan, and where their lengths stand."""
+    if at == 2 and len(data) <= _SMALL:
+        return _header(data)
+    return _walked(data, at)
+
+
+@lru_cache(maxsize=1)
+def _header(data: bytes) -> tuple[tuple[int, int], ...]:
+    return tuple(_walked(data, 2))
+
+
+def _walked(data: bytes, at: int) -> Iterator[tuple[int, int]]:
     """The markers of a JPEG from ``at``, its header, up to the next scan, and where their lengths stand.
 
     Found as libjpeg does (next_marker in its jdmarker.c): bytes between a segment's end and the next marker are
