@@ -11,6 +11,8 @@ _RATIO = 0.85
 sees through what more that lets in)."""
 _FARTHEST = 0.75
 """Largest angle between partners, radians."""
+_FINEST = float(np.cos(0.004))
+"""Cosines above it, of a product of 128 numbers in 32 bits, may be one rounding apart, which the angle magnifies."""
 
 
 def match(one: F32, other: F32) -> I64:
@@ -27,6 +29,11 @@ def match(one: F32, other: F32) -> I64:
     first = likeness[rows, best].copy()
     likeness[rows, best] = -1.0
     second = likeness.max(axis=1)
-    angle, next_angle = (np.arccos(np.clip(value, -1.0, 1.0)) for value in (first, second))
+    angle, next_angle = (_angles(value) for value in (first, second))
     kept = (angle <= _FARTHEST) & (angle < _RATIO * next_angle) & (back[best] == rows)
     return np.stack([rows[kept], best[kept]], axis=1).astype(np.int64)
+
+
+def _angles(cosines: F32) -> F32:
+    """In radians. Of angles below the finest that a product in 32 bits tells, one is not smaller than another."""
+    return np.arccos(np.clip(cosines, -1.0, _FINEST))
