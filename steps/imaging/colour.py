@@ -23,19 +23,22 @@ _CLOSE = 1
 """Maximum difference, in steps, between sRGB and a profile that is taken for it: the many that are sRGB by name."""
 
 
-def to_srgb(image: Pixels, profile: bytes) -> Pixels:
+def to_srgb(image: Pixels, profile: bytes, is_grey: bool = False) -> Pixels:
     """An image of grey, BGR or BGR with alpha, shape (height, width, ...), in the colours of sRGB; alpha as it is.
 
-    A profile that is broken, or of another kind than the image, counts for nothing, as in browsers. 16 bit is
-    converted in steps of 8 bit where the profile changes it.
+    ``is_grey`` says that its file has grey alone, though it is BGR here. A profile that is broken, or of another kind
+    than the image, counts for nothing, as in browsers. 16 bit is converted in steps of 8 bit where the profile changes
+    it.
     """
-    transform = _transform(profile, "L" if image.ndim == 2 else "RGB")
+    transform = _transform(profile, "L" if is_grey or image.ndim == 2 else "RGB")
     if transform is None:
         return image
     converted = image if image.flags.writeable else image.copy()
     for rows in _strips(converted):
         if image.ndim == 2:
             rows[:] = _in_8_bit(rows, transform)
+        elif is_grey:
+            rows[..., :ALPHA] = _in_8_bit(rows[..., 0], transform)[..., None]
         else:
             rows[..., :ALPHA] = _in_8_bit(rows[..., ALPHA - 1 :: -1], transform)[..., ::-1]
     return converted

@@ -83,16 +83,14 @@ def _jpeg(data: bytes) -> Pixels:
     profile = imagefile.profile(data)
     if not profile:
         return image
-    if profile[16:20] == b"CMYK":
-        return _inks(data, profile, image)
-    return colour.to_srgb(image, profile)
+    return _inks(data, profile, image) if imagefile.has_inks(data) else colour.to_srgb(image, profile)
 
 
 def _inks(data: bytes, profile: bytes, image: Pixels) -> Pixels:
-    """A JPEG's picture from its inks, which OpenCV does not give; ``image``, as OpenCV sees it, if it has none."""
+    """A JPEG's picture from its inks, which OpenCV does not give; ``image``, as OpenCV sees it, if it is not theirs."""
     try:
         with _quietly(), Image.open(io.BytesIO(data), formats=["JPEG"]) as inks:
-            found = colour.cmyk_to_srgb(inks, profile) if inks.mode == "CMYK" else None
+            found = colour.cmyk_to_srgb(inks, profile)
     except _UNREADABLE as error:
         raise BadInput(f"cannot be decoded: {error}") from error
     return image if found is None else found
@@ -102,7 +100,7 @@ def _png(data: bytes) -> Pixels:
     image = decode(png.picture(data), cv2.IMREAD_UNCHANGED)
     is_transparent = png.transparent(image, data)  # by the file's own colours, not by those of sRGB
     profile = imagefile.profile(data)
-    converted = colour.to_srgb(image, profile) if profile else image
+    converted = colour.to_srgb(image, profile, png.is_grey(data)) if profile else image
     return converted if is_transparent is None else png.with_alpha(converted, is_transparent)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from steps.stepkit import imagefile
 from steps.stepkit.arrays import Pixels
 
-_GREY, _COLOUR = 0, 2
+_GREY, _COLOUR, _GREY_WITH_ALPHA = 0, 2, 4
 _OF_THE_PICTURE = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
 
@@ -44,6 +44,11 @@ def picture(data: bytes) -> bytes:
     """
     kept = _OF_THE_PICTURE | (set() if _colour_type(data) in (_GREY, _COLOUR) else {b"tRNS"})
     return imagefile.PNG + b"".join(chunk.whole for chunk in chunks(data) if chunk.kind in kept)
+
+
+def is_grey(data: bytes) -> bool:
+    """Whether a PNG's picture is one of grey, with alpha or without."""
+    return _colour_type(data) in (_GREY, _GREY_WITH_ALPHA)
 
 
 def transparent(image: Pixels, data: bytes) -> Pixels | None:

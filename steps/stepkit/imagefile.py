@@ -73,6 +73,12 @@ def profile(data: bytes) -> bytes:
     return _png_profile(data) if data.startswith(PNG) else b""
 
 
+def has_inks(data: bytes) -> bool:
+    """Whether a JPEG's picture is one of four inks."""
+    frame = next((at for marker, at in _segments(data) if marker in _FRAMES), len(data))
+    return data[frame + 7 : frame + 8] == b"\4"
+
+
 def without_strays(data: bytes) -> bytes:
     """A JPEG without the bytes between its header's segments, of which a decoder would only complain."""
     parts = [data[:2]]

@@ -121,6 +121,20 @@ def test_greys_stay_greys(tmp_path: Path) -> None:
     assert np.abs(found - expected).max() <= 2
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_greys_with_alpha_are_converted_as_greys(tmp_path: Path, bits: int) -> None:
+    levels = np.arange(256, dtype=np.uint8)[None]
+    profile = grey_profile(1.8)
+    alone = read(tmp_path, encoded("PNG", levels, icc_profile=profile))
+    found = read(tmp_path, grey_with_alpha(levels, bits, profile))
+    step = 257 if bits == 16 else 1
+    assert found.dtype == (np.uint16 if bits == 16 else np.uint8)
+    assert all(np.array_equal(found[..., channel], alone.astype(int) * step) for channel in range(3))
+    assert np.array_equal(found[..., 3], levels[:, ::-1].astype(int) * step)
+    of_colours = grey_with_alpha(levels, bits, SPACES["ProPhoto"].profile())
+    assert np.array_equal(read(tmp_path, of_colours)[..., 0], levels.astype(int) * step)
+
+
 def test_a_transparent_grey_is_one_of_the_files_own_greys(tmp_path: Path) -> None:
     levels = np.arange(256, dtype=np.uint8)[None]
     found = read(tmp_path, encoded("PNG", levels, icc_profile=grey_profile(1.8), transparency=200))
@@ -149,6 +163,11 @@ class TestNothingToDo:
         found = read(tmp_path, encoded(kind, icc_profile=profile))
         assert np.array_equal(found, read(tmp_path, encoded(kind)))
 
+    def test_a_profile_of_colours_changes_no_inks(self, tmp_path: Path) -> None:
+        inks = Image.fromarray(np.dstack([scene(), scene()[..., 0]]), "CMYK")
+        found = read(tmp_path, encoded("JPEG", inks, icc_profile=SPACES["P3"].profile()))
+        assert np.array_equal(found, read(tmp_path, encoded("JPEG", inks)))
+
     def test_a_profile_that_unpacks_to_more_than_any_has_changes_nothing(self, tmp_path: Path) -> None:
         plain = encoded("PNG")
         bomb = chunk(b"iCCP", b"a\0\0" + zlib.compress(SPACES["P3"].profile() + bytes(20_000_000), 9))
@@ -157,12 +176,23 @@ class TestNothingToDo:
 
 def deep_png(rgb: Any, space: Space) -> bytes:
     """A PNG of 16 bit, which Pillow does not write."""
-    height, width = rgb.shape[:2]
-    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rgb)
+    return made_png(rgb.astype(">u2"), b"\x10\2", space.profile())
+
+
+def grey_with_alpha(levels: Any, bits: int, profile: bytes) -> bytes:
+    """A PNG of grey levels of 8 bit, shape (height, width), with their mirror image for alpha."""
+    both = np.dstack([levels, levels[:, ::-1]])
+    return made_png(both.astype(">u2") * 257 if bits == 16 else both, bytes([bits, 4]), profile)
+
+
+def made_png(samples: Any, kind: bytes, profile: bytes) -> bytes:
+    """``kind`` are the bytes of the depth and of the colour type."""
+    height, width = samples.shape[:2]
+    lines = b"".join(b"\0" + row.tobytes() for row in samples)
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x10\2\0\0\0")
-        + chunk(b"iCCP", b"a\0\0" + zlib.compress(space.profile()))
+        + chunk(b"IHDR", width.to_bytes(4, "big") + height.to_bytes(4, "big") + kind + b"\0\0\0")
+        + chunk(b"iCCP", b"a\0\0" + zlib.compress(profile))
         + chunk(b"IDAT", zlib.compress(lines))
         + chunk(b"IEND", b"")
     )
