@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import struct
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
@@ -40,8 +40,8 @@ _OF_GPS = (
 )  # fmt: skip
 
 _PHOTO_IFD, _GPS_IFD = 0x8769, 0x8825
-_MAX_CHUNKS = 200_000
-"""Maximum number of a PNG's chunks that are looked at: more than the largest photograph has, in pieces of 8 kB."""
+_BIG = re.compile(rb"(?:Exif\0\0)*(?:II\+\0|MM\0\+)")
+"""How a BigTIFF begins, which Pillow reads and no decoder turns by: EXIF is TIFF of the classic kind."""
 _UPRIGHT = 1
 _EMPTY = 20
 """Bytes of an EXIF block without any tag."""
@@ -64,16 +64,28 @@ class Tags:
     is_gps_broken: bool = False
 
 
-def read_tags(image: Any, file: BinaryIO) -> Tags:
-    """The EXIF tags of Pillow's ``image``, made of ``file``; a damaged block is a value, no exception."""
+def read_tags(image: Any) -> Tags:
+    """The EXIF tags of Pillow's ``image``, no PNG; a damaged block is a value, no exception."""
+    if image.format != "TIFF":  # whose own tags they are
+        return block_tags(image.info.get("exif") or b"")
     try:
-        exif = _exif(image, file)
-        if not exif:  # Pillow has tried before, when it opened the image, and keeps what it found
-            return Tags(is_broken=len(image.info.get("exif") or b"") > _EMPTY)
-        of_image = {tag: exif[tag] for tag in _OF_IMAGE if tag in exif}
-        of_image[ORIENTATION] = orientation(of_image.get(ORIENTATION))
+        return _tags(image.getexif())
     except Exception:  # Pillow lets through whatever its parser stumbles over
         return Tags(is_broken=True)
+
+
+def block_tags(block: bytes) -> Tags:
+    """The tags of an EXIF block; a damaged one is a value, no exception."""
+    try:
+        exif = _loaded(block)
+        return _tags(exif) if exif else Tags(is_broken=len(block) > _EMPTY)
+    except Exception:  # Pillow lets through whatever its parser stumbles over
+        return Tags(is_broken=True)
+
+
+def _tags(exif: Any) -> Tags:
+    of_image = {tag: exif[tag] for tag in _OF_IMAGE if tag in exif}
+    of_image[ORIENTATION] = orientation(of_image.get(ORIENTATION))
     photo, gps = _ifd(exif, _PHOTO_IFD, _OF_PHOTO), _ifd(exif, _GPS_IFD, _OF_GPS)
     return Tags(
         image=of_image,
@@ -86,12 +98,10 @@ def read_tags(image: Any, file: BinaryIO) -> Tags:
 
 def turning(block: bytes) -> int:
     """The orientation that an EXIF block tells, 1 if it tells none that can be read."""
-    exif = Image.Exif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exif.load(block)
-            return orientation(exif.get(ORIENTATION))
+            return orientation(_loaded(block).get(ORIENTATION))
     except Exception:  # Pillow lets through whatever its parser stumbles over
         return _UPRIGHT
 
@@ -147,28 +157,12 @@ def letter(value: Any) -> str:
     return text(value)[:1].upper()
 
 
-def _exif(image: Any, file: BinaryIO) -> Any:
-    """The EXIF block by which OpenCV turns the image: of a PNG its eXIf chunk, wherever that stands."""
-    if image.format != "PNG":
-        return image.getexif()
-    # Pillow would decode all pixels to look behind them, and takes a text chunk for EXIF as well.
+def _loaded(block: bytes) -> Image.Exif:
+    """Raises whatever Pillow's parser stumbles over."""
     exif = Image.Exif()
-    exif.load(_png_exif(file))
+    if not _BIG.match(block):
+        exif.load(block)
     return exif
-
-
-def _png_exif(file: BinaryIO) -> bytes:
-    """The content of a PNG's eXIf chunk; empty if it has none."""
-    file.seek(8)
-    for _ in range(_MAX_CHUNKS):
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"eXIf":
-            return file.read(length)
-        file.seek(length + 4, 1)
-    return b""
 
 
 def _ifd(exif: Any, pointer: int, wanted: tuple[int, ...]) -> Ifd | None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import stat
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from coordinator.formats import drone, exifgps, exiftime, mapillarytags, panorama
+from coordinator.formats import drone, exifgps, exiftime, mapillarytags, panorama, png
 from coordinator.formats.devices import sees_all_around
 from coordinator.formats.exiftags import (
     CUSTOM_RENDERED,
@@ -24,13 +24,15 @@ from coordinator.formats.exiftags import (
     MODEL,
     ORIENTATION,
     Tags,
+    block_tags,
     named,
     number,
     read_tags,
     tell_damage,
+    turning,
 )
 from coordinator.formats.geotag import Geotag, Heading, first_heading, first_place
-from coordinator.formats.imagelimits import MAX_BYTES, MAX_PIXELS, MAX_TEXT, NO_FILE
+from coordinator.formats.imagelimits import MAX_BYTES, MAX_PIXELS, NO_FILE
 from coordinator.formats.pinhole import has_focal_length, pinhole
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import North
@@ -43,6 +45,7 @@ Told = list[warnings.WarningMessage]
 """What Pillow warns of."""
 Found = TypeVar("Found")
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
+_DAMAGED = "is not an image: its header is damaged"
 _NO_IMAGE = "is not an image (JPEG, PNG, TIFF, BMP or WebP)"
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 TURNED_BY_90 = {5, 6, 7, 8}
@@ -101,7 +104,9 @@ def read(path: Path, formats: tuple[str, ...] = _FORMATS, max_pixels: int = MAX_
         if state.st_size > MAX_BYTES:
             return TooLarge(f"has {state.st_size:,} bytes, more than {MAX_BYTES:,}")
         with path.open("rb") as file:
-            return _opened(file, formats, max_pixels, partial(_whole, file))
+            if "PNG" in formats and file.read(len(png.SIGNATURE)) == png.SIGNATURE:
+                return _whole_png(file, max_pixels)
+            return _opened(file, formats, max_pixels, _whole)
     except FileNotFoundError:
         return "does not exist"
     except Exception as error:  # Pillow lets through whatever its parsers stumble over in a damaged file
@@ -111,7 +116,10 @@ def read(path: Path, formats: tuple[str, ...] = _FORMATS, max_pixels: int = MAX_
 def read_size(file: BinaryIO, kind: str, max_pixels: int) -> Size | str:
     """The upright size alone of an image in a ``file`` of that ``kind``, or why it is none, as :func:`read` says it."""
     try:
-        return _opened(file, (kind,), max_pixels, partial(_upright_size, file))
+        if kind != "PNG":
+            return _opened(file, (kind,), max_pixels, _upright_size)
+        size = _png_size(file, max_pixels)
+        return size if isinstance(size, str) else _turned(size, turning(png.exif(file)))
     except Exception as error:
         return f"cannot be read: {error}"
 
@@ -120,38 +128,63 @@ def _opened(
     file: BinaryIO, formats: tuple[str, ...], max_pixels: int, look: Callable[[Any, Told], Found]
 ) -> Found | str:
     """What ``look`` finds in the image that Pillow makes of a file, if that is one, and not too large."""
-    # Pillow's own limits are lower, for large panoramas (of which it only warns; ours is checked below) and long texts.
+    # Pillow's own limit is lower, for large panoramas, of which it only warns; ours is checked below.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")  # what is damaged is a value here, and no line on the user's terminal
+    with _hearing() as told:
         try:
             with Image.open(file, formats=formats) as image:
                 width, height = _stored_size(image)
-                if width * height > MAX_PIXELS:
-                    return TooLarge(f"promises {width}x{height} pixels, more than {max_pixels:,}")
-                return look(image, told)
+                return _too_large(width, height, max_pixels) or look(image, told)
         except UnidentifiedImageError:
-            return _NO_IMAGE if formats == _FORMATS else "is not an image: its header is damaged"
+            return _NO_IMAGE if formats == _FORMATS else _DAMAGED
         except Image.DecompressionBombError:
             return TooLarge(f"promises more than {max_pixels:,} pixels")
 
 
-def _whole(file: BinaryIO, image: Any, told: Told) -> Header:
-    width, height = _stored_size(image)
+@contextmanager
+def _hearing() -> Iterator[Told]:
+    """What Pillow warns of: what is damaged is a value here, and no line on the user's terminal."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield told
+
+
+def _too_large(width: int, height: int, max_pixels: int) -> TooLarge | None:
+    if width * height <= MAX_PIXELS:
+        return None
+    return TooLarge(f"promises {width}x{height} pixels, more than {max_pixels:,}")
+
+
+def _whole_png(file: BinaryIO, max_pixels: int) -> Header | str:
+    size = _png_size(file, max_pixels)
+    if isinstance(size, str):
+        return size
+    with _hearing() as told:
+        tags = block_tags(png.exif(file))
+    return _header(_of_doubt(tags, told), read_xmp(png.xmp(file)), *size)
+
+
+def _png_size(file: BinaryIO, max_pixels: int) -> Size | str:
+    """The size as stored. Not by Pillow, which reads no PNG of which any chunk is damaged."""
+    size = png.size(file)
+    return _DAMAGED if size is None else _too_large(*size, max_pixels) or size
+
+
+def _whole(image: Any, told: Told) -> Header:
     xmp = read_xmp(_packet(image))
-    tags = read_tags(image, file)
-    return _header(replace(tags, is_broken=True) if tell_damage(told) else tags, xmp, width, height)
+    return _header(_of_doubt(read_tags(image), told), xmp, *_stored_size(image))
 
 
-def _upright_size(file: BinaryIO, image: Any, told: Told) -> Size:
-    size = _stored_size(image)
-    _packet(image)
-    return _turned(size, read_tags(image, file))
+def _of_doubt(tags: Tags, told: Told) -> Tags:
+    return replace(tags, is_broken=True) if tell_damage(told) else tags
 
 
-def _turned(size: Size, tags: Tags) -> Size:
-    return size[::-1] if tags.image.get(ORIENTATION) in TURNED_BY_90 else size
+def _upright_size(image: Any, told: Told) -> Size:
+    return _turned(image.size, turning(image.info.get("exif") or b""))
+
+
+def _turned(size: Size, orientation: Any) -> Size:
+    return size[::-1] if orientation in TURNED_BY_90 else size
 
 
 def _stored_size(image: Any) -> Size:
@@ -164,12 +197,12 @@ def _stored_size(image: Any) -> Size:
 
 def _packet(image: Any) -> bytes | str:
     """The XMP of ``image``, taken out of it: Pillow would take an orientation from it by which no decoder turns."""
-    packet: bytes | str | None = image.info.pop("xmp", None) or image.info.get("XML:com.adobe.xmp")
+    packet: bytes | str | None = image.info.pop("xmp", None)
     return packet or b""
 
 
 def _header(tags: Tags, xmp: Xmp, width: int, height: int) -> Header:
-    width, height = _turned((width, height), tags)
+    width, height = _turned((width, height), tags.image.get(ORIENTATION))
     described = mapillarytags.description(tags)
     place = first_place(_geotags(tags, xmp, described))
     heading = first_heading(_headings(tags, xmp, described))

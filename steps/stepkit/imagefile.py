@@ -143,9 +143,9 @@ def _png_profile(data: bytes) -> bytes:
 
 
 def _png_chunk(data: bytes, wanted: bytes) -> bytes:
-    """The content of a chunk, which may also stand behind the pixels; empty if there is none."""
-    at = len(PNG)
-    while at + 8 <= len(data):
+    """The content of a chunk, which may also stand behind the pixels, not behind the end; empty if there is none."""
+    at, kind = len(PNG), b""
+    while at + 8 <= len(data) and kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind == wanted:
             return data[at + 8 : at + 8 + length]

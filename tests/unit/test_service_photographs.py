@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from coordinator.formats import imageheader
 from coordinator.service.photographs import examine
 from coordinator.service.refusal import Refused
-from tests.unit.pictures import chunk, encoded
+from steps.imaging import reading
+from tests.unit.pictures import chunk, encoded, exif, with_exif
 
 PIXELS = np.random.default_rng(7).integers(0, 255, (10, 20, 3), np.uint8)
 
@@ -31,14 +34,71 @@ def test_what_is_cut_off_is_called_truncated(kind: str) -> None:
             examine(data[:length], "files[0]", 10_000)
 
 
+PLAIN = encoded("PNG")
+
+
+def with_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
+    return PLAIN[:33] + b"".join(chunk(*one) for one in chunks) + PLAIN[33:]
+
+
 @pytest.mark.parametrize(
     "content",
     [
         (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2_000_000))),
         (b"iCCP", b"printer\0\0" + zlib.compress(bytes(1_500_000))),
+        (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(17 * 1024**2))),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(17 * 1024**2))),
+        (b"iCCP", b"printer\0\0" + zlib.compress(bytes(17 * 1024**2))),
+        (b"zTXt", b"Comment\0\0not packed"),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1"),
+        *((kind, content) for kind in (b"iCCP", b"gAMA", b"cHRM", b"pHYs", b"acTL", b"fcTL", b"tRNS", b"eXIf")
+          for content in (b"", b"\0")),
     ],
-    ids=["text", "profile"],
+    ids=lambda content: f"{content[0].decode()} {len(content[1])}",
+)  # fmt: skip
+def test_a_chunk_of_a_png_that_no_pixel_needs_may_be_huge_or_damaged(
+    tmp_path: Path, content: tuple[bytes, bytes]
+) -> None:
+    data = with_chunks(content)
+    found = examine(data, "files[0]", 10_000)
+    assert (found.width, found.height) == (32, 24)
+    for name, one in (("odd", data), ("plain", PLAIN)):
+        (tmp_path / name).write_bytes(one)
+    assert np.array_equal(reading.read(str(tmp_path / "odd")), reading.read(str(tmp_path / "plain")))
+    header = imageheader.read(tmp_path / "odd")
+    assert isinstance(header, imageheader.Header)
+    assert (header.width, header.height) == (32, 24)
+
+
+BIG = b"MM\0+\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\3\0\0\0\0"
+"""An EXIF block that tells a quarter turn, if it is read as a TIFF of the classic kind; or as a BigTIFF."""
+
+
+@pytest.mark.parametrize(
+    ("data", "is_turned"),
+    [
+        (PLAIN + chunk(b"eXIf", exif(6)), False),
+        (PLAIN[:-12] + chunk(b"eXIf", exif(6)) + PLAIN[-12:], True),
+        (with_chunks((b"eXIf", exif(6)), (b"eXIf", exif(1))), True),
+        (with_exif("JPEG", BIG), False),
+        (with_exif("PNG", BIG), False),
+        (with_exif("PNG", b"Exif\0\0" + BIG), False),
+        (with_exif("WEBP", BIG), False),
+    ],
+    ids=["behind the end", "behind the pixels", "two", "JPEG", "PNG", "PNG twice", "WEBP"],
 )
-def test_a_png_may_have_a_long_text_or_profile(content: tuple[bytes, bytes]) -> None:
-    data = encoded("PNG")
-    assert examine(data[:33] + chunk(*content) + data[33:], "files[0]", 10_000).width == 32
+def test_headers_are_read_as_the_worker_reads_them(tmp_path: Path, data: bytes, is_turned: bool) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    found = examine(data, "files[0]", 10_000)
+    header = imageheader.read(path)
+    assert isinstance(header, imageheader.Header)
+    size = (24, 32) if is_turned else (32, 24)
+    assert (found.width, found.height) == (header.width, header.height) == size
+    assert reading.read(str(path), size).size
+
+
+def test_a_png_of_more_chunks_than_any_photograph_is_refused() -> None:
+    data = with_chunks(*[(b"teXt", b"")] * 200_001)
+    with pytest.raises(Refused, match="cannot be read: it is made of more than 200,000 chunks"):
+        examine(data, "files[0]", 10_000)
