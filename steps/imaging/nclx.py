@@ -14,9 +14,37 @@ _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 """By the number of the transfer; all others are taken for sRGB's curve, as theirs are close to it, but for HDR's."""
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 """Of a parametric curve of type 3: g, a, b, c and d."""
+_D65, _C = (0.3127, 0.329), (0.31, 0.316)
+_CHROMATICITIES = {
+    1: ((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), _D65),
+    4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), _C),
+    5: ((0.64, 0.33), (0.29, 0.6), (0.15, 0.06), _D65),
+    6: ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65),
+    7: ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65),
+    8: ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), _C),
+    9: ((0.708, 0.292), (0.17, 0.797), (0.131, 0.046), _D65),
+    11: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351)),
+    12: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65),
+    22: ((0.63, 0.34), (0.295, 0.605), (0.155, 0.077), _D65),
+}
+"""Red, green, blue and white by the number of the primaries (H.273, table 2)."""
+_NAMES = ("red", "green", "blue", "white")
 _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 """From XYZ to the eye's three kinds of cones, in which a white is adapted to another."""
+
+
+def told(primaries: int, transfer: int) -> Mapping[str, float] | None:
+    """What libheif would tell of these numbers; None for primaries that are none."""
+    points = _CHROMATICITIES.get(primaries)
+    if points is None:
+        return None
+    coordinates = {
+        f"color_primary_{name}_{axis}": value
+        for name, point in zip(_NAMES, points, strict=True)
+        for axis, value in zip("xy", point, strict=True)
+    }
+    return {"color_primaries": primaries, "transfer_characteristics": transfer, **coordinates}
 
 
 def profile(told: Mapping[str, float] | None) -> bytes:
@@ -26,7 +54,7 @@ def profile(told: Mapping[str, float] | None) -> bytes:
     primaries, transfer = told["color_primaries"], told["transfer_characteristics"]
     if primaries == _UNKNOWN or (primaries == _SRGB_PRIMARIES and transfer not in _GAMMAS):
         return b""
-    points = [_xyz(told, name) for name in ("red", "green", "blue", "white")]
+    points = [_xyz(told, name) for name in _NAMES]
     if not all(np.isfinite(point).all() for point in points):
         return b""
     return _profile(_under_d50(*points), _curve(int(transfer)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from steps.imaging import reading
+from steps.imaging import avif, reading
 from steps.stepkit.arrays import Pixels
 from tests.unit.pictures import chunk, encoded, scene, segment
 from tests.unit.profiles import SPACES, Space, cmyk_profile, difference, grey_profile, printed_to_srgb
@@ -85,6 +86,41 @@ class TestWideSpaces:
         found = read(tmp_path, encoded("PNG", np.tile(row, (30_000, 2, 1)), icc_profile=space.profile()))
         expected = read(tmp_path, encoded("PNG", np.tile(row, (1, 2, 1)), icc_profile=space.profile()))
         assert (found == expected).all()
+
+
+class TestNumbers:
+    """An AVIF may tell its colours by numbers (ITU-T H.273) instead of a profile."""
+
+    SPACE = Space(SPACES["P3"].primaries, SPACES["P3"].white, 2.2)
+
+    def test_they_count_as_a_profile_does(self, tmp_path: Path) -> None:
+        found = read(tmp_path, numbered(12, 4))
+        stored = np.asarray(Image.open(io.BytesIO(numbered(1, 13)))).astype(float)
+        assert difference(found[..., ::-1], self.SPACE.to_srgb(stored)).mean() < CLOSE
+        assert difference(stored, self.SPACE.to_srgb(stored)).mean() > 1.5
+
+    def test_a_profile_counts_before_them(self, tmp_path: Path) -> None:
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        both = numbered(12, 4, icc_profile=profile)
+        assert np.array_equal(read(tmp_path, both), read(tmp_path, numbered(1, 13)))
+
+    @pytest.mark.parametrize("numbers", [(1, 13), (2, 2), (1, 1), (3, 3), (65535, 65535)])
+    def test_those_of_srgb_and_none_change_nothing(self, tmp_path: Path, numbers: tuple[int, int]) -> None:
+        data = numbered(*numbers)
+        stored = np.asarray(Image.open(io.BytesIO(data)))
+        assert np.array_equal(read(tmp_path, data)[..., ::-1], stored)
+
+    def test_whatever_a_byte_of_the_boxes_is_changed_to(self) -> None:
+        data = numbered(12, 4)
+        for at in range(data.index(b"mdat")):
+            for value in (0, 1, 0xFF):
+                avif.colours(data[:at] + bytes([value]) + data[at + 1 :])
+
+
+def numbered(primaries: int, transfer: int, **options: Any) -> bytes:
+    data = encoded("AVIF", SCENES["smooth"], **ALL_BUT_EXACT["AVIF"], **options)
+    at = data.index(b"colrnclx") + 8
+    return data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
 
 
 class TestInks:
