@@ -77,7 +77,7 @@ def read_tags(image: Any) -> Tags:
 def block_tags(block: bytes) -> Tags:
     """The tags of an EXIF block; a damaged one is a value, no exception."""
     try:
-        exif = _loaded(block)
+        exif = loaded(block)
         return _tags(exif) if exif else Tags(is_broken=len(block) > _EMPTY)
     except Exception:  # Pillow lets through whatever its parser stumbles over
         return Tags(is_broken=True)
@@ -96,12 +96,20 @@ def _tags(exif: Any) -> Tags:
     )
 
 
+def loaded(block: bytes) -> Image.Exif:
+    """The block's tags. Raises whatever Pillow's parser stumbles over."""
+    exif = Image.Exif()
+    if not _BIG.match(block):
+        exif.load(block)
+    return exif
+
+
 def turning(block: bytes) -> int:
     """The orientation that an EXIF block tells, 1 if it tells none that can be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return orientation(_loaded(block).get(ORIENTATION))
+            return orientation(loaded(block).get(ORIENTATION))
     except Exception:  # Pillow lets through whatever its parser stumbles over
         return _UPRIGHT
 
@@ -155,14 +163,6 @@ def text(value: Any) -> str:
 def letter(value: Any) -> str:
     """The first letter of a word, in upper case: references are letters, and some write them out. Empty if none."""
     return text(value)[:1].upper()
-
-
-def _loaded(block: bytes) -> Image.Exif:
-    """Raises whatever Pillow's parser stumbles over."""
-    exif = Image.Exif()
-    if not _BIG.match(block):
-        exif.load(block)
-    return exif
 
 
 def _ifd(exif: Any, pointer: int, wanted: tuple[int, ...]) -> Ifd | None:

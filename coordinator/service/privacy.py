@@ -13,38 +13,37 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 
-from coordinator.formats import isobmff, jpeg
+from coordinator.formats import jpeg
+from coordinator.service import publicboxes
 from coordinator.service.photographs import Photograph
-from coordinator.service.publicexif import nothing, public
+from coordinator.service.publicexif import public
 from coordinator.service.rasters import Buffer
-from coordinator.service.refusal import Refused
 
 Piece = bytes | slice
 """New bytes, or a part of the file as it is."""
 
 _EXIF = jpeg.EXIF
-_APP0, _APPS, _COMMENT = 0xE0, range(0xE0, 0xF0), 0xFE
+_APP0, _APP14, _APPS, _COMMENT = 0xE0, 0xEE, range(0xE0, 0xF0), 0xFE
 _JFIF = b"JFIF\0"
-_JFIF_LENGTH = 14
-"""Bytes of a JFIF segment without a thumbnail, whose width and height are the last two."""
-_OF_PICTURE = {_APP0: _JFIF, 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+_LENGTHS = {_APP0: 14, _APP14: 12}
+"""Bytes of these segments without anything added. The last two of the first are a thumbnail's width and height."""
+_OF_PICTURE = {_APP0: _JFIF, 0xE2: b"ICC_PROFILE\0", _APP14: b"Adobe"}
 """Of a JPEG's application segments: what pixels and colours need, by how it begins."""
 _CHUNKS = {
-    b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"sBIT",
-    b"bKGD", b"pHYs", b"acTL", b"fcTL", b"fdAT",
+    b"IHDR": 13, b"PLTE": 768, b"tRNS": 256, b"IDAT": None, b"IEND": 0, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1,
+    b"iCCP": None, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"sBIT": 4, b"bKGD": 6, b"pHYs": 9, b"acTL": 8, b"fcTL": 26,
+    b"fdAT": None,
 }  # fmt: skip
+"""Of a PNG: what pictures need, and how many bytes it has at most. A longer one is damaged."""
 _RIFF_CHUNKS = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"}
 _XMP_FLAG, _EXIF_FLAG = 0x04, 0x08
 _GIF_PICTURE, _GIF_EXTENSION, _GIF_APPLICATION = 0x2C, 0x21, 0xFF
-_GIF_SHOWN = {0x01, 0xF9}
-"""Extensions of text and of how a picture is shown."""
-_TOLD = {b"Exif", b"mime", b"uri "}
-"""Items of an AVIF or HEIC that are no picture."""
-_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip"}
-"""Of those files: what pictures and animations need. In others are films, and what makers add."""
-_BLANKS = {b"mime": b" "}
-"""What stands in place of what went, if it has to be a text."""
-_LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
+_GIF_TEXT, _GIF_SHOWING = 0x01, 0xF9
+"""Extensions: a text to be shown, and how the next picture is shown."""
+_LOOPS = (b"\x0bNETSCAPE2.0\3\1", b"\x0bANIMEXTS1.0\3\1")
+"""How an extension begins that says how often an animation runs."""
+_LOOP_LENGTH = 16
+"""Bytes of its blocks without anything added."""
 
 
 def in_public(data: bytes, photograph: Photograph, field: str) -> bytes:
@@ -108,16 +107,21 @@ def _jpeg(data: Buffer, parts: Iterable[jpeg.Part]) -> Iterator[Piece]:
             if block and content.endswith(block):
                 yield slice(begin, end)
             elif block:
-                yield b"\xff\xe1" + struct.pack(">H", len(_EXIF) + len(block) + 2) + _EXIF + block
+                yield _segment(marker, _EXIF + block)
         elif marker == _COMMENT or (
             marker in _APPS and not (marker in _OF_PICTURE and content.startswith(_OF_PICTURE[marker]))
         ):
             continue
-        elif marker == _APP0 and content[_JFIF_LENGTH - 2 :].strip(b"\0"):
-            without = content[: _JFIF_LENGTH - 2] + bytes(2)
-            yield b"\xff\xe0" + struct.pack(">H", len(without) + 2) + without
+        elif marker == _APP0 and content[_LENGTHS[_APP0] - 2 :].strip(b"\0"):
+            yield _segment(marker, content[: _LENGTHS[_APP0] - 2] + bytes(2))
+        elif marker == _APP14 and content[_LENGTHS[_APP14] :].strip(b"\0"):
+            yield _segment(marker, content[: _LENGTHS[_APP14]])
         else:
             yield slice(begin, end)
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
 def _png(data: Buffer, field: str) -> Iterator[Piece]:
@@ -127,7 +131,9 @@ def _png(data: Buffer, field: str) -> Iterator[Piece]:
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if kind in _CHUNKS:
-            yield slice(at, min(end, len(data)))
+            longest = _CHUNKS[kind]
+            if longest is None or length <= longest:
+                yield slice(at, min(end, len(data)))
         elif kind == b"eXIf":
             given = data[at + 8 : end - 4]
             block = public(given)
@@ -183,48 +189,27 @@ def _gif(data: Buffer, field: str) -> Iterator[Piece]:
             at += 1 + data[at]
         at = min(at + 1, len(data))
         label = data[begin + 1] if begin + 1 < len(data) else 0
-        is_loop = label == _GIF_APPLICATION and data[content : content + 12] in _LOOPS
-        if kind == _GIF_PICTURE or label in _GIF_SHOWN or is_loop:
+        if kind == _GIF_PICTURE or label == _GIF_TEXT:
             yield slice(begin, at)
+        elif label == _GIF_SHOWING:
+            yield from _ended(data, begin, content + 1 + int.from_bytes(data[content : content + 1]), at)
+        elif label == _GIF_APPLICATION and data[content : content + 14] in _LOOPS:
+            yield from _ended(data, begin, content + _LOOP_LENGTH, at)
     yield slice(at, min(at + 1, len(data)))
+
+
+def _ended(data: Buffer, begin: int, end: int, whole: int) -> Iterator[Piece]:
+    """An extension with its blocks up to ``end``, and what says that there are no more."""
+    if end + 1 >= whole:
+        yield slice(begin, whole)
+    else:
+        yield slice(begin, end)
+        yield b"\0"
 
 
 def _colours(flags: int) -> int:
     """The bytes of a GIF's table of colours."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
-
-
-def _boxed(data: Buffer, field: str) -> Iterator[Piece]:
-    """Metadata are overwritten where they stand: other parts of the file are found by their offsets."""
-    try:
-        items = isobmff.items(data)
-    except ValueError as error:
-        message = f"has metadata that cannot be taken out ({error}); send it without, or as JPEG, PNG or WebP"
-        raise Refused(field, message) from error
-    spans = isobmff.top(data)
-    whole = max(end for kind, (_, end) in spans if kind in _BOXES)
-    told = [(begin, end, kind) for kind, begin, end in items if kind in _TOLD]
-    told += [(begin, end, kind) for kind, (begin, end) in spans if kind not in _BOXES]
-    at = 0
-    for begin, end, kind in sorted(told):
-        given = data[begin : min(end, whole)]
-        wanted = _public_item(given) if kind == b"Exif" else _BLANKS.get(kind, b"\0") * len(given)
-        if wanted != given and begin >= at:
-            yield slice(at, begin)
-            yield wanted
-            at = begin + len(wanted)
-    yield slice(at, whole)
-
-
-def _public_item(given: bytes) -> bytes:
-    """An EXIF item of the same length: how far its block is from its begin, then the block, which has to be one."""
-    distance = 4 + int.from_bytes(given[:4], "big")
-    block = public(given[distance:])
-    if not block or distance + len(block) > len(given):
-        block = nothing()
-    if given[4:distance] == _EXIF:
-        return (given[:distance] + block).ljust(len(given), b"\0")[: len(given)]
-    return (bytes(4) + block).ljust(len(given), b"\0")[: len(given)]
 
 
 def _bytes(data: Buffer, piece: Piece) -> bytes:
@@ -235,6 +220,6 @@ _PIECES: Mapping[str, Callable[[Buffer, str], Iterator[Piece]]] = {
     ".png": _png,
     ".webp": _webp,
     ".gif": _gif,
-    ".avif": _boxed,
-    ".heic": _boxed,
+    ".avif": publicboxes.kept,
+    ".heic": publicboxes.kept,
 }

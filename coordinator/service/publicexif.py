@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import struct
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import Image
 
-from coordinator.formats.exiftags import ORIENTATION, orientation
+from coordinator.formats.exiftags import ORIENTATION, loaded, orientation
 
 _PREFIX = b"Exif\0\0"
+_PREFIXES = re.compile(rb"\A(?:Exif\0\0)*")
+_ORDERS = {b"II": "<", b"MM": ">"}
+_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+"""Of a value, by its type."""
+_INLINE = 4
+"""Bytes of values that stand in the entry itself."""
 _UPRIGHT = 1
 _PHOTO_IFD = 0x8769
 _OF_IMAGE = {0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x0213, 0x8298}
@@ -23,21 +32,22 @@ _OF_PHOTO = {
 
 
 def public(block: bytes) -> bytes:
-    """The block, as TIFF bytes, with nothing but the tags above; the very same if it has no others, b"" if it has none.
+    """The block, as TIFF bytes, with nothing but the tags above; b"" if it has none.
 
-    Of a block with values that cannot be read or written again, the orientation alone.
+    It is the very same if it has no others, nor bytes that belong to none. Of a block with values that cannot be read
+    or written again, the orientation alone.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damage is a value here
-            found = Image.Exif()
-            found.load(block)
+            found = loaded(block)
             of_image, of_photo = dict(found), dict(found.get_ifd(_PHOTO_IFD))
-            has_thumbnail = bool(found.get_ifd(ExifTags.IFD.IFD1))
     except Exception:  # Pillow lets through whatever its parser stumbles over
         return b""
-    if not (has_thumbnail or of_image.keys() - _OF_IMAGE - {_PHOTO_IFD} or of_photo.keys() - _OF_PHOTO):
-        return block if of_image else b""
+    if not of_image:
+        return b""
+    if _is_public(_PREFIXES.sub(b"", block)):
+        return block
     turn = orientation(of_image.get(ORIENTATION))
     kept = {tag: value for tag, value in of_image.items() if tag in _OF_IMAGE}
     try:
@@ -46,6 +56,44 @@ def public(block: bytes) -> bytes:
         )
     except Exception:  # the same of its writer
         return b"" if turn == _UPRIGHT else _written({ORIENTATION: turn}, {})
+
+
+def _is_public(block: bytes) -> bool:
+    """Whether all of the block's bytes are those of tags above, or zeros that pad."""
+    try:
+        order = _ORDERS[block[:2]]
+        (directory,) = struct.unpack_from(f"{order}I", block, 4)
+        used = sorted([(0, 8), *_used(block, order, directory, _OF_IMAGE)])
+    except (struct.error, KeyError, ValueError):
+        return False
+    at = 0
+    for begin, end in [*used, (len(block), len(block))]:
+        if block[at:begin].strip(b"\0"):
+            return False
+        at = max(at, end)
+    return True
+
+
+def _used(block: bytes, order: str, at: int, allowed: set[int]) -> Iterator[tuple[int, int]]:
+    """Where a directory and its values stand. Raises KeyError or ValueError for what is not to be there."""
+    (count,) = struct.unpack_from(f"{order}H", block, at)
+    first, end = at + 2, at + 2 + 12 * count
+    if block[end : end + 4].strip(b"\0"):
+        raise ValueError("another directory: that of the thumbnail")
+    yield at, end + 4
+    seen = set()
+    for entry in range(first, end, 12):
+        tag, kind, number, offset = struct.unpack_from(f"{order}HHII", block, entry)
+        length = _BYTES[kind] * number
+        if tag in seen:
+            raise ValueError("a tag that stands there twice")
+        seen.add(tag)
+        if tag == _PHOTO_IFD and allowed is _OF_IMAGE:
+            yield from _used(block, order, offset, _OF_PHOTO)
+        elif tag not in allowed or block[entry + 8 + length : entry + 12].strip(b"\0"):
+            raise ValueError("another tag, or more than its value")
+        elif length > _INLINE:
+            yield offset, offset + length
 
 
 def nothing() -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -290,6 +291,45 @@ class TestPublished:
         assert make_public(path, HEIC, "files[0]")
         assert b"secret" not in path.read_bytes()
         assert np.array_equal(taken(path, path.read_bytes()), before)
+
+    @pytest.mark.parametrize("kind", [b"free", b"skip", b"uuid", b"mdat", b"moov"])
+    def test_a_box_that_no_picture_needs_is_overwritten(self, path: Path, kind: bytes) -> None:
+        made = heic(picture())
+        told = box(b"udta", b"secret place") if kind == b"moov" else b"secret place"
+        left = published(path, made + box(kind, told))
+        assert left.startswith(made)
+        assert b"secret" not in left
+
+    @pytest.mark.parametrize("kind", [b"udta", b"free", b"xml "])
+    def test_one_among_the_boxes_of_the_items(self, path: Path, kind: bytes) -> None:
+        """The picture lies within them, so nothing moves."""
+        made = heic(replace(picture(), within_meta=True))
+        at, end = made.index(b"meta") - 4, made.index(b"mdat") - 4
+        whole = (
+            struct.pack(">I", end - at + 20) + made[at + 4 : end] + box(kind, b"secret place") + made[end:]
+        )
+        before = taken(path, made[:at] + whole)
+        left = published(path, made[:at] + whole)
+        assert b"secret" not in left
+        assert len(left) == len(made) + 20
+        assert np.array_equal(taken(path, left), before)
+
+    @pytest.mark.parametrize("within_meta", [False, True])
+    def test_what_lies_among_the_items_and_is_none(self, path: Path, within_meta: bool) -> None:
+        other = Item(kind=b"gone", content=b"secret place", within_meta=within_meta)
+        made = heic(replace(picture(), within_meta=within_meta), other)
+        at = made.index(b"iloc") + 4 + 4 + 2 + 2 + 16 + 8  # the place and the length of the second item
+        data = made[:at] + struct.pack(">II", 0, 1) + made[at + 8 :]
+        before = taken(path, data)
+        left = published(path, data)
+        assert (b"secret" in left, len(left)) == (False, len(data))
+        assert np.array_equal(taken(path, left), before)
+
+
+def published(path: Path, data: bytes) -> bytes:
+    path.write_bytes(data)
+    make_public(path, HEIC, "files[0]")
+    return path.read_bytes()
 
 
 def test_an_estimate_goes_by_the_file_and_its_pixels() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +172,16 @@ class TestJpeg:
 
 
 class TestAnimations:
-    @pytest.mark.parametrize(("kind", "suffix"), [("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif")])
+    @pytest.mark.parametrize(
+        ("kind", "suffix"), [("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif"), ("AVIF", ".avif")]
+    )
     def test_they_go_on_moving(self, path: Path, kind: str, suffix: str) -> None:
         pictures = [Image.fromarray(np.roll(scene(), 7 * number, axis=1)) for number in range(3)]
         options: dict[str, Any] = {"exif": b"Exif\0\0" + told(1)}
         if kind == "GIF":
             options = {"comment": SECRET, "loop": 0}
+        if kind == "AVIF":
+            options = {"exif": b"Exif\0\0" + told(1), "xmp": XMP}
         data = encoded(kind, pictures[0], save_all=True, append_images=pictures[1:], **options)
         found = published(path, data, suffix)
         assert SECRET in data
@@ -191,6 +196,77 @@ class TestAnimations:
         assert len(frames[0]) == len(frames[1]) == 3
         assert np.array_equal(frames[0], frames[1])
         assert kind != "GIF" or b"NETSCAPE2.0" in found
+
+
+class TestBytesThatBelongToNothing:
+    """What no reader of tags shows, but anybody finds who looks at the bytes."""
+
+    PLACE = struct.pack("<4I", 47, 1, 22, 1) + SECRET
+
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+    def test_in_a_block_of_tags_that_all_may_see(self, path: Path, kind: str) -> None:
+        found = published(path, with_exif(kind, orientation_alone(6) + self.PLACE), KINDS[kind])
+        assert SECRET not in found
+        assert tags(found)[0] == {0x0112: 6}
+
+    @pytest.mark.parametrize("kind", [0, 99])
+    def test_behind_a_tag_of_a_type_that_is_none(self, kind: int) -> None:
+        entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHII", 0x8825, kind, 1, 38)
+        block = b"II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4) + self.PLACE
+        assert SECRET not in public(block)
+        assert orientation_of(public(block)) == 6
+
+    def test_in_a_big_tiff_all_is_hidden(self) -> None:
+        assert public(b"II+\0" + told()[4:]) == b""
+
+    def test_in_what_a_directory_hides(self) -> None:
+        """A tag that stands there twice, and bytes behind a value that is shorter than its room."""
+        once = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+        for entries in (once + once, once[:-2] + b"\xaa\xbb"):
+            block = b"II*\0" + struct.pack("<IH", 8, len(entries) // 12) + entries + bytes(4)
+            assert public(block) != block
+            assert orientation_of(public(block)) == 6
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_a_block_without_any_stays_as_it_is(self, order: str) -> None:
+        block = orientation_alone(6, order=order)
+        assert public(block) == block
+        assert public(public(told())) == public(told())
+
+    def test_in_the_segment_that_says_how_a_jpegs_colours_are_mixed(self, path: Path) -> None:
+        plain = encoded("JPEG", Image.fromarray(np.dstack([scene(), scene()[..., 0]]), "CMYK"))
+        at = plain.index(b"\xff\xee")
+        content = plain[at + 4 : at + 16]
+        data = plain[:at] + segment(0xEE, content + SECRET) + plain[at + 16 :]
+        assert published(path, data, ".jpg") == plain
+        assert published(path, plain, ".jpg") == plain
+
+    @pytest.mark.parametrize("kind", [b"gAMA", b"bKGD", b"sRGB", b"acTL", b"pHYs", b"cICP"])
+    def test_in_a_chunk_that_is_longer_than_any(self, path: Path, kind: bytes) -> None:
+        plain = encoded("PNG")
+        assert published(path, plain[:33] + chunk(kind, SECRET * 3) + plain[33:], ".png") == plain
+
+    def test_in_a_gifs_extensions(self, path: Path) -> None:
+        further = [Image.fromarray(scene()[::-1])]
+        data = encoded("GIF", save_all=True, append_images=further, loop=3, duration=50)
+        loop, shown = data.index(b"!\xff"), data.index(b"!\xf9")
+        added = bytes([len(SECRET)]) + SECRET
+        for at in (loop + 18, shown + 7):
+            assert data[at] == 0
+            assert published(path, data[:at] + added + data[at:], ".gif") == data
+        other = data[: loop + 14] + added + data[loop + 18 :]
+        assert published(path, other, ".gif") == data[:loop] + data[loop + 19 :]
+
+    @pytest.mark.parametrize("length", range(0, 900, 29))
+    def test_in_a_gif_that_breaks_off(self, path: Path, length: int) -> None:
+        data = encoded("GIF", comment=SECRET, save_all=True, append_images=[Image.fromarray(scene()[::-1])])
+        assert SECRET not in published(path, data[: 13 + length], ".gif")
+
+
+def orientation_of(block: bytes) -> int:
+    found = Image.Exif()
+    found.load(block)
+    return int(found[0x0112])
 
 
 def test_text_in_a_png_goes_and_what_is_behind_it(path: Path) -> None:
