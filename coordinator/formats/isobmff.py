@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from mmap import mmap
 from typing import NamedTuple
@@ -12,6 +12,8 @@ Buffer = bytes | mmap
 Span = tuple[int, int]
 """Where something begins and ends, in bytes from the file's begin."""
 
+_MOST = 20_000
+"""Boxes in one box, and parts of all items: forty times as many as the largest photographs have."""
 _NUMBERS = {0: "0s", 4: "I", 8: "Q"}
 _IN_FILE, _IN_META = 0, 1
 """What an item's place counts from: the file's begin, or that of the box ``idat`` among the metadata."""
@@ -33,7 +35,7 @@ def items(data: Buffer) -> list[Item]:
         within, _ = parts.get(b"idat", (0, 0))
         return [
             Item(known.get(place.number, b""), begin, begin + place.length)
-            for place in _places(data, parts[b"iloc"][0])
+            for place in _not_too_many(_places(data, parts[b"iloc"][0]))
             for begin in (place.begin + (within if place.method == _IN_META else 0),)
         ]
     except (struct.error, KeyError, IndexError) as error:
@@ -56,8 +58,13 @@ def top(data: Buffer) -> list[tuple[bytes, Span]]:
 
 
 def boxes(data: Buffer, at: int, end: int) -> Iterator[tuple[bytes, Span]]:
-    """The boxes between two places: each one's kind, and where its content lies. Raises ValueError for a broken one."""
-    while at + 8 <= end:
+    """The boxes between two places: each one's kind, and where its content lies.
+
+    Raises ValueError for a broken one, and for more of them than any photograph has.
+    """
+    for _ in range(_MOST):
+        if at + 8 > end:
+            return
         length, kind = struct.unpack_from(">I4s", data, at)
         head = 8
         if length == 1:
@@ -68,6 +75,7 @@ def boxes(data: Buffer, at: int, end: int) -> Iterator[tuple[bytes, Span]]:
             raise ValueError("a box is shorter than its head")
         yield kind, (at + head, min(at + length, end))
         at += length
+    raise ValueError(f"more than {_MOST:,} boxes stand in one")
 
 
 def kinds(data: Buffer, begin: int, end: int) -> dict[int, bytes]:
@@ -82,6 +90,13 @@ def named(data: Buffer, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
             head = ">H2x" if data[at] == 2 else ">I2x"
             (number,) = struct.unpack_from(head, data, at + 4)
             yield number, data[at + 4 + struct.calcsize(head) : to]
+
+
+def _not_too_many(places: Iterable[_Place]) -> Iterator[_Place]:
+    for number, place in enumerate(places):
+        if number == _MOST:
+            raise ValueError(f"its items have more than {_MOST:,} parts")
+        yield place
 
 
 class _Place(NamedTuple):

@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from coordinator.formats import exiftags, heic, imageheader, jpeg
 from coordinator.service.orders import MAX_SIDE
+from coordinator.service.pieces import check_pieces
 from coordinator.service.rasters import MOST_SEGMENTS, Buffer
 from coordinator.service.refusal import TOO_LARGE, Refused
 
@@ -80,6 +81,7 @@ def examine(data: Buffer, field: str, max_pixels: int) -> Photograph:
     if not len(data):
         raise Refused(field, "is empty")
     kind = _format(data[:_HEAD], field)
+    check_pieces(data, kind.suffix, field)
     parts = tuple(islice(jpeg.parts(data), MOST_SEGMENTS + 1)) if kind is _JPEG else ()
     size = _jpeg_size(data, parts) if kind is _JPEG else _size(data, kind, max_pixels)
     if isinstance(size, imageheader.TooLarge):

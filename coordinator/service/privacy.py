@@ -16,6 +16,7 @@ from typing import BinaryIO
 from coordinator.formats import jpeg
 from coordinator.service import publicboxes
 from coordinator.service.photographs import Photograph
+from coordinator.service.pieces import GIF_EXTENSION, GIF_PICTURE, colours
 from coordinator.service.publicexif import public
 from coordinator.service.rasters import Buffer
 
@@ -37,7 +38,7 @@ _CHUNKS = {
 """Of a PNG: what pictures need, and how many bytes it has at most. A longer one is damaged."""
 _RIFF_CHUNKS = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"}
 _XMP_FLAG, _EXIF_FLAG = 0x04, 0x08
-_GIF_PICTURE, _GIF_EXTENSION, _GIF_APPLICATION = 0x2C, 0x21, 0xFF
+_GIF_APPLICATION = 0xFF
 _GIF_TEXT, _GIF_SHOWING = 0x01, 0xF9
 """Extensions: a text to be shown, and how the next picture is shown."""
 _LOOPS = (b"\x0bNETSCAPE2.0\3\1", b"\x0bANIMEXTS1.0\3\1")
@@ -126,7 +127,7 @@ def _segment(marker: int, content: bytes) -> bytes:
 
 def _png(data: Buffer, field: str) -> Iterator[Piece]:
     yield slice(0, 8)
-    at, kind = 8, b""
+    at, kind, has_exif = 8, b"", False
     while at + 12 <= len(data) and kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
@@ -134,7 +135,8 @@ def _png(data: Buffer, field: str) -> Iterator[Piece]:
             longest = _CHUNKS[kind]
             if longest is None or length <= longest:
                 yield slice(at, min(end, len(data)))
-        elif kind == b"eXIf":
+        elif kind == b"eXIf" and not has_exif:
+            has_exif = True
             given = data[at + 8 : end - 4]
             block = public(given)
             if block == given:
@@ -161,13 +163,14 @@ def _webp(data: Buffer, field: str) -> Iterator[Piece]:
 
 def _webp_chunks(data: Buffer) -> Iterator[Piece]:
     end_of_all = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
-    at = 12
+    at, has_exif = 12, False
     while at + 8 <= end_of_all:
         kind, length = struct.unpack_from("<4sI", data, at)
         end = min(at + 8 + length + length % 2, len(data))
         if kind in _RIFF_CHUNKS:
             yield slice(at, end)
-        elif kind == b"EXIF":
+        elif kind == b"EXIF" and not has_exif:
+            has_exif = True
             given = data[at + 8 : at + 8 + length]
             block = public(given)
             if block == given:
@@ -179,17 +182,17 @@ def _webp_chunks(data: Buffer) -> Iterator[Piece]:
 
 def _gif(data: Buffer, field: str) -> Iterator[Piece]:
     """Without comments and what applications added, but for the loop of an animation."""
-    at = 13 + _colours(data[10])
+    at = 13 + colours(data[10])
     yield slice(0, at)
-    while at < len(data) and (kind := data[at]) in (_GIF_PICTURE, _GIF_EXTENSION):
+    while at < len(data) and (kind := data[at]) in (GIF_PICTURE, GIF_EXTENSION):
         begin = at
-        at += 2 if kind == _GIF_EXTENSION else 11 + (_colours(data[at + 9]) if at + 9 < len(data) else 0)
+        at += 2 if kind == GIF_EXTENSION else 11 + (colours(data[at + 9]) if at + 9 < len(data) else 0)
         content = at
         while at < len(data) and data[at]:
             at += 1 + data[at]
         at = min(at + 1, len(data))
         label = data[begin + 1] if begin + 1 < len(data) else 0
-        if kind == _GIF_PICTURE or label == _GIF_TEXT:
+        if kind == GIF_PICTURE or label == _GIF_TEXT:
             yield slice(begin, at)
         elif label == _GIF_SHOWING:
             yield from _ended(data, begin, content + 1 + int.from_bytes(data[content : content + 1]), at)
@@ -205,11 +208,6 @@ def _ended(data: Buffer, begin: int, end: int, whole: int) -> Iterator[Piece]:
     else:
         yield slice(begin, end)
         yield b"\0"
-
-
-def _colours(flags: int) -> int:
-    """The bytes of a GIF's table of colours."""
-    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _bytes(data: Buffer, piece: Piece) -> bytes:
