@@ -22,7 +22,20 @@ _KEPT = "%/:=&?~#+!$,;'@()*[]"
 """Characters of a path or query that are left as they are; letters, digits and ``_.-~`` are in any case."""
 _NAME = re.compile(r"[a-z0-9_.-]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_MAPPED, _NAT64 = ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96")
+_ASSIGNED = ipaddress.ip_network("2000::/3")
+"""The only IPv6 addresses that are given to anybody as public ones. What lies outside are this machine's, a site's, and
+forms of others: ``::10.0.0.1``, ``::ffff:0:10.0.0.1``, ``64:ff9b:1::``, ``fec0::``, and those of no use yet."""
+_SPECIAL = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16",  # protocols, Teredo and 6to4 among them
+        "2001:db8::/32", "3fff::/20",  # for examples
+        "100.100.100.200/32", "168.63.129.16/32", "169.254.0.0/16",  # what clouds tell their machines
+    )
+)  # fmt: skip
+"""Among the others those that Python takes for public ones in some versions, or that are so and serve a machine's own
+needs."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +177,14 @@ def check_addresses(host: str, found: Sequence[str]) -> None:
 
 
 def _is_public(address: IpAddress) -> bool:
+    """Whether an address is one of the public network, on which nothing stands that only neighbours may ask.
+
+    What tells of another address inside is as public as that one, if it is a form that is in use, and else is not.
+    """
     if isinstance(address, ipaddress.IPv6Address):
-        within = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
-        if within is None and address in _NAT64:
-            within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if within is not None:
-            return _is_public(within)
-    return address.is_global and not address.is_multicast
+        if address in _MAPPED or address in _NAT64:
+            return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address not in _ASSIGNED:
+            return False
+    is_special = any(address in network for network in _SPECIAL)
+    return address.is_global and not address.is_multicast and not is_special
