@@ -18,6 +18,7 @@ from coordinator.strictjson import decode
 OUTPUTS = ("jpg", "png", "webp")
 LOSSLESS = ("png",)
 """Outputs without a quality."""
+QUALITY = "quality"
 BLURS = ("gaussian", "updownsampling", "bilateral", "median")
 MAX_OPERATIONS, MAX_SPLITS = 99, 6
 """Maximum numbers in one order: of all operations, and of the splits among them."""
@@ -102,7 +103,7 @@ def _operations(given: object) -> tuple[Operation, ...]:
 
 def _check_quality(operations: tuple[Operation, ...], output: str) -> None:
     """It is of the output: one is enough, and one that loses nothing has none."""
-    places = [number for number, (name, _) in enumerate(operations) if name == "quality"]
+    places = [number for number, (name, _) in enumerate(operations) if name == QUALITY]
     if len(places) > 1:
         raise Refused(f"actions.operations[{places[1]}]", "quality may be given once only")
     if places and output in LOSSLESS:
@@ -169,7 +170,7 @@ _CHECKS: Mapping[str, Callable[[object], str | None]] = {
     "blur": _blur,
     "fit": _fit,
     "crop": _crop,
-    "quality": _quality,
+    QUALITY: _quality,
 }
 
 

@@ -109,6 +109,14 @@ class TestAPicture:
         found = service.get("/plain/a.png@auto", accept=accept)
         assert (found.headers["content-type"], found.headers["vary"]) == (kind, "Accept")
 
+    def test_a_quality_is_for_those_who_get_it_where_their_browser_chooses(self, service: Service) -> None:
+        rest = "/quality:80/plain/a.png@auto"
+        first, second = service.get(rest, accept="image/webp"), service.get(rest)
+        assert (first.status_code, second.status_code) == (200, 200)
+        assert first.json()["operations"] == [["quality", 80], ["write", "webp"]]
+        assert second.headers["etag"] == service.get("/plain/a.png@png").headers["etag"]
+        assert service.get("/quality:80" + rest).json()["error"]["field"] == "operations[1]"
+
     def test_a_large_one_comes_in_pieces_and_whole(self, service: Service) -> None:
         service.get(SMALL)
         (kept,) = service.shop.store.rendered.iterdir()

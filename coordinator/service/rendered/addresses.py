@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from coordinator.service.orders import OUTPUTS, Order, parse_order
+from coordinator.service.orders import LOSSLESS, OUTPUTS, QUALITY, Order, parse_order
 from coordinator.service.refusal import Refused
 
 PREFIX = "/image/"
@@ -47,11 +47,15 @@ class Asked:
     def order(self, output: str | None = None) -> Order:
         """The order for the workers, by the rules of ``actions``. Raises Refused.
 
-        Without ``output``, as far as can be told before the source is known.
+        Without ``output``, as far as can be told before the source is known. Where the client's Accept header has
+        chosen one that has no quality, a quality counts for nothing: the same URL is for all clients.
         """
+        operations = self.operations
+        if self.output == AUTO and output in LOSSLESS:
+            operations = tuple(pair for pair in operations if pair[0] != QUALITY)
         if output is None:
             output = self.output if self.output in OUTPUTS else _LOSSY
-        actions = {"operations": [list(pair) for pair in self.operations], "output": output}
+        actions = {"operations": [list(pair) for pair in operations], "output": output}
         try:
             return parse_order(json.dumps(actions).encode())
         except Refused as refused:
