@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
@@ -30,9 +31,25 @@ from coordinator.service.schemas import BODY, EVENT, PICTURE, URL_OF_PICTURE, He
 
 _ASSETS = "/docs/assets"
 _NOT_KEPT = {"Cache-Control": "no-store"}
-"""A browser must not mix the page's files of two versions, and files in a container's image tell no dates."""
+"""A browser must not mix the page's files of two versions, and files in a container's image tell no dates. Nor may it
+keep a refusal."""
 _POST_REFUSALS = (408, 413, 415, 422, 429, 503, 507)
 _IMAGE_REFUSALS = (403, 404, 410, 413, 422, 429, 502, 503, 504, 507)
+
+
+class _Anything(Convertor[str]):
+    """The rest of a path, also with an end of a line in it, at which the framework's own ends."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _Anything())
 
 
 def create_app(routes: Routes, metrics: Metrics, images: ImageRoute | None = None) -> ASGIApp:
@@ -58,7 +75,7 @@ def _framework(routes: Routes, images: ImageRoute | None) -> FastAPI:
     _add_jobs(app, routes)
     if images:
         app.get(
-            "/image/{path:path}",
+            "/image/{path:anything}",
             openapi_extra=URL_OF_PICTURE,
             responses={**PICTURE, **refusals(*_IMAGE_REFUSALS)},
             response_class=Response,
@@ -161,9 +178,11 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     """What the framework itself refuses: unknown paths, other methods."""
     message = HTTPStatus(error.status_code).phrase.lower()
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers = {"Allow": ", ".join(sorted(_methods(request)))}
+        headers = {**_NOT_KEPT, "Allow": ", ".join(sorted(_methods(request)))}
         return JSONResponse(error_json("method", message), error.status_code, headers)
-    return JSONResponse(error_json("path", message), error.status_code, error.headers)
+    return JSONResponse(
+        error_json("path", message), error.status_code, {**_NOT_KEPT, **(error.headers or {})}
+    )
 
 
 def _methods(request: Request) -> set[str]:

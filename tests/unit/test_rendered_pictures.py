@@ -212,6 +212,26 @@ class TestRefusals:
         assert (closed.status_code, closed.json()["error"]["field"]) == (403, "signature")
         assert service.tasks == []
 
+    @pytest.mark.parametrize("letter", ["%0A", "%0D", "%00", "%7F", "%E2%80%A8"])
+    def test_whatever_stands_in_a_path_its_signature_is_looked_at_first(
+        self, service: Service, letter: str
+    ) -> None:
+        for path in (f"/image/abc/plain/a.png{letter}", f"/image/{letter}/plain/a.png", f"/image/{letter}"):
+            (told,) = service.ask(path)
+            field = "signature" if path.count("/") > 2 else "path"
+            assert (told.status_code, told.json()["error"]["field"]) == (
+                403 if field == "signature" else 422,
+                field,
+            )
+            assert told.headers["cache-control"] == "no-store"
+
+    @pytest.mark.parametrize(("method", "path"), [("POST", "/image/abc/plain/a.png"), ("GET", "/images/abc")])
+    def test_no_cache_keeps_what_the_framework_refuses(
+        self, service: Service, method: str, path: str
+    ) -> None:
+        (told,) = service.ask(path, method=method, **of_bearer(TOKEN))
+        assert (told.status_code // 100, told.headers["cache-control"]) == (4, "no-store")
+
     def test_unsafe_is_for_those_with_the_token_and_for_no_shared_cache(
         self, shop: Shop, tmp_path: Path
     ) -> None:
@@ -231,6 +251,7 @@ class TestRefusals:
             ("/plain/none.png", 404, "source", "names no image that can be read below"),
             ("/plain/..%2F..%2Fetc%2Fpasswd", 404, "source", "names no image"),
             ("/plain/https%3A%2F%2Fh.example%2Fa.png", 403, "source", "takes no sources by URL"),
+            ("/plain/a.png%0A", 422, "source", "has control characters"),
             ("/plain/a.png?v=1", 422, "path", "in a source it is written %3F"),
         ],
     )  # fmt: skip
