@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
-import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import BinaryIO
 
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.record.permissions import let_in
 from coordinator.service.budget import Budget
 from coordinator.service.costs import Cost, estimate
 from coordinator.service.driver import LiveJob
+from coordinator.service.folder import Missing, opened, pieces
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
@@ -101,16 +103,14 @@ class Intake:
         """The job, and its images as they lie in the store now."""
         order = _order(form.actions)
         self._check_number(order, len(form.uploads) + len(order.paths))
-        sources = [self._source(number, path, order) for number, path in enumerate(order.paths)]
-        sent = (upload for upload in form.uploads if upload.content is None)
-        self._check_bytes(upload.path for upload in (*sent, *sources))
+        self._check_bytes(form, order.paths)
         named = [
-            _copied(self._store.upload(job_id, len(form.uploads) + number), number, source)
-            for number, source in enumerate(sources)
+            self._copied(self._store.upload(job_id, len(form.uploads) + number), number, path)
+            for number, path in enumerate(order.paths)
         ]
         uploads = [*form.uploads, *named]
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
-        fields += [f"actions.paths[{number}]" for number in range(len(named))]
+        fields += [_of_path(number) for number in range(len(named))]
         job = Job(
             id=job_id,
             created=time.time(),
@@ -189,29 +189,38 @@ class Intake:
         let_in(upload.path)
         return upload
 
-    def _check_bytes(self, images: Iterable[Path]) -> None:
+    def _check_bytes(self, form: Form, paths: Sequence[str]) -> None:
         """Images that are named count as if they had been sent: they will be copied."""
-        if sum(image.stat().st_size for image in images) > self._limits.request_bytes:
+        size = sum(upload.path.stat().st_size for upload in form.uploads if upload.content is None)
+        for number, path in enumerate(paths):
+            with self._source(number, path) as file:
+                size += os.fstat(file.fileno()).st_size
+        if size > self._limits.request_bytes:
             message = f"the images have more than {self._limits.request_bytes:,} bytes together"
             raise Refused("actions.paths", message, TOO_LARGE)
 
-    def _source(self, number: int, path: str, order: Order) -> Upload:
-        """An image below the configured folder, within all limits, where it lies."""
-        field = f"actions.paths[{number}]"
-        root = self._settings.images
+    def _copied(self, target: Path, number: int, path: str) -> Upload:
+        """A named image among the job's own: what becomes of it elsewhere later does not touch the job."""
+        with self._source(number, path) as file, target.open("wb") as copy:
+            copy.writelines(pieces(file, _of_path(number), self._settings.max_file_bytes))
+            return Upload(name=Path(file.name).name, path=target)
+
+    @contextmanager
+    def _source(self, number: int, path: str) -> Iterator[BinaryIO]:
+        """An image below the configured folder, where it lies. Raises Refused."""
+        field, root = _of_path(number), self._settings.images
         if root is None:
             raise Refused(field, "this service takes no images by path; send them as files")
         try:
-            source = (root / path).resolve()
-            if not source.is_relative_to(root) or not source.is_file():
-                raise Refused(field, "names no image below the configured folder")
-            if source.stat().st_size > self._settings.max_file_bytes:
-                raise Refused(field, f"is larger than {self._settings.max_file_bytes:,} bytes", TOO_LARGE)
-            upload = Upload(name=source.name, path=source)
-            self._examined(upload, field, order)
-        except (OSError, ValueError) as error:
-            raise Refused(field, "names no image that can be read") from error
-        return upload
+            with opened(root, path, field, self._settings.max_file_bytes) as file:
+                yield file
+        except Missing as error:
+            raise Refused(field, str(error)) from error
+
+
+def _of_path(number: int) -> str:
+    """What is blamed for an image that is named."""
+    return f"actions.paths[{number}]"
 
 
 def _order(actions: bytes) -> Order:
@@ -246,12 +255,3 @@ def _is_small(form: Form) -> bool:
         and sum(SMALL + 1 if upload.content is None else len(upload.content) for upload in form.uploads)
         <= SMALL
     )
-
-
-def _copied(target: Path, number: int, source: Upload) -> Upload:
-    """A named image among the job's own: what becomes of it elsewhere later does not touch the job."""
-    try:
-        copy = Path(shutil.copyfile(source.path, target))
-    except FileNotFoundError as error:
-        raise Refused(f"actions.paths[{number}]", "names no image that can be read") from error
-    return replace(source, path=copy)

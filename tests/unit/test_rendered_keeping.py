@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from coordinator.service.photographs import Photograph, examine
+from coordinator.service.rasters import Buffer
 from coordinator.service.refusal import Refused
+from coordinator.service.rendered.conditions import http_date
 from coordinator.service.rendered.fetching import Fetched, Fetcher
 from coordinator.service.rendered.prefixes import Allowed
 from coordinator.service.rendered.shelf import Shelf
@@ -94,6 +100,7 @@ class FakeFetcher(Fetcher):
     def __init__(self) -> None:
         super().__init__(Allowed(()), most_bytes=1, seconds=1)
         self.content, self.tag = b"", ""
+        self.modified: str | None = None
         self.asked: list[str | None] = []
 
     def fetch(self, url: str, into: Path, known: Fetched | None = None) -> Fetched | None:
@@ -101,7 +108,7 @@ class FakeFetcher(Fetcher):
         if known and known.tag == self.tag:
             return None
         into.write_bytes(self.content)
-        return Fetched(digest=self.tag * 4, tag=self.tag, modified=None)
+        return Fetched(digest=self.tag * 4, tag=self.tag, modified=self.modified)
 
 
 class Here:
@@ -158,6 +165,7 @@ class TestImagesOfTheFolder:
         ("name", "status"),
         [
             ("../out.png", 404), ("/etc/passwd", 404), ("none.png", 404), ("", 404), (".", 404), ("link.png", 404),
+            ("{images}/a.png", 404), ("../images/a.png", 404), ("inner/../a.png", 404), ("..", 404),
             ("pipe", 404), ("a.png/x", 404), ("x" * 5000, 404), ("a\0b", 404), ("large.png", 413), ("text.png", 422),
             ("many.png", 413), ("empty.png", 422), ("loop", 404),
         ],
@@ -172,10 +180,47 @@ class TestImagesOfTheFolder:
         (here.images / "link.png").symlink_to("../out.png")
         (here.images / "loop").symlink_to("loop")
         os.mkfifo(here.images / "pipe")
-        for ask in (here.sources.look, here.sources.look):
+        for _ in range(2):
             with pytest.raises(Refused) as refused:
-                ask(name)
+                here.sources.look(name.format(images=here.images))
             assert (refused.value.field, refused.value.status) == ("source", status)
+            if status == 404:
+                assert refused.value.message == "names no image that can be read below the operator's folder"
+
+    def test_one_that_is_cut_short_while_it_is_looked_at(
+        self, here: Here, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content = here.write("a.png")
+        looks = []
+
+        def cut_and_examine(data: Buffer, *arguments: Any) -> Photograph:
+            os.truncate(here.images / "a.png", 0)
+            looks.append(data[:])  # of a file that is mapped, this would be the end of all tests
+            return examine(data, *arguments)
+
+        monkeypatch.setattr("coordinator.service.rendered.sources.examine", cut_and_examine)
+        seen = here.sources.look("a.png")
+        assert looks == [content]
+        with pytest.raises(Changed):
+            here.sources.lay("a.png", seen, here.target)
+
+    def test_one_that_is_being_written(self, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+        here.write("a.png")
+        stamps = map(str, range(100))
+        monkeypatch.setattr("coordinator.service.rendered.sources._stamp", lambda _: next(stamps))
+        with pytest.raises(Refused, match="is being written") as refused:
+            here.sources.look("a.png")
+        assert (refused.value.status, refused.value.retry_after) == (503, 1)
+
+    def test_one_that_grows_beyond_the_limit_meanwhile(
+        self, here: Here, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here.write("a.png")
+        state = (here.images / "a.png").stat()
+        (here.images / "a.png").write_bytes(bytes(10**5 + 1))
+        monkeypatch.setattr("coordinator.service.folder.os.fstat", lambda _: state)
+        with pytest.raises(Refused, match="is larger than 100,000 bytes"):
+            here.sources.look("a.png")
 
     def test_without_a_folder_the_operator_is_named(self, here: Here) -> None:
         sources = Sources(None, here.web, here.shelf, most_bytes=1, most_pixels=1)
@@ -222,6 +267,31 @@ class TestImagesOfTheWeb:
         here.sources.look(self.URL)
         here.sources.lay(self.URL, seen, here.target)
         assert here.web.asked == [None, None]
+
+    @pytest.mark.parametrize(
+        ("told", "date"),
+        [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("x" * 5000, None),
+            (None, None),
+        ],
+    )
+    def test_when_it_changed_is_told_as_a_date_or_not_at_all(
+        self, here: Here, told: str | None, date: str | None
+    ) -> None:
+        self.put(here, "1", 8)
+        here.web.modified = told
+        assert here.sources.look(self.URL).modified == date
+
+    @given(
+        st.text(max_size=60)
+        | st.from_regex(r"(\w{3}, )?[0-9]{1,3}[ -]\w{3}[ -][0-9]{1,9} [0-9:]{1,9} [+-]?\w{1,5}")
+    )
+    def test_no_word_for_a_date_makes_it_fail(self, told: str) -> None:
+        date = http_date(told)
+        assert date is None or http_date(date) == date
 
     def test_what_is_no_image_is_not_kept(self, here: Here) -> None:
         here.web.content, here.web.tag = b"<html>", "1"

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -252,10 +253,12 @@ class TestRefusals:
             ("/plain/..%2F..%2Fetc%2Fpasswd", 404, "source", "names no image"),
             ("/plain/https%3A%2F%2Fh.example%2Fa.png", 403, "source", "takes no sources by URL"),
             ("/plain/a.png%0A", 422, "source", "has control characters"),
+            ("/plain/{images}%2Fa.png", 404, "source", "names no image that can be read below"),
             ("/plain/a.png?v=1", 422, "path", "in a source it is written %3F"),
         ],
     )  # fmt: skip
     def test_what_cannot_be(self, service: Service, rest: str, status: int, field: str, message: str) -> None:
+        rest = rest.replace("{images}", quote(str(service.images), safe=""))
         path = signed(rest.partition("?")[0]) + ("?v=1" if "?" in rest else "")
         (told,) = service.ask(path)
         assert (told.status_code, told.json()["error"]["field"]) == (status, field)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -29,6 +30,8 @@ from coordinator.service.intake import Intake
 from coordinator.service.jobs import Job
 from coordinator.service.manager import Manager
 from coordinator.service.metrics import Metrics
+from coordinator.service.photographs import Photograph, examine
+from coordinator.service.rasters import Buffer
 from coordinator.service.refusal import Refused
 from coordinator.service.room import MARGIN
 from coordinator.service.routes import Routes
@@ -106,6 +109,7 @@ class Service:
         write_png(self.images / "seen.png")
         (self.images / "large.png").write_bytes(bytes(65 * KIB))
         (self.images / "out.png").symlink_to("/etc/hostname")
+        (self.images / "loop.png").symlink_to("loop.png")
         options = {**LIMITS, "data": str(folder / "data"), "images": str(self.images)}
         settings = read_settings(options, {})
         self.store = Store(settings.data)
@@ -275,15 +279,23 @@ BAD_REQUESTS: dict[str, tuple[tuple[bytes, ...], dict[str, Any], int, str, str]]
         "colour",
         "known are actions and",
     ),
-    "a path that climbs": ((actions(paths=["../x.png"]),), {}, 422, "actions.paths[0]", "no image below the"),
+    "a path that climbs": ((actions(paths=["../x.png"]),), {}, 422, "actions.paths[0]", "names no image"),
     "a path from the root": (
         (actions(paths=["/etc/passwd"]),),
         {},
         422,
         "actions.paths[0]",
-        "no image below the",
+        "names no image",
     ),
-    "a link that leaves": ((actions(paths=["out.png"]),), {}, 422, "actions.paths[0]", "no image below the"),
+    "a path out and in again": (
+        (actions(paths=["../images/seen.png"]),),
+        {},
+        422,
+        "actions.paths[0]",
+        "names no image",
+    ),
+    "a circle of links": ((actions(paths=["loop.png"]),), {}, 422, "actions.paths[0]", "names no image"),
+    "a link that leaves": ((actions(paths=["out.png"]),), {}, 422, "actions.paths[0]", "names no image"),
     "a path too long": ((actions(paths=["x" * 5000]),), {}, 422, "actions.paths[0]", "names no image"),
     "a large path": (
         (actions(paths=["large.png"]),),
@@ -437,7 +449,7 @@ def test_all_methods_of_a_path_are_allowed_together(service: Service) -> None:
     [
         (["seen.png"] * 4, "more than 3 images"),
         (["whole.jpg"] * 3, "more than 102,400 bytes together"),
-        (["seen.png", "wide.png"], "has 400x100 pixels; at most 10,000 are allowed"),
+        (["seen.png", "large.png"], "is larger than 65,536 bytes"),
     ],
 )
 def test_limits_are_looked_at_before_a_named_image_is_copied(
@@ -445,11 +457,28 @@ def test_limits_are_looked_at_before_a_named_image_is_copied(
 ) -> None:
     photo = picture(".jpg")
     (service.images / "whole.jpg").write_bytes(photo[:-2] + bytes(40 * KIB) + photo[-2:])
-    write_png(service.images / "wide.png", 400, 100)
-    monkeypatch.setattr("shutil.copyfile", lambda *_: pytest.fail("copied before it was refused"))
+    monkeypatch.setattr(
+        "coordinator.service.intake.pieces", lambda *_: pytest.fail("copied before it was refused")
+    )
     answer = service.post("/jobs", actions(paths=paths))
     assert answer.status_code == 413
     assert message in answer.json()["error"]["message"]
+
+
+def test_a_named_image_is_copied_before_it_is_looked_at(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (service.images / "seen.png").read_bytes()
+    looks = []
+
+    def cut_and_examine(data: Buffer, *arguments: Any) -> Photograph:
+        os.truncate(service.images / "seen.png", 0)
+        looks.append(data[:])  # of a file that is mapped, this would be the end of all tests
+        return examine(data, *arguments)
+
+    monkeypatch.setattr("coordinator.service.intake.examine", cut_and_examine)
+    assert service.post("/jobs", actions(paths=["seen.png"])).status_code == 202
+    assert looks == [content]
 
 
 def test_a_full_service_reads_no_body(service: Service) -> None:

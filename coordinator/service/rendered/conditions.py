@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from datetime import UTC
+from email.utils import format_datetime, parsedate_to_datetime
 
 from coordinator.service.orders import OUTPUTS, Operation
 from coordinator.service.rendered.addresses import AUTO
@@ -37,6 +39,17 @@ def _names(accept: str, kind: str) -> bool:
         if name == kind:
             return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
     return False
+
+
+def http_date(text: str) -> str | None:
+    """A date that another server told, as HTTP writes it; None if it is none."""
+    try:
+        told = parsedate_to_datetime(text)
+        return format_datetime(
+            (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC), usegmt=True
+        )
+    except (ValueError, TypeError, OverflowError, IndexError):  # whichever the parser happens to meet
+        return None
 
 
 def result_key(digest: str, operations: Sequence[Operation], output: str, program: str) -> str:

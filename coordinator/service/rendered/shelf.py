@@ -10,7 +10,8 @@ import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 
 _LEFT = 0.9
 """The share of the room that is in use after old files have gone: looking at all of them costs too much for each."""
@@ -37,6 +38,10 @@ class Shelf:
     def aside(self, name: str) -> Path:
         """Where a file may be written that is to be put here; it goes at the next start if it is not."""
         return self._folder / f"{name}{_ASIDE}"
+
+    def scratch(self) -> BinaryIO:
+        """A new file without a name, which is gone once it is closed. Raises OSError."""
+        return cast(BinaryIO, TemporaryFile(dir=self._folder, suffix=_ASIDE))
 
     def open(self, name: str) -> BinaryIO | None:
         """The file of that name, which now was used last; None if it is not there. Raises OSError."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import stat
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -21,9 +20,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
-from coordinator.service.mapped import mapped
+from coordinator.service.folder import Missing, opened, pieces
+from coordinator.service.mapped import mapped, mapped_file
 from coordinator.service.photographs import Photograph, examine
-from coordinator.service.refusal import TOO_LARGE, Refused
+from coordinator.service.refusal import Refused
+from coordinator.service.rendered.conditions import http_date
 from coordinator.service.rendered.fetching import Fetched, Fetcher
 from coordinator.service.rendered.prefixes import FIELD, is_url
 from coordinator.service.rendered.shelf import Shelf
@@ -33,7 +34,6 @@ FRESH_SECONDS = 60.0
 _YOUNG_NS = 2_000_000_000
 """A file that changed so many nanoseconds ago may change again within one tick of its clock, and seem the same."""
 _REMEMBERED = 10_000
-_CHUNK = 1024 * 1024
 _TRIES = 3
 
 T = TypeVar("T")
@@ -59,30 +59,30 @@ class Sources:
         self, images: Path | None, fetcher: Fetcher, shelf: Shelf, *, most_bytes: int, most_pixels: int
     ) -> None:
         """``images`` is the folder of those that are no URLs; the others are kept on the ``shelf``."""
-        self._folder = _Folder(images, most_bytes, most_pixels)
+        self._images = _Images(images, shelf, most_bytes, most_pixels)
         self._web = _Web(fetcher, shelf, most_pixels)
 
     def known(self, source: str) -> Seen | None:
         """The source as far as nobody has to be asked, and no file to be read."""
-        return self._web.known(source) if is_url(source) else self._folder.known(source)
+        return self._web.known(source) if is_url(source) else self._images.known(source)
 
     def look(self, source: str) -> Seen:
         """The source as it is now. Raises Refused, and OSError if it cannot be kept."""
-        return self._web.look(source) if is_url(source) else self._folder.look(source)
+        return self._web.look(source) if is_url(source) else self._images.look(source)
 
     def lay(self, source: str, seen: Seen, target: Path) -> None:
         """Has the content that was seen lie at ``target``. Raises Changed, and OSError."""
         if is_url(source):
             self._web.lay(source, seen, target)
         else:
-            self._folder.lay(source, seen, target)
+            self._images.lay(source, seen, target)
 
 
-class _Folder:
-    """Images below a folder, which may change at any time."""
+class _Images:
+    """Images below the operator's folder, which may change at any time."""
 
-    def __init__(self, root: Path | None, most_bytes: int, most_pixels: int) -> None:
-        self._root = root
+    def __init__(self, root: Path | None, shelf: Shelf, most_bytes: int, most_pixels: int) -> None:
+        self._root, self._shelf = root, shelf
         self._most_bytes, self._most_pixels = most_bytes, most_pixels
         self._remembered: _Memory[tuple[str, Seen]] = _Memory()
 
@@ -95,35 +95,25 @@ class _Folder:
 
     def look(self, source: str) -> Seen:
         for _ in range(_TRIES):
-            with self._opened(source) as file:
+            with self._opened(source) as file, self._shelf.scratch() as copy:
                 before = _stamp(file)
-                digest = hashlib.sha256()
-                while chunk := file.read(_CHUNK):
-                    digest.update(chunk)
-                # By its descriptor: at its path there may be another one by now.
-                opened = Path(f"/proc/self/fd/{file.fileno()}")
-                with mapped(opened) as data:
-                    photograph = examine(data, FIELD, self._most_pixels)
+                digest = _copied(pieces(file, FIELD, self._most_bytes), copy)
                 state = os.fstat(file.fileno())
                 if _stamp(file) != before:
                     continue
-            seen = Seen(
-                digest=digest.hexdigest(),
-                photograph=photograph,
-                modified=formatdate(int(state.st_mtime), usegmt=True),
-            )
+                with mapped_file(copy) as data:
+                    photograph = examine(data, FIELD, self._most_pixels)
+            modified = formatdate(int(state.st_mtime), usegmt=True)
+            seen = Seen(digest=digest, photograph=photograph, modified=modified)
             if time.time_ns() - state.st_mtime_ns > _YOUNG_NS:
                 self._remembered.put(source, (before, seen))
             return seen
         raise Refused(FIELD, "is being written", HTTPStatus.SERVICE_UNAVAILABLE, retry_after=1)
 
     def lay(self, source: str, seen: Seen, target: Path) -> None:
-        digest = hashlib.sha256()
         with self._opened(source) as file, target.open("wb") as copy:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-                copy.write(chunk)
-        if digest.hexdigest() != seen.digest:
+            digest = _copied(pieces(file, FIELD, self._most_bytes), copy)
+        if digest != seen.digest:
             self._remembered.drop(source)
             raise Changed
 
@@ -133,26 +123,11 @@ class _Folder:
         if self._root is None:
             message = "this service takes no images by path; its operator names their folder by --images"
             raise Refused(FIELD, message, HTTPStatus.FORBIDDEN)
-        missing = Refused(
-            FIELD, "names no image that can be read below the operator's folder", HTTPStatus.NOT_FOUND
-        )
         try:
-            path = (self._root / source).resolve()
-            if not path.is_relative_to(self._root):
-                raise missing
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except (OSError, ValueError, RuntimeError) as error:  # the last is a circle of links
-            raise missing from error
-        try:
-            state = os.fstat(descriptor)
-            if not stat.S_ISREG(state.st_mode):
-                raise missing
-            if state.st_size > self._most_bytes:
-                raise Refused(FIELD, f"is larger than {self._most_bytes:,} bytes", TOO_LARGE)
-            with open(descriptor, "rb", closefd=False) as file:
+            with opened(self._root, source, FIELD, self._most_bytes) as file:
                 yield file
-        finally:
-            os.close(descriptor)
+        except Missing as error:
+            raise Refused(FIELD, str(error), HTTPStatus.NOT_FOUND) from error
 
 
 class _Web:
@@ -181,7 +156,8 @@ class _Web:
             assert fetched is not None  # nothing was known that it could be
             with mapped(aside) as data:
                 photograph = examine(data, FIELD, self._most_pixels)
-            seen = Seen(digest=fetched.digest, photograph=photograph, modified=fetched.modified)
+            modified = http_date(fetched.modified) if fetched.modified else None
+            seen = Seen(digest=fetched.digest, photograph=photograph, modified=modified)
             self._shelf.put(aside, _name(seen))
             self._remembered.put(source, (asked, fetched, seen))
             return seen
@@ -223,6 +199,16 @@ class _Memory(Generic[T]):
 def _name(seen: Seen) -> str:
     """A fetched source's on the shelf."""
     return f"{seen.digest}.source"
+
+
+def _copied(content: Iterable[bytes], into: BinaryIO) -> str:
+    """Writes a content that comes in pieces; returns its digest."""
+    digest = hashlib.sha256()
+    for piece in content:
+        digest.update(piece)
+        into.write(piece)
+    into.flush()
+    return digest.hexdigest()
 
 
 def _stamp(file: BinaryIO) -> str:
