@@ -48,9 +48,7 @@ class TestShelf:
         for number in range(10):
             folder.put(f"{number}", age=100 - number)
         assert len(folder.names()) == 10
-        used = folder.shelf.open("0")
-        assert used is not None
-        used.close()
+        assert folder.shelf.open("0") is not None
         folder.put("new", age=0)
         assert folder.names() == ["0", "3", "4", "5", "6", "7", "8", "9", "new"]
         assert folder.shelf.size == 9 * BLOCK
@@ -62,6 +60,22 @@ class TestShelf:
         assert folder.names() == ["large"]
         folder.put("next", age=0)
         assert folder.names() == ["next"]
+
+    def test_what_was_put_there_can_be_read_by_all_who_waited_whatever_comes_next(
+        self, tmp_path: Path
+    ) -> None:
+        folder = Folder(tmp_path, blocks=1)
+        new = tmp_path / "picture"
+        new.write_bytes(content := os.urandom(80 * BLOCK))
+        kept = folder.shelf.put(new, "large")
+        for number in range(3):
+            folder.put(f"{number}", age=0)
+        assert "large" not in folder.names()
+        assert [b"".join(kept.pieces()) for _ in range(2)] == [content] * 2
+        opened = Path(f"/proc/self/fd/{kept.descriptor}")
+        assert opened.exists()
+        del kept
+        assert not opened.exists()
 
     def test_it_survives_a_restart_and_halves_do_not(self, tmp_path: Path) -> None:
         folder = Folder(tmp_path, blocks=3)
@@ -261,8 +275,12 @@ class TestImagesOfTheWeb:
         seen = here.sources.look(self.URL)
         for path in (here.images.parent / "shelf").iterdir():
             path.unlink()
+        here.sources.lay(self.URL, seen, laid := here.images / "laid")  # whoever waited for it has it
+        assert laid.read_bytes() == here.web.content
+        known = here.sources.known(self.URL)
+        assert known is not None
         with pytest.raises(Changed):
-            here.sources.lay(self.URL, seen, here.target)
+            here.sources.lay(self.URL, known, here.target)
         assert here.sources.known(self.URL) is None
         here.sources.look(self.URL)
         here.sources.lay(self.URL, seen, here.target)

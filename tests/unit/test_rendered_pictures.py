@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from coordinator.contract import ErrorKind
 from coordinator.errors import UsageError
 from coordinator.service.rendered.assembly import read_signing
+from coordinator.service.rendered.shelf import Shelf
 from coordinator.service.rendered.signing import signature
 from coordinator.service.settings import read_settings
 from tests.unit.builders import error, write_png
@@ -136,6 +137,26 @@ class TestManyAtATime:
         answers = service.ask(*[signed(SMALL)] * 20)
         assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
         assert len(service.tasks) == 1
+
+    def test_what_was_made_is_answered_although_it_has_to_make_room_at_once(
+        self, shop: Shop, tmp_path: Path
+    ) -> None:
+        service = Service(shop, tmp_path, keep_rendered="1")
+        evicting = service.shop.store.rendered / "evicting"
+        kept = Shelf(service.shop.store.rendered, 0)
+        tidied = shop.store.tidy
+
+        def make_room(job_id: str) -> None:
+            evicting.write_bytes(b"next")
+            kept.put(evicting, "next")
+            tidied(job_id)
+
+        shop.store.__dict__["tidy"] = make_room
+        answers = service.ask(*[signed(SMALL)] * 3)
+        assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+        assert len(service.tasks) == 1
+        assert [path.name for path in service.shop.store.rendered.iterdir()] == ["next"]
+        service.end()
 
     def test_who_leaves_takes_nothing_from_the_others(self, service: Service) -> None:
         service.shop.gate.clear()

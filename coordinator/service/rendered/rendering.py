@@ -33,7 +33,7 @@ from coordinator.service.rasters import raster
 from coordinator.service.refusal import Refused
 from coordinator.service.rendered.addresses import in_address
 from coordinator.service.rendered.prefixes import FIELD
-from coordinator.service.rendered.shelf import Shelf
+from coordinator.service.rendered.shelf import Kept, Shelf
 from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
 from coordinator.service.told import NO_ROOM
@@ -71,15 +71,15 @@ class Renderer:
         """What tells the results of these workers from those of others."""
         return self._program.image_id
 
-    async def render(self, work: Work) -> None:
-        """Has the result lie on the shelf. Raises Refused, OSError, and what ``lay`` raises."""
+    async def render(self, work: Work) -> Kept:
+        """The result, which lies on the shelf now. Raises Refused, OSError, and what ``lay`` raises."""
         self._places.look()  # there is no use in weighing it otherwise
         job_id = secrets.token_hex(8)
         try:
             job = await asyncio.to_thread(self._weighed, job_id, work)
             # Shielded: a worker tells of it even if nobody waits any more.
             ended = await asyncio.shield(asyncio.wrap_future(self._begun(job)))
-            await asyncio.to_thread(self._put, ended, work)
+            return await asyncio.to_thread(self._put, ended, work)
         finally:
             await asyncio.to_thread(self._store.tidy, job_id)
 
@@ -135,7 +135,7 @@ class Renderer:
             turns.enter(begin)
         return ended
 
-    def _put(self, ended: Ended | None, work: Work) -> None:
+    def _put(self, ended: Ended | None, work: Work) -> Kept:
         if ended is None:
             raise Refused("service", "is being stopped", HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
         if error := ended.files[0].error:
@@ -146,7 +146,7 @@ class Renderer:
             status = HTTPStatus.INTERNAL_SERVER_ERROR if is_ours else HTTPStatus.UNPROCESSABLE_ENTITY
             raise Refused("service" if is_ours else FIELD, error.message, status)
         ((image,),) = ended.images
-        self._shelf.put(self._store.files.local(image), work.key)
+        return self._shelf.put(self._store.files.local(image), work.key)
 
     def close(self) -> None:
         """Ends what is at work; what waits for its turn does not begin any more."""

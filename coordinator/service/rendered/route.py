@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from functools import partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from fastapi import Request, Response
@@ -32,14 +31,13 @@ from coordinator.service.rendered.flights import Flights
 from coordinator.service.rendered.looking import Looks
 from coordinator.service.rendered.prefixes import FIELD, is_url
 from coordinator.service.rendered.rendering import Renderer, Work
-from coordinator.service.rendered.shelf import Shelf
+from coordinator.service.rendered.shelf import Kept, Shelf
 from coordinator.service.rendered.signing import Signing
 from coordinator.service.rendered.sources import Changed, Seen, Sources
 
 _LOG = logging.getLogger("coordinator.service")
 _TRIES = 3
-"""For a source that changes, or a result that goes, while it is worked on."""
-_CHUNK = 256 * 1024
+"""For a source that changes, or goes, while it is worked on."""
 _FOR_EVERYBODY = {
     # It stands in pages of other sites, and can run in none: as a page of its own it is a picture.
     "Cross-Origin-Resource-Policy": "cross-origin",
@@ -66,7 +64,7 @@ class ImageRoute:
         self._signing, self._sources, self._shelf, self._renderer = signing, sources, shelf, renderer
         self._metrics = metrics
         self._age = age
-        self._looks, self._renderings = Looks(sources, source_time), Flights[None]()
+        self._looks, self._renderings = Looks(sources, source_time), Flights[Kept]()
         self._program = f"{__version__} {renderer.program}"
 
     async def image(self, request: Request) -> Response:
@@ -104,8 +102,8 @@ class ImageRoute:
             if is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
                 self._count("unchanged")
                 return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-            file = await asyncio.to_thread(self._shelf.open, key)
-            if file is not None:
+            kept = await asyncio.to_thread(self._shelf.open, key)
+            if kept is not None:
                 self._count("hit")
             else:
                 work = Work(
@@ -116,13 +114,11 @@ class ImageRoute:
                     lay=partial(self._sources.lay, asked.source, seen),
                 )
                 try:
-                    await self._renderings.join(key, partial(self._renderer.render, work))
+                    kept = await self._renderings.join(key, partial(self._renderer.render, work))
                 except Changed:
                     continue
                 self._count("miss")
-                file = await asyncio.to_thread(self._shelf.open, key)
-            if file is not None:
-                return await _sent(file, {**headers, **_shown(asked.source, output)})
+            return await _sent(kept, {**headers, **_shown(asked.source, output)})
         message = "changes, or goes, faster than it can be worked on"
         raise Refused(FIELD, message, HTTPStatus.SERVICE_UNAVAILABLE, retry_after=1)
 
@@ -152,20 +148,20 @@ class ImageRoute:
         self._looks.close()
 
 
-async def _sent(file: BinaryIO, headers: dict[str, str]) -> Response:
-    """A file's content, as it comes from the disk; the file is closed in any case."""
-    size = file.seek(0, 2)
-    file.seek(0)
-    if size <= _CHUNK:
-        with file:
-            return Response(await asyncio.to_thread(file.read), headers=headers)
+async def _sent(kept: Kept, headers: dict[str, str]) -> Response:
+    """A file's content, as it comes from the disk."""
+    first = await asyncio.to_thread(kept.read, 0)
+    if len(first) == kept.size:
+        return Response(first, headers=headers)
 
     async def pieces() -> AsyncIterator[bytes]:
-        with file:
-            while piece := await asyncio.to_thread(file.read, _CHUNK):
-                yield piece
+        piece, sent = first, 0
+        while piece:
+            yield piece
+            sent += len(piece)
+            piece = await asyncio.to_thread(kept.read, sent)
 
-    return StreamingResponse(pieces(), headers={**headers, "Content-Length": str(size)})
+    return StreamingResponse(pieces(), headers={**headers, "Content-Length": str(kept.size)})
 
 
 def _shown(source: str, output: str) -> dict[str, str]:

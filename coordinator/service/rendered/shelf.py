@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,6 +17,37 @@ from typing import BinaryIO, cast
 _LEFT = 0.9
 """The share of the room that is in use after old files have gone: looking at all of them costs too much for each."""
 _ASIDE = ".part"
+_PIECE = 256 * 1024
+
+
+class Kept:
+    """A file that is open as long as anybody has this, even if it is not on the shelf any more.
+
+    Many may read it at a time, from many threads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        state = os.fstat(self.descriptor)
+        self.size, self.taken = state.st_size, state.st_blocks * 512
+        """Its bytes, and those that it takes on the disk."""
+
+    def __del__(self) -> None:
+        # Not by whoever used it last: of those who waited for it, any may have left.
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+    def read(self, begin: int) -> bytes:
+        """A piece of its content; nothing at its end."""
+        return os.pread(self.descriptor, _PIECE, begin)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of its content."""
+        begin = 0
+        while piece := self.read(begin):
+            begin += len(piece)
+            yield piece
 
 
 class Shelf:
@@ -43,15 +75,15 @@ class Shelf:
         """A new file without a name, which is gone once it is closed. Raises OSError."""
         return cast(BinaryIO, TemporaryFile(dir=self._folder, suffix=_ASIDE))
 
-    def open(self, name: str) -> BinaryIO | None:
+    def open(self, name: str) -> Kept | None:
         """The file of that name, which now was used last; None if it is not there. Raises OSError."""
         try:
-            file = (self._folder / name).open("rb", buffering=0)
+            kept = Kept(self._folder / name)
         except FileNotFoundError:
             return None
         with suppress(OSError):  # only the order in which files go
-            os.utime(file.fileno())
-        return file
+            os.utime(kept.descriptor)
+        return kept
 
     def link(self, name: str, target: Path) -> bool:
         """Gives a file a second name outside; False if it is not there. Raises OSError."""
@@ -61,18 +93,21 @@ class Shelf:
             return False
         return True
 
-    def put(self, path: Path, name: str) -> None:
-        """Moves a file here. Raises OSError; ValueError if it is no regular file."""
+    def put(self, path: Path, name: str) -> Kept:
+        """Moves a file here, and opens it, as it may have to make room at once for the next.
+
+        Raises OSError; ValueError if it is no regular file.
+        """
         if not stat.S_ISREG(path.lstat().st_mode):
             raise ValueError(f"{str(path)!r} is no file")
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-            taken = os.fstat(file.fileno()).st_blocks * 512
+        kept = Kept(path)
+        os.fsync(kept.descriptor)
         with self._lock:
             path.replace(self._folder / name)
-            self.size += taken
+            self.size += kept.taken
             if self.size > self._room:
                 self._make_room(keeping=name)
+        return kept
 
     def _make_room(self, keeping: str | None) -> None:
         """Looks at all files, and removes the oldest if they take too much. The lock is held."""

@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
@@ -27,7 +27,7 @@ from coordinator.service.refusal import Refused
 from coordinator.service.rendered.conditions import http_date
 from coordinator.service.rendered.fetching import Fetched, Fetcher
 from coordinator.service.rendered.prefixes import FIELD, is_url
-from coordinator.service.rendered.shelf import Shelf
+from coordinator.service.rendered.shelf import Kept, Shelf
 
 FRESH_SECONDS = 60.0
 """For which a URL's content counts as unchanged."""
@@ -41,11 +41,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A source as it was found. ``modified`` is an HTTP date, None if nobody tells."""
+    """A source as it was found. ``modified`` is an HTTP date, None if nobody tells.
+
+    ``kept`` is its content if it has just been fetched: it may have to make room before it is worked on.
+    """
 
     digest: str
     photograph: Photograph
     modified: str | None
+    kept: Kept | None = field(default=None, compare=False)
 
 
 class Changed(Exception):
@@ -158,16 +162,20 @@ class _Web:
                 photograph = examine(data, FIELD, self._most_pixels)
             modified = http_date(fetched.modified) if fetched.modified else None
             seen = Seen(digest=fetched.digest, photograph=photograph, modified=modified)
-            self._shelf.put(aside, _name(seen))
+            kept = self._shelf.put(aside, _name(seen))
             self._remembered.put(source, (asked, fetched, seen))
-            return seen
+            return replace(seen, kept=kept)
         finally:
             aside.unlink(missing_ok=True)
 
     def lay(self, source: str, seen: Seen, target: Path) -> None:
-        if not self._shelf.link(_name(seen), target):
+        if self._shelf.link(_name(seen), target):
+            return
+        if seen.kept is None:
             self._remembered.drop(source)  # so that it is fetched anew
             raise Changed
+        with target.open("wb") as copy:
+            _copied(seen.kept.pieces(), copy)
 
 
 class _Memory(Generic[T]):
