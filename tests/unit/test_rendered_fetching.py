@@ -76,6 +76,14 @@ class TestFetching:
         with pytest.raises(Refused, match="answers 304"):
             fetcher(origin).fetch(url, tmp_path / "came")
 
+    def test_what_is_too_long_to_be_remembered_of_a_server_is_not(
+        self, origin: Origin, tmp_path: Path
+    ) -> None:
+        url = origin.answers("/a.jpg", body=BODY, ETag=f'"{"1" * 5000}"', Last_Modified="x" * 5000)
+        came = fetcher(origin).fetch(url, tmp_path / "came")
+        assert came is not None
+        assert (came.tag, came.modified) == (None, None)
+
     @pytest.mark.parametrize("length", ["0", ""])
     def test_a_body_without_a_length_comes_whole(self, origin: Origin, tmp_path: Path, length: str) -> None:
         def script(handler: http.server.BaseHTTPRequestHandler) -> None:

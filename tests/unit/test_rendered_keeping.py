@@ -19,6 +19,7 @@ from coordinator.service.rendered.prefixes import Allowed
 from coordinator.service.rendered.shelf import Shelf
 from coordinator.service.rendered.sources import Changed, Sources
 from tests.unit.builders import write_png
+from tests.unit.pictures import encoded, segment
 
 BLOCK = 4096
 
@@ -169,6 +170,19 @@ class TestImagesOfTheFolder:
         assert here.sources.look("a.png").digest != before.digest
         here.write("a.png", age=50)
         assert here.sources.look("a.png").digest == before.digest
+
+    def test_it_is_known_by_all_its_names_and_remembered_in_few_bytes(self, here: Here) -> None:
+        parts = encoded("JPEG")
+        here.images.mkdir()
+        path = here.images / "a.jpg"
+        path.write_bytes(parts[:2] + segment(0xFE, b"") * 1000 + parts[2:])
+        os.utime(path, (1e9, 1e9))
+        seen = here.sources.look("a.jpg")
+        assert here.sources.known("./" * 1000 + "a.jpg") == seen
+        assert seen.photograph.parts == ()
+        (here.images / "b.jpg").symlink_to("a.jpg")
+        here.sources.look("b.jpg")
+        assert len(here.sources._images._remembered._known) == 1
 
     def test_one_that_is_young_is_looked_at_again(self, here: Here) -> None:
         here.write("a.png", age=0)

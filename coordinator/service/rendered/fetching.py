@@ -26,6 +26,7 @@ from coordinator.service.rendered.prefixes import FIELD, Allowed, Place, check_a
 
 _MAX_REDIRECTS = 5
 _CHUNK = 256 * 1024
+_MOST_SAID = 1000
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (404, 410)
 _BAD, _LATE = HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT
@@ -196,8 +197,9 @@ def _read(answer: http.client.HTTPResponse) -> bytes:
 
 
 def _sent_back(header: str | None) -> str | None:
-    """What a server said of a state, if it can be said to it again."""
-    return header if header and header.isascii() and header.isprintable() else None
+    """What a server said of a state, if it can be said to it again, and is not too long to be remembered."""
+    is_fit = header and len(header) <= _MOST_SAID and header.isascii() and header.isprintable()
+    return header if is_fit else None
 
 
 def _headers(place: Place, known: Fetched | None) -> Mapping[str, str]:

@@ -165,5 +165,5 @@ class Renderer:
 
 def _cost(path: Path, found: Photograph, order: Order) -> Cost:
     with mapped(path) as data:
-        promised = raster(data, found.suffix, found.width, found.height, found.parts)
+        promised = raster(data, found.suffix, found.width, found.height)
     return estimate(promised, order.operations, order.output)

@@ -1,7 +1,7 @@
 """From a source's name to its content: an image below the operator's folder, or at a URL.
 
-What a source is, is told by its content's digest. It is remembered with what tells cheaply that nothing has changed: of
-a file its stamp, of a URL the server's word, which is asked for again after a minute.
+What a source is, is told by its content's digest. It is remembered by what tells cheaply that nothing has changed: of a
+file by its stamp, of a URL with the server's word, which is asked for again after a minute.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import BinaryIO, Generic, TypeVar
 from coordinator.service.folder import Missing, opened, pieces
 from coordinator.service.mapped import mapped, mapped_file
 from coordinator.service.photographs import Photograph, examine
+from coordinator.service.rasters import Buffer
 from coordinator.service.refusal import Refused
 from coordinator.service.rendered.conditions import http_date
 from coordinator.service.rendered.fetching import Fetched, Fetcher
@@ -83,19 +84,16 @@ class Sources:
 
 
 class _Images:
-    """Images below the operator's folder, which may change at any time."""
+    """Images below the operator's folder, which may change at any time. One is known by its stamp."""
 
     def __init__(self, root: Path | None, shelf: Shelf, most_bytes: int, most_pixels: int) -> None:
         self._root, self._shelf = root, shelf
         self._most_bytes, self._most_pixels = most_bytes, most_pixels
-        self._remembered: _Memory[tuple[str, Seen]] = _Memory()
+        self._remembered: _Memory[Seen] = _Memory()
 
     def known(self, source: str) -> Seen | None:
-        remembered = self._remembered.get(source)
-        if remembered is None:
-            return None
         with self._opened(source) as file:
-            return remembered[1] if _stamp(file) == remembered[0] else None
+            return self._remembered.get(_stamp(file))
 
     def look(self, source: str) -> Seen:
         for _ in range(_TRIES):
@@ -106,19 +104,19 @@ class _Images:
                 if _stamp(file) != before:
                     continue
                 with mapped_file(copy) as data:
-                    photograph = examine(data, FIELD, self._most_pixels)
+                    photograph = _examined(data, self._most_pixels)
             modified = formatdate(int(state.st_mtime), usegmt=True)
             seen = Seen(digest=digest, photograph=photograph, modified=modified)
             if time.time_ns() - state.st_mtime_ns > _YOUNG_NS:
-                self._remembered.put(source, (before, seen))
+                self._remembered.put(before, seen)
             return seen
         raise Refused(FIELD, "is being written", HTTPStatus.SERVICE_UNAVAILABLE, retry_after=1)
 
     def lay(self, source: str, seen: Seen, target: Path) -> None:
         with self._opened(source) as file, target.open("wb") as copy:
-            digest = _copied(pieces(file, FIELD, self._most_bytes), copy)
+            stamp, digest = _stamp(file), _copied(pieces(file, FIELD, self._most_bytes), copy)
         if digest != seen.digest:
-            self._remembered.drop(source)
+            self._remembered.drop(stamp)
             raise Changed
 
     @contextmanager
@@ -143,27 +141,27 @@ class _Web:
         self._remembered: _Memory[tuple[float, Fetched, Seen]] = _Memory()
 
     def known(self, source: str) -> Seen | None:
-        remembered = self._remembered.get(source)
+        remembered = self._remembered.get(_short(source))
         if remembered is None or time.monotonic() - remembered[0] > FRESH_SECONDS:
             return None
         return remembered[2]
 
     def look(self, source: str) -> Seen:
-        _, before, seen = self._remembered.get(source) or (0.0, None, None)
+        _, before, seen = self._remembered.get(_short(source)) or (0.0, None, None)
         aside = self._shelf.aside(secrets.token_hex(8))
         try:
             asked = time.monotonic()
             fetched = self._fetcher.fetch(source, aside, before)
             if fetched is None and before is not None and seen is not None:
-                self._remembered.put(source, (asked, before, seen))
+                self._remembered.put(_short(source), (asked, before, seen))
                 return seen
             assert fetched is not None  # nothing was known that it could be
             with mapped(aside) as data:
-                photograph = examine(data, FIELD, self._most_pixels)
+                photograph = _examined(data, self._most_pixels)
             modified = http_date(fetched.modified) if fetched.modified else None
             seen = Seen(digest=fetched.digest, photograph=photograph, modified=modified)
             kept = self._shelf.put(aside, _name(seen))
-            self._remembered.put(source, (asked, fetched, seen))
+            self._remembered.put(_short(source), (asked, fetched, seen))
             return replace(seen, kept=kept)
         finally:
             aside.unlink(missing_ok=True)
@@ -172,36 +170,46 @@ class _Web:
         if self._shelf.link(_name(seen), target):
             return
         if seen.kept is None:
-            self._remembered.drop(source)  # so that it is fetched anew
+            self._remembered.drop(_short(source))  # so that it is fetched anew
             raise Changed
         with target.open("wb") as copy:
             _copied(seen.kept.pieces(), copy)
 
 
 class _Memory(Generic[T]):
-    """What is known of the sources that were asked for last; safe to use from many threads."""
+    """What is known of the sources that were asked for last, by short names; safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, T] = OrderedDict()
 
-    def get(self, source: str) -> T | None:
+    def get(self, name: str) -> T | None:
         with self._lock:
-            found = self._known.get(source)
+            found = self._known.get(name)
             if found is not None:
-                self._known.move_to_end(source)
+                self._known.move_to_end(name)
             return found
 
-    def put(self, source: str, found: T) -> None:
+    def put(self, name: str, found: T) -> None:
         with self._lock:
-            self._known[source] = found
-            self._known.move_to_end(source)
+            self._known[name] = found
+            self._known.move_to_end(name)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
 
-    def drop(self, source: str) -> None:
+    def drop(self, name: str) -> None:
         with self._lock:
-            self._known.pop(source, None)
+            self._known.pop(name, None)
+
+
+def _examined(data: Buffer, most_pixels: int) -> Photograph:
+    """What an image is, without its parts, of which it may have thousands: it is to be remembered."""
+    return replace(examine(data, FIELD, most_pixels), parts=())
+
+
+def _short(source: str) -> str:
+    """What stands for a source's name, which may be long, where it is to be remembered."""
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _name(seen: Seen) -> str:
