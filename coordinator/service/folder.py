@@ -6,6 +6,7 @@ Whoever wants to look at one copies it first.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from typing import BinaryIO
 from coordinator.service.refusal import TOO_LARGE, Refused
 
 _PIECE = 1024 * 1024
+_OF_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What the service runs out of, for which no client is to blame."""
 
 
 class Missing(Exception):
@@ -29,7 +32,8 @@ class Missing(Exception):
 def opened(root: Path, name: str, field: str, most_bytes: int) -> Iterator[BinaryIO]:
     """The image of that name below ``root``, which is resolved. Its own ``name`` is where it lies, links resolved.
 
-    Raises Missing, and Refused, which blames ``field``, if it is too large.
+    Raises Missing; Refused, which blames ``field``, if it is too large; OSError for what the service
+    itself lacks.
     """
     with _opened(_inside(root, name)) as file:
         state = os.fstat(file.fileno())
@@ -68,6 +72,8 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return open(path, "rb", opener=_open)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _OF_OURS:
+            raise
         raise Missing from error
 
 

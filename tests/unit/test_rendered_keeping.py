@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,18 @@ class TestImagesOfTheFolder:
         (here.images / "a.png").write_bytes(bytes(10**5 + 1))
         monkeypatch.setattr("coordinator.service.folder.os.fstat", lambda _: state)
         with pytest.raises(Refused, match="is larger than 100,000 bytes"):
+            here.sources.look("a.png")
+
+    def test_a_service_without_files_says_nothing_of_the_image(
+        self, here: Here, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here.write("a.png")
+
+        def fail(*_: Any) -> int:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        monkeypatch.setattr("coordinator.service.folder.os.open", fail)
+        with pytest.raises(OSError, match="Too many open files"):
             here.sources.look("a.png")
 
     def test_without_a_folder_the_operator_is_named(self, here: Here) -> None:
