@@ -200,17 +200,24 @@ def service_takes(size: str) -> bool:
     return True
 
 
-def test_what_the_service_refuses_is_told_at_the_image(page: Page, photo: Path, tmp_path: Path) -> None:
+def test_what_the_service_refuses_is_told_at_the_image_until_the_next_order(
+    page: Page, tmp_path: Path
+) -> None:
     name = "<img src=x onerror=alert(1)>.jpg"
-    hostile = tmp_path / name
-    hostile.write_text("no image at all")
-    page.choose(hostile)
-    page.add("resize", "50%")
+    page.choose(write_image(tmp_path / name))
+    page.add("resize", "9999x9999")
+    for _ in range(20):
+        page.add("blur", "bilateral")
     page.start()
     problem = page.find("#chosen li:nth-child(1) .problem")
     WebDriverWait(page.driver, browser.PATIENCE_S).until(lambda _: problem.is_displayed())
     assert page.texts("#chosen .name") == [name]
     assert focused(page) == f"Remove {name}"
+    for button in page.find_all("#operations [data-do=remove]"):
+        button.click()
+    page.start()
+    assert page.wait_for_state("Done") == "Done: 1 image"
+    assert not problem.is_displayed()
 
 
 def test_a_bad_file_of_a_batch_fails_by_itself(page: Page, photo: Path, tmp_path: Path) -> None:

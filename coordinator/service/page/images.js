@@ -44,6 +44,11 @@ export class ChosenImages {
     return true;
   }
 
+  /** Takes back what the service had to say: it was about an earlier order. */
+  forgetProblems() {
+    for (const row of this.#files.keys()) show(row.querySelector(".problem"), "");
+  }
+
   #add(files) {
     for (const file of files) {
       const row = fromTemplate("chosen");

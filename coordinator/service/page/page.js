@@ -37,6 +37,7 @@ function orderChanged() {
 
 function orderIsComplete() {
   const rightOperations = editor.check();
+  images.forgetProblems();
   show(get("problem"), "");
   show(get("images-problem"), images.files.length ? "" : "Choose at least one image.");
   if (!images.files.length) get("choose").focus();
