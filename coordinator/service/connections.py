@@ -84,6 +84,9 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._have_header()
         super().on_headers_complete()
+        if b"#" in self.url or self.url.endswith(b"?"):
+            # Of which nothing else is left. Whoever signs a path wants it as it was sent.
+            self.scope["raw_path"] = self.scope.get("raw_path", b"") + b"?"
 
     def on_response_complete(self) -> None:
         self._joined.flush()

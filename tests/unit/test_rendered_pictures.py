@@ -275,7 +275,7 @@ class TestRefusals:
             ("/plain/https%3A%2F%2Fh.example%2Fa.png", 403, "source", "takes no sources by URL"),
             ("/plain/a.png%0A", 422, "source", "has control characters"),
             ("/plain/{images}%2Fa.png", 404, "source", "names no image that can be read below"),
-            ("/plain/a.png?v=1", 422, "path", "in a source it is written %3F"),
+            ("/plain/a.png?v=1", 422, "path", "in a source they are written %3F"),
         ],
     )  # fmt: skip
     def test_what_cannot_be(self, service: Service, rest: str, status: int, field: str, message: str) -> None:

@@ -66,8 +66,9 @@ def test_a_body_that_drips_is_refused(tmp_path: Path) -> None:
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that answers 204."""
-    await send({"type": "http.response.start", "status": 204, "headers": []})
+    """An application that answers 204, and for which path."""
+    headers = [(b"x-path", scope["raw_path"])]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body"})
 
 
@@ -129,3 +130,12 @@ def test_the_second_header_of_a_connection_has_its_time_too(port: int) -> None:
     first, second = said(port, GET + b"\r\n", GET).split(b"\r\n\r\n", 1)
     assert first.startswith(b"HTTP/1.1 204 ")
     assert second.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [(b"/a", b"/a"), (b"/a?b", b"/a"), (b"/a?", b"/a?"), (b"/a#b", b"/a?"), (b"/a?#", b"/a?")],
+)
+def test_what_stands_behind_a_path_leaves_a_trace(port: int, target: bytes, path: bytes) -> None:
+    told = said(port, b"GET %b HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n" % target)
+    assert b"x-path: %b\r\n" % path in told

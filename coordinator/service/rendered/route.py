@@ -72,14 +72,15 @@ class ImageRoute:
 
         The part behind `/image/` is `SIGNATURE/OPERATION/.../plain/SOURCE@OUTPUT`, with operations like
         `resize:200x300` and the source percent-encoded."""
-        raw = request.scope["raw_path"].partition(b"?")[0]
+        raw, unsigned, _ = request.scope["raw_path"].partition(b"?")
         try:
             signature, rest = parted(raw.decode())
         except UnicodeDecodeError as error:
             raise Refused("path", "is not UTF-8") from error
         self._signing.check(signature, rest.encode())
-        if request.url.query:
-            raise Refused("path", "has a ? that is not part of it; in a source it is written %3F")
+        if unsigned or request.scope["query_string"]:
+            message = "has a ? or # that is not part of it; in a source they are written %3F and %23"
+            raise Refused("path", message)
         asked = parse(rest)
         now = time.time()
         if asked.expires is not None and asked.expires <= now:

@@ -62,7 +62,7 @@ class Signing:
             raise Refused(_FIELD, f"cannot be checked: {self._unsigned_advice()}", FOREIGN)
         if ":" in given:
             raise Refused(_FIELD, f"is missing: {given[:40]!r} stands in its place", FOREIGN)
-        asked = given.rstrip("=").encode("utf-8", "replace")
+        asked = given.encode("utf-8", "replace")
         # All of them are compared, each in constant time.
         if not sum(hmac.compare_digest(asked, signature(key, rest).encode()) for key in self._keys):
             message = (
