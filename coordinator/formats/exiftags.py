@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
+from coordinator.formats.orientation import UPRIGHT, turning
+
 Ifd = Mapping[int, Any]
 """Tags by their numbers in the standard; the values are as Pillow gives them."""
 
@@ -42,7 +44,6 @@ _OF_GPS = (
 _PHOTO_IFD, _GPS_IFD = 0x8769, 0x8825
 _BIG = re.compile(rb"(?:Exif\0\0)*(?:II\+\0|MM\0\+)")
 """How a BigTIFF begins, which Pillow reads and no decoder turns by: EXIF is TIFF of the classic kind."""
-_UPRIGHT = 1
 _EMPTY = 20
 """Bytes of an EXIF block without any tag."""
 _DAMAGE = ("Corrupt EXIF", "Possibly corrupt EXIF", "Tag ", "Truncated File Read")
@@ -69,23 +70,27 @@ def read_tags(image: Any) -> Tags:
     if image.format != "TIFF":  # whose own tags they are
         return block_tags(image.info.get("exif") or b"")
     try:
-        return _tags(image.getexif())
+        exif = image.getexif()
+        return _tags(exif, orientation(exif.get(ORIENTATION)))
     except Exception:  # Pillow lets through whatever its parser stumbles over
         return Tags(is_broken=True)
 
 
 def block_tags(block: bytes) -> Tags:
     """The tags of an EXIF block; a damaged one is a value, no exception."""
+    turn = turning(block)
     try:
         exif = loaded(block)
-        return _tags(exif) if exif else Tags(is_broken=len(block) > _EMPTY)
+        if exif:
+            return _tags(exif, turn)
+        is_broken = len(block) > _EMPTY
     except Exception:  # Pillow lets through whatever its parser stumbles over
-        return Tags(is_broken=True)
+        is_broken = True
+    return Tags(image={ORIENTATION: turn}, is_broken=is_broken)
 
 
-def _tags(exif: Any) -> Tags:
-    of_image = {tag: exif[tag] for tag in _OF_IMAGE if tag in exif}
-    of_image[ORIENTATION] = orientation(of_image.get(ORIENTATION))
+def _tags(exif: Any, turn: int) -> Tags:
+    of_image = {**{tag: exif[tag] for tag in _OF_IMAGE if tag in exif}, ORIENTATION: turn}
     photo, gps = _ifd(exif, _PHOTO_IFD, _OF_PHOTO), _ifd(exif, _GPS_IFD, _OF_GPS)
     return Tags(
         image=of_image,
@@ -104,21 +109,11 @@ def loaded(block: bytes) -> Image.Exif:
     return exif
 
 
-def turning(block: bytes) -> int:
-    """The orientation that an EXIF block tells, 1 if it tells none that can be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return orientation(loaded(block).get(ORIENTATION))
-    except Exception:  # Pillow lets through whatever its parser stumbles over
-        return _UPRIGHT
-
-
 def orientation(value: Any) -> int:
     """How the image is to be turned, written as SHORT, LONG or BYTE; 1, as it is, for whatever else stands there."""
     if isinstance(value, bytes) and len(value) == 1:
         return value[0]
-    return value if isinstance(value, int) else _UPRIGHT
+    return value if isinstance(value, int) else UPRIGHT
 
 
 def named(tags: Tags) -> tuple[str, str]:

@@ -29,10 +29,10 @@ from coordinator.formats.exiftags import (
     number,
     read_tags,
     tell_damage,
-    turning,
 )
 from coordinator.formats.geotag import Geotag, Heading, first_heading, first_place
 from coordinator.formats.imagelimits import MAX_BYTES, MAX_PIXELS, NO_FILE
+from coordinator.formats.orientation import turning
 from coordinator.formats.pinhole import has_focal_length, pinhole
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import North

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, NamedTuple, cast
 
-from coordinator.formats import exiftags, heic, imageheader, jpeg
+from coordinator.formats import heic, imageheader, jpeg
+from coordinator.formats.orientation import turning
 from coordinator.service.orders import MAX_SIDE
 from coordinator.service.pieces import check_pieces
 from coordinator.service.rasters import MOST_SEGMENTS, Buffer
@@ -102,7 +103,7 @@ def _jpeg_size(data: Buffer, parts: tuple[jpeg.Part, ...]) -> Size | str:
     if size is None:
         return "is not an image: its header is damaged"
     block = jpeg.exif(data, parts)
-    return size[::-1] if block and exiftags.turning(block) in imageheader.TURNED_BY_90 else size
+    return size[::-1] if block and turning(block) in imageheader.TURNED_BY_90 else size
 
 
 def _size(data: Buffer, kind: _Format, max_pixels: int) -> Size | str:

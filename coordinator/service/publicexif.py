@@ -10,7 +10,8 @@ from typing import Any
 
 from PIL import Image
 
-from coordinator.formats.exiftags import ORIENTATION, loaded, orientation
+from coordinator.formats.exiftags import ORIENTATION, loaded
+from coordinator.formats.orientation import UPRIGHT, turning
 
 _PREFIX = b"Exif\0\0"
 _PREFIXES = re.compile(rb"\A(?:Exif\0\0)*")
@@ -19,7 +20,7 @@ _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 """Of a value, by its type."""
 _INLINE = 4
 """Bytes of values that stand in the entry itself."""
-_UPRIGHT = 1
+_TURNS = range(2, 9)
 _PHOTO_IFD = 0x8769
 _OF_IMAGE = {0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x0213, 0x8298}
 """Make, model, orientation, resolution, software, time, artist, copyright."""
@@ -37,25 +38,30 @@ def public(block: bytes) -> bytes:
     It is the very same if it has no others, nor bytes that belong to none. Of a block with values that cannot be read
     or written again, the orientation alone.
     """
+    told = turning(block)
+    turn = told if told in _TURNS else UPRIGHT
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damage is a value here
             found = loaded(block)
             of_image, of_photo = dict(found), dict(found.get_ifd(_PHOTO_IFD))
     except Exception:  # Pillow lets through whatever its parser stumbles over
-        return b""
+        return _turned_alone(turn)
     if not of_image:
-        return b""
+        return _turned_alone(turn)
     if _is_public(_PREFIXES.sub(b"", block)):
         return block
-    turn = orientation(of_image.get(ORIENTATION))
     kept = {tag: value for tag, value in of_image.items() if tag in _OF_IMAGE}
     try:
         return _written(
             {**kept, ORIENTATION: turn}, {tag: of_photo[tag] for tag in of_photo.keys() & _OF_PHOTO}
         )
     except Exception:  # the same of its writer
-        return b"" if turn == _UPRIGHT else _written({ORIENTATION: turn}, {})
+        return _turned_alone(turn)
+
+
+def _turned_alone(turn: int) -> bytes:
+    return b"" if turn == UPRIGHT else _written({ORIENTATION: turn}, {})
 
 
 def _is_public(block: bytes) -> bool:
@@ -98,7 +104,7 @@ def _used(block: bytes, order: str, at: int, allowed: set[int]) -> Iterator[tupl
 
 def nothing() -> bytes:
     """A block, as TIFF bytes, that says that the picture stands upright."""
-    return _written({ORIENTATION: _UPRIGHT}, {})
+    return _written({ORIENTATION: UPRIGHT}, {})
 
 
 def _written(of_image: dict[int, Any], of_photo: dict[int, Any]) -> bytes:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordinator.formats import imageheader
+from coordinator.formats.orientation import turning
 from coordinator.service.photographs import examine
 from coordinator.service.refusal import Refused
 from steps.imaging import reading
+from steps.stepkit.orientation import orientation
+from tests.unit.builders import PROPERTY
 from tests.unit.pictures import chunk, encoded, exif, with_exif
 
 PIXELS = np.random.default_rng(7).integers(0, 255, (10, 20, 3), np.uint8)
@@ -96,6 +102,44 @@ def test_headers_are_read_as_the_worker_reads_them(tmp_path: Path, data: bytes, 
     size = (24, 32) if is_turned else (32, 24)
     assert (found.width, found.height) == (header.width, header.height) == size
     assert reading.read(str(path), size).size
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> bytes:
+    """EXIF blocks of a few entries, most of them orientations, of any type, number and value; some are damaged."""
+    order = draw(st.sampled_from("<>"))
+    entries = b"".join(
+        struct.pack(
+            f"{order}HHII",
+            draw(st.sampled_from([0x0112, 0x0112, 0x010F])),
+            draw(st.integers(0, 17)),
+            draw(st.sampled_from([0, 1, 1, 1, 2, 4, 2**32 - 1])),
+            draw(st.sampled_from([1, 6, 8, 6 << 16, 6 << 24, 20, 26, 2**32 - 1])),
+        )
+        for _ in range(draw(st.integers(0, 3)))
+    )
+    magic = draw(st.sampled_from([b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"]))
+    head = magic + struct.pack(f"{order}IH", 8, draw(st.sampled_from([len(entries) // 12, 3, 65535])))
+    block = draw(st.sampled_from([b"", b"Exif\0\0", b"Exif\0\0" * 2, b"Exif\0\0" * 3])) + head + entries
+    return block + draw(st.sampled_from([b"", bytes(4), bytes([6, 0] * 9)]))
+
+
+@PROPERTY
+@given(blocks())
+def test_header_and_worker_turn_alike_whatever_the_block(block: bytes) -> None:
+    assert turning(block) == orientation(block)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_value_that_leads_out_of_its_block_costs_no_turn(tmp_path: Path, kind: str) -> None:
+    """Pillow reads nothing behind it."""
+    lost = struct.pack("<HHII", 0x0100, 10, 2, 2**32 - 1)
+    turned = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    data = with_exif(kind, b"II*\0" + struct.pack("<IH", 8, 2) + lost + turned + bytes(4))
+    (tmp_path / "picture").write_bytes(data)
+    found = examine(data, "files[0]", 10_000)
+    assert (found.width, found.height) == (24, 32)
+    assert reading.read(str(tmp_path / "picture"), (24, 32)).size
 
 
 def test_a_png_of_more_chunks_than_any_photograph_is_refused() -> None:

@@ -216,6 +216,14 @@ class TestBytesThatBelongToNothing:
         assert SECRET not in public(block)
         assert orientation_of(public(block)) == 6
 
+    def test_in_a_makers_note_that_says_that_it_is_longer(self) -> None:
+        note = struct.pack("<HHII", 0x927C, 7, 5000, 38)
+        photo = struct.pack("<H", 1) + note + bytes(4)
+        leads = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHII", 0x8769, 4, 1, 38)
+        block = b"II*\0" + struct.pack("<IH", 8, 2) + leads + bytes(4) + photo + SECRET
+        assert SECRET not in public(block)
+        assert orientation_of(public(block)) == 6
+
     def test_in_a_big_tiff_all_is_hidden(self) -> None:
         assert public(b"II+\0" + told()[4:]) == b""
 
