@@ -33,6 +33,7 @@ _BLANKS = {b"mime": b" "}
 _KIND = b"kind"
 """The four bytes that say what a box is."""
 
+Box = tuple[bytes, Span]
 _Part = tuple[int, int, bytes]
 """Where something begins and ends that goes, and what it is."""
 
@@ -40,12 +41,12 @@ _Part = tuple[int, int, bytes]
 def kept(data: Buffer, field: str) -> Iterator[bytes | slice]:
     """New bytes, and what stays of the file. Raises Refused, which blames ``field``, for boxes that are broken."""
     try:
-        items = isobmff.items(data)
-        parts = sorted([*_told(items), *_foreign(data), *_forgotten(data, items)])
+        items, boxes = isobmff.items(data), isobmff.top(data)
+        parts = sorted([*_told(items), *_foreign(data, boxes, _OF_FILE), *_forgotten(data, items, boxes)])
     except ValueError as error:
         message = f"has metadata that cannot be taken out ({error}); send it without, or as JPEG, PNG or WebP"
         raise Refused(field, message) from error
-    whole = max(end for kind, (_, end) in isobmff.top(data) if kind in _OF_FILE | _UNUSED)
+    whole = max(end for kind, (_, end) in boxes if kind in _OF_FILE | _UNUSED)
     at = 0
     for begin, end, kind in parts:
         first, given = max(begin, at), data[max(begin, at) : min(end, whole)]
@@ -67,34 +68,28 @@ def _told(items: Iterable[isobmff.Item]) -> Iterator[_Part]:
     return ((begin, end, kind) for kind, begin, end in items if kind in _TOLD)
 
 
-def _foreign(data: Buffer) -> Iterator[_Part]:
+def _foreign(data: Buffer, boxes: Iterable[Box], known: Collection[bytes]) -> Iterator[_Part]:
     """The contents of boxes that no picture needs, which become free room."""
-    yield from _foreign_among(data, isobmff.top(data), _OF_FILE)
-
-
-def _foreign_among(
-    data: Buffer, boxes: Iterable[tuple[bytes, Span]], known: Collection[bytes]
-) -> Iterator[_Part]:
     for kind, (begin, end) in boxes:
-        if kind not in known:
-            named = begin - 4 if data[begin - 4 : begin] == kind else begin - 12  # before a length of 64 bit
-            if kind not in _UNUSED:
-                yield named, named + 4, _KIND
-            yield begin, end, kind
-        elif kind in _WITHIN:
+        if kind in _WITHIN and kind in known:
             inner = isobmff.boxes(data, begin + (4 if kind == b"meta" else 0), end)
-            yield from _foreign_among(data, inner, _WITHIN[kind])
+            yield from _foreign(data, inner, _WITHIN[kind])
+        elif kind not in known and kind not in _UNUSED:
+            named = begin - 4 if data[begin - 4 : begin] == kind else begin - 12  # before a length of 64 bit
+            yield named, named + 4, _KIND
+        if kind not in known and begin < end:
+            yield begin, end, kind
 
 
-def _forgotten(data: Buffer, items: Iterable[isobmff.Item]) -> Iterator[_Part]:
+def _forgotten(data: Buffer, items: Iterable[isobmff.Item], boxes: Iterable[Box]) -> Iterator[_Part]:
     """What lies among the contents of items and samples and belongs to none."""
-    boxes = isobmff.top(data)
     used = [(begin, end if end > begin else len(data)) for _, begin, end in items]
     used += [span for kind, film in boxes if kind == b"moov" for span in tracks.samples(data, film)]
     used.sort()
     reached = list(accumulate((behind for _, behind in used), max))
     contents = [span for kind, span in boxes if kind == b"mdat"]
-    contents += [span for kind, span in isobmff.meta(data).items() if kind == b"idat"]
+    for begin, end in (span for kind, span in boxes if kind == b"meta"):
+        contents += [span for kind, span in isobmff.boxes(data, begin + 4, end) if kind == b"idat"]
     for at, end in contents:
         for number in range(bisect_right(reached, at), len(used)):
             first, behind = used[number]
