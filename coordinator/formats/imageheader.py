@@ -32,7 +32,7 @@ from coordinator.formats.exiftags import (
 )
 from coordinator.formats.geotag import Geotag, Heading, first_heading, first_place
 from coordinator.formats.imagelimits import MAX_BYTES, MAX_PIXELS, NO_FILE
-from coordinator.formats.orientation import turning
+from coordinator.formats.orientation import UPRIGHT, turning
 from coordinator.formats.pinhole import has_focal_length, pinhole
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import North
@@ -122,6 +122,18 @@ def read_size(file: BinaryIO, kind: str, max_pixels: int) -> Size | str:
         return size if isinstance(size, str) else _turned(size, turning(png.exif(file)))
     except Exception as error:
         return f"cannot be read: {error}"
+
+
+def read_orientation(path: Path) -> int:
+    """How EXIF says that the image at ``path``, as it is stored, is to be turned; 1 if it says nothing of use."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(png.SIGNATURE)) == png.SIGNATURE:
+                return turning(png.exif(file))
+            found = _opened(file, _FORMATS, MAX_PIXELS, lambda image, _: read_tags(image))
+    except Exception:  # Pillow lets through whatever its parsers stumble over
+        return UPRIGHT
+    return int(found.image.get(ORIENTATION, UPRIGHT)) if isinstance(found, Tags) else UPRIGHT
 
 
 def _opened(

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from coordinator.core.paths import IMAGE_SUFFIXES
-from coordinator.formats import exiftags, imageheader, upright
+from coordinator.formats import imageheader, upright
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,7 @@ class Photographs:
 
     def orientation(self, path: str) -> int:
         """How EXIF says that a stored photograph is to be turned; 1 if it says nothing of use."""
-        try:
-            with Image.open(self.folder / path) as image:
-                return upright.known(exiftags.orientation(image.getexif().get(exiftags.ORIENTATION)))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            return 1
+        return upright.known(imageheader.read_orientation(self.folder / path))
 
 
 def _shared(path: str, parts: list[str]) -> int:

@@ -19,10 +19,13 @@ from PIL import Image
 from coordinator.formats.camera import CAMERA
 from coordinator.formats.imageheader import Header, read
 from coordinator.formats.imagelimits import MAX_BYTES, NO_FILE
+from coordinator.formats.photographs import Photographs
 from coordinator.formats.remarks import Remark
 from coordinator.formats.row import North
 from tests.unit.builders import PROPERTY, write_png
 from tests.unit.photographs import Value, ascii_, exif, gps, header, rational, raw, short, write_jpeg, xmp
+from tests.unit.pictures import chunk, encoded
+from tests.unit.pictures import exif as block
 
 
 class TestSize:
@@ -39,6 +42,31 @@ class TestSize:
 
     def test_the_name_does_not_matter_the_content_does(self, tmp_path: Path) -> None:
         assert header(write_png(tmp_path / "a.jpg")).width == 8
+
+
+class TestOrientation:
+    """That of files named by other programs' tables, which tell of pixels as they are stored."""
+
+    def test_in_a_png_behind_the_pixels_and_a_damaged_chunk(self, tmp_path: Path) -> None:
+        plain = encoded("PNG")
+        data = plain[:33] + chunk(b"gAMA", b"") + plain[33:-12] + chunk(b"eXIf", block(6)) + plain[-12:]
+        (tmp_path / "a.png").write_bytes(data)
+        assert Photographs(tmp_path).orientation("a.png") == 6
+
+    @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF"])
+    def test_in_every_kind_of_image(self, tmp_path: Path, kind: str) -> None:
+        (tmp_path / "a").write_bytes(encoded(kind, exif=b"Exif\0\0" + block(8)))
+        assert Photographs(tmp_path).orientation("a") == 8
+
+    def test_in_xmp_alone_it_turns_nothing(self, tmp_path: Path) -> None:
+        packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+        (tmp_path / "a.jpg").write_bytes(encoded("JPEG", xmp=packet))
+        assert Photographs(tmp_path).orientation("a.jpg") == 1
+
+    @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"no image", encoded("JPEG")[:30]])
+    def test_what_is_no_image_is_upright(self, tmp_path: Path, data: bytes) -> None:
+        (tmp_path / "a.jpg").write_bytes(data)
+        assert Photographs(tmp_path).orientation("a.jpg") == 1
 
 
 class TestFacts:
