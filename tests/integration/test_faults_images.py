@@ -97,7 +97,7 @@ class TestTruncated:
 class TestBombs:
     def test_a_png_of_50000_by_50000_in_a_few_kilobytes(self, ran: Ran) -> None:
         assert (ran.workshop.batch / "bomb.png").stat().st_size < 10_000
-        is_refused(ran, "bomb.png", "more than 250,000,000 pixels")
+        is_refused(ran, "bomb.png", "promises 50000x50000 pixels, more than 250,000,000")
 
     def test_a_jpeg_whose_header_lies(self, ran: Ran) -> None:
         is_refused(ran, "bomb.jpg")
