@@ -70,11 +70,14 @@ class Multipart:
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes. Raises Malformed, and whatever a callback raises."""
-        self._data, self._place = self._data[self._place :] + data, 0
-        while self._at is not _At.END and (
+        if not self.is_complete:
+            self._data, self._place = self._data[self._place :] + data, 0
+        while not self.is_complete and (
             self._take_headers() if self._at is _At.HEADERS else self._take_line()
         ):
             pass
+        if self.is_complete:
+            self._data, self._place = b"", 0
 
     def _take_line(self) -> bool:
         """Goes on behind the next delimiter; False if that has not come as a whole."""

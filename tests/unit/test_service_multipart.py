@@ -126,6 +126,17 @@ def test_nothing_piles_up(start: bytes, piece: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "first", [b"", b"\r\n", b"to whom it may concern" * 1000], ids=["none", "line", "text"]
+)
+def test_what_stands_behind_is_dropped_as_it_comes(first: bytes) -> None:
+    taken = Taken(body(b"x", behind=first))
+    for _ in range(100):
+        taken.body.feed(b"--B\r\nA: another\r\n\r\nx" * 1000)
+        assert not taken.body._data
+    assert taken.parts == [({b"a": b"0"}, b"x")]
+
+
+@pytest.mark.parametrize(
     ("header", "field", "name"),
     [
         (b'form-data; name="actions"', "actions", None),
