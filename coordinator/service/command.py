@@ -212,6 +212,7 @@ def _run(
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=Connection,
+        ws="none",
         log_level="info",
         access_log=False,
         server_header=False,

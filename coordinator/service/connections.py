@@ -1,103 +1,223 @@
-"""One client's connection: its header has a deadline and a largest size, and what is no HTTP is told in our form.
+"""One client's connection: what it waits for has a deadline and a largest size, what is no HTTP is told in our form.
 
-Uvicorn waits for a header for ever and takes one of any size; this is its protocol with both ends tied up.
+Uvicorn waits for a header for ever, takes one of any size, and trailers without end; it forgets the body of a request
+that asks for another protocol, and answers nobody who has ended the way there. This is its protocol without all that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from http import HTTPStatus
-from typing import Any
+from collections.abc import Iterator
+from enum import Enum, auto
+from http import HTTPMethod, HTTPStatus
 
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from coordinator.service.answers import error_json
+from coordinator.service.joined import Joined
 
 HEADER_SECONDS = 10.0
 """Seconds that a header may take from a connection's start, or from its first byte on a connection that is kept."""
+DRAIN_SECONDS = 30.0
+"""Seconds for which a body that nobody wants is read on: most clients look for an answer only behind it."""
 _MAX_HEADER_BYTES = 64 * 1024
-_MAX_JOINED = 64 * 1024
-"""Bytes of an answer that wait for the turn's end."""
+"""Of one header; of what is no content in a body, too: trailers, and what stands around chunks."""
+_BYTES_AROUND = 8
+"""So much may stand around each byte of content, for a body may come in chunks of one byte."""
 
 
-class _Joined:
-    """A transport that sends what is written in one turn of the loop in one go: an answer's header with its body."""
+class _At(Enum):
+    """What of a message comes next."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
-        self._pieces: list[bytes] = []
-        self._size = 0
+    BETWEEN = auto()
+    HEADER = auto()
+    BODY = auto()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
-    def write(self, data: bytes) -> None:
-        if not self._pieces:
-            self._loop.call_soon(self.flush)
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > _MAX_JOINED:
-            self.flush()
+class _Wrong(Exception):
+    """What a client sends is wrong: how that is answered."""
 
-    def close(self) -> None:
-        self.flush()
-        self._transport.close()
+    def __init__(self, status: HTTPStatus, message: str, field: str = "header") -> None:
+        super().__init__(message)
+        self.answer = _answer(status, field, message)
 
-    def flush(self) -> None:
-        """Sends what has been written."""
-        if self._pieces:
-            data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._pieces.clear()
-            self._size = 0
-            self._transport.write(data)
+
+class _InTurn(FlowControl):
+    """Reads nothing more while a request waits for its turn: each answer would let in thousands of others."""
+
+    def __init__(self, transport: asyncio.Transport, connection: HttpToolsProtocol) -> None:
+        super().__init__(transport)
+        self._waiting = connection.pipeline
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
 
 
 class Connection(HttpToolsProtocol):
-    """Uvicorn's connection with a limit on headers, in seconds and in bytes."""
+    """Uvicorn's connection with limits, in seconds and in bytes."""
 
+    _at = _At.BETWEEN
     _timer: asyncio.TimerHandle | None = None
-    _header_bytes = 0
+    _last: bytes | None = None
+    """What is said behind the answers that are due: after it, nothing is heard any more."""
+    _around = 0
+    """Bytes of the message that are no content, of which some are forgiven for each byte of content."""
+    _read = _content = 0
+    """Bytes that have come in this turn, and those of them that are content."""
+    _has_ended = False
+    """Whether a message has ended in this turn."""
+    _drips = False
+    """Whether any of an unwanted body has come since somebody looked."""
+    _drained = 0.0
+    """The moment until which that may go on."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._joined = _Joined(transport, self.loop)
+        self._joined = Joined(transport, self.loop)
         super().connection_made(self._joined)  # type: ignore[arg-type]
+        self.flow = _InTurn(transport, self)
         self._await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._have_header()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
+        self._joined.unwatch()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Nothing more will come: whoever asked in full before gets an answer, and then the connection ends."""
+        if self._at is _At.BODY or not self._is_due:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._joined.watch()
+
+    def resume_writing(self) -> None:
+        self._joined.unwatch()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._timer is None:
+        if self._last is not None:
             return
-        self._header_bytes += len(data)
-        if self._header_bytes > _MAX_HEADER_BYTES:
-            message = f"is larger than {_MAX_HEADER_BYTES:,} bytes"
-            self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+        self._read, self._content, self._has_ended = len(data), 0, False
+        try:
+            self._feed(data)
+            self._count()
+        except _Wrong as wrong:
+            self._fail(wrong)
+        except httptools.HttpParserError as error:
+            told = error.__context__
+            self._fail(
+                told
+                if isinstance(told, _Wrong)
+                else _Wrong(HTTPStatus.BAD_REQUEST, "is not HTTP as it must be")
+            )
+
+    def _feed(self, data: bytes) -> None:
+        """Reads on. Who asks for another protocol is served by this one (RFC 9110, 7.8).
+
+        The parser takes all behind such a header for the other protocol: another one reads it again, without the wish.
+        """
+        left = memoryview(data)
+        while True:
+            try:
+                self.parser.feed_data(left)
+            except httptools.HttpParserUpgrade as asked:
+                (behind,) = asked.args
+            else:
+                return
+            if self.parser.get_method() == HTTPMethod.CONNECT.encode():
+                raise _Wrong(HTTPStatus.BAD_REQUEST, "asks for a tunnel, and this is no proxy")
+            header = b"".join(self._header_here())
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(header)
+            left = left[behind:]
+
+    def _header_here(self) -> Iterator[bytes]:
+        """The header that has just come, without the wish for another protocol."""
+        yield b"%s %s HTTP/%s\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        for name, value in self.headers:
+            if name != b"upgrade":
+                yield b"%s: %s\r\n" % (name, value)
+        yield b"\r\n"
+
+    def _count(self) -> None:
+        """Counts what is no content. Raises _Wrong if it is too much."""
+        around = self._around + self._read - (1 + _BYTES_AROUND) * self._content
+        self._around = 0 if self._has_ended else max(0, around)
+        if self._around <= _MAX_HEADER_BYTES:
+            return
+        if self._at is _At.BODY:
+            message = f"has more than {_MAX_HEADER_BYTES:,} bytes of trailers, or around its chunks"
+            raise _Wrong(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message, "body")
+        raise _header_too_large()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._at = _At.HEADER
+        self._unset_keepalive_if_required()
         self._await_header()
 
     def on_headers_complete(self) -> None:
+        if self._around + self._read > _MAX_HEADER_BYTES:  # it need not be its own bytes
+            own = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if own > _MAX_HEADER_BYTES:
+                raise _header_too_large()
+        if self.parser.should_upgrade():
+            return  # it is read again
         self._have_header()
         super().on_headers_complete()
         if b"#" in self.url or self.url.endswith(b"?"):
             # Of which nothing else is left. Whoever signs a path wants it as it was sent.
             self.scope["raw_path"] = self.scope.get("raw_path", b"") + b"?"
+        self._at = _At.BODY
+        self.headers = []  # trailers are none of the request's headers
+
+    def on_body(self, body: bytes) -> None:
+        self._content += len(body)
+        self._drips = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._at is _At.BODY:
+            super().on_message_complete()
+            self._at, self._has_ended = _At.BETWEEN, True
 
     def on_response_complete(self) -> None:
         self._joined.flush()
+        others_wait = bool(self.pipeline)
         super().on_response_complete()
+        if others_wait:
+            return
+        if self._last is not None:
+            self._end(self._last)
+        elif self._at is _At.HEADER:
+            self._unset_keepalive_if_required()  # it has a deadline of its own
+        elif self._at is _At.BODY:
+            self._drained, self._drips = self.loop.time() + DRAIN_SECONDS, False
 
-    def send_400_response(self, msg: str) -> None:
-        self._end(HTTPStatus.BAD_REQUEST, "is not HTTP as it must be")
+    def timeout_keep_alive_handler(self) -> None:
+        if self._at is _At.BODY and self._drips and self.loop.time() < self._drained:
+            self._drips = False
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
 
     def _await_header(self) -> None:
         if self._timer is None:
-            self._header_bytes = 0
             self._timer = self.loop.call_later(HEADER_SECONDS, self._header_is_late)
 
     def _have_header(self) -> None:
@@ -106,21 +226,50 @@ class Connection(HttpToolsProtocol):
             self._timer = None
 
     def _header_is_late(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self._end(HTTPStatus.REQUEST_TIMEOUT, f"has not come within {HEADER_SECONDS:g} seconds")
-        else:  # the beginning of a next request, behind one that is being answered
-            self.cycle.keep_alive = False
+        self._timer = None
+        if self.flow.read_paused:  # we do not listen
+            self._await_header()
+        else:
+            message = f"has not come within {HEADER_SECONDS:g} seconds"
+            self._fail(_Wrong(HTTPStatus.REQUEST_TIMEOUT, message))
 
-    def _end(self, status: HTTPStatus, message: str) -> None:
+    @property
+    def _is_due(self) -> bool:
+        """Whether there is anything to answer."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _fail(self, wrong: _Wrong) -> None:
+        """Ends the connection with this, behind the answers to what has come before and in full."""
         self._have_header()
+        last, has_to_wait = wrong.answer, self._is_due
+        if self._at is _At.BODY:  # of a request that may be waiting, or being answered, or that is
+            if self.pipeline:
+                self.pipeline.popleft()
+            elif self.cycle.response_started:
+                last = b""
+            else:
+                has_to_wait = False
+        if has_to_wait:
+            self._last = last
+        else:
+            self._end(last)
+
+    def _end(self, last: bytes) -> None:
+        self._last = last
         if not self.transport.is_closing():
-            self.transport.write(_answer(status, error_json("header", message)))
+            if last:
+                self.transport.write(last)
             self.transport.close()
 
 
-def _answer(status: HTTPStatus, document: dict[str, Any]) -> bytes:
+def _header_too_large() -> _Wrong:
+    message = f"is larger than {_MAX_HEADER_BYTES:,} bytes"
+    return _Wrong(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+
+
+def _answer(status: HTTPStatus, field: str, message: str) -> bytes:
     """A whole answer, after which the connection ends."""
-    body = json.dumps(document).encode()
+    body = json.dumps(error_json(field, message)).encode()
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}",
         "content-type: application/json",
