@@ -9,8 +9,8 @@ from python_multipart.multipart import parse_options_header
 _EXTENDED = re.compile(rb";\s*filename\*\s*=\s*([A-Za-z0-9_-]+)'[^';]*'([^\s;]*)", re.IGNORECASE)
 _USUAL = re.compile(rb'form-data; name="([ !#-[\]-~]*)"(?:; filename="([ !#-[\]-~]*)")?')
 """As nearly all clients write it, with names in ASCII, without quotes and backslashes in them."""
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-"""Text of another option, in which anything may stand."""
+_QUOTED = re.compile(rb'(\*=)?"((?:[^"\\]|\\.)*)"', re.DOTALL)
+"""Text of another option, in which anything may stand; some clients quote the extended ones, too."""
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _CHARSETS = {"utf-8", "iso-8859-1", "us-ascii"}
 
@@ -31,9 +31,13 @@ def field_and_name(header: bytes) -> tuple[str, str | None]:
     )
 
 
+def _unquoted(text: re.Match[bytes]) -> bytes:
+    return text[1] + text[2] if text[1] else b""
+
+
 def _extended(header: bytes) -> str | None:
     """The name that ``filename*`` gives; None without one, or if its charset is not known."""
-    found = _EXTENDED.search(_QUOTED.sub(b"", header))
+    found = _EXTENDED.search(_QUOTED.sub(_unquoted, header))
     if found is None or (charset := found[1].decode().lower()) not in _CHARSETS:
         return None
     return _ENCODED.sub(lambda byte: bytes.fromhex(byte[1].decode()), found[2]).decode(

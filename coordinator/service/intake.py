@@ -19,6 +19,7 @@ from coordinator.service.budget import Budget
 from coordinator.service.costs import Cost, estimate
 from coordinator.service.driver import LiveJob
 from coordinator.service.folder import Missing, opened, pieces
+from coordinator.service.holding import Holding, Share
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import stems
 from coordinator.service.orders import Order, parse_order
@@ -59,6 +60,7 @@ class Intake:
         self._budget = budget
         self._store = store
         self._idle_workers = idle_workers
+        self._holding = Holding()
         self._limits = UploadLimits(
             files=settings.max_files,
             file_bytes=settings.max_file_bytes,
@@ -79,11 +81,22 @@ class Intake:
             if int(promised) > self._limits.request_bytes:
                 raise too_long(self._limits)
             check_room(self._store.path, int(promised))
-        boundary = boundary_of(headers.get("content-type", ""))
+        boundary = boundary_of(headers.get("content-type", ""), headers.get("content-encoding", ""))
+        with Share(self._holding) as share:
+            return await self._received(chunks, boundary, accept, owner, share)
+
+    async def _received(
+        self,
+        chunks: AsyncIterator[bytes],
+        boundary: bytes,
+        accept: Callable[[Job, Images], LiveJob],
+        owner: str | None,
+        share: Share,
+    ) -> LiveJob:
         job_id = secrets.token_hex(8)
         with self._removed_on_failure(job_id):
             place = partial(self._store.upload, job_id)
-            form = await receive(chunks, boundary, place, self._limits)
+            form = await receive(chunks, boundary, place, self._limits, share)
 
         def finish() -> LiveJob:  # goes on to its end even if nobody waits for it any more
             with self._removed_on_failure(job_id):

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from python_multipart.multipart import parse_options_header
 
 from coordinator.service.disposition import field_and_name
+from coordinator.service.holding import Share
 from coordinator.service.mapped import mapped
 from coordinator.service.multipart import Headers, Malformed, Multipart
 from coordinator.service.pace import PERIOD, Pace, PaceLimits
@@ -68,9 +69,14 @@ Place = Callable[[int], Path]
 """Where the file of an image lies, by its number in the body."""
 
 
-async def receive(chunks: AsyncIterator[bytes], boundary: bytes, place: Place, limits: UploadLimits) -> Form:
-    """Reads a body; images that are not small go to their places. Raises Refused for what is wrong with it."""
-    parts = _Parts(place, limits)
+async def receive(
+    chunks: AsyncIterator[bytes], boundary: bytes, place: Place, limits: UploadLimits, share: Share
+) -> Form:
+    """Reads a body; images that are not small, or that memory has no room for, go to their places.
+
+    Raises Refused for what is wrong with it.
+    """
+    parts = _Parts(place, limits, share)
     received = 0
     clock = asyncio.get_running_loop().time
     pace = Pace(limits.pace, clock())
@@ -110,8 +116,11 @@ def too_long(limits: UploadLimits) -> Refused:
     return Refused("body", f"is larger than {limits.request_bytes:,} bytes", TOO_LARGE)
 
 
-def boundary_of(content_type: str) -> bytes:
-    """The boundary in a Content-Type header. Raises Refused for another type, or none."""
+def boundary_of(content_type: str, encoding: str) -> bytes:
+    """The boundary in a Content-Type header. Raises Refused for another type, or none, and for any Content-Encoding."""
+    if encoding.lower() not in ("", "identity"):
+        message = "is not understood; send the body as it is"
+        raise Refused("content-encoding", message, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
         raise Refused("content-type", "must be multipart/form-data", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -126,6 +135,7 @@ class _Parts:
 
     place: Place
     limits: UploadLimits
+    share: Share
     actions: bytearray | None = None
     uploads: list[Upload] = field(default_factory=list)
     _file: BinaryIO | None = None
@@ -178,11 +188,12 @@ class _Parts:
             self.actions += data
 
     def _keep(self, data: memoryview) -> None:
-        """Keeps a piece of an image: in memory, until it is known not to be small."""
+        """Keeps a piece of an image: in memory, until it is known not to be small or there is no more room."""
         if self._content is not None:
             self._content += data
-            if len(self._content) <= SMALL:
+            if len(self._content) <= SMALL and self.share.take(len(data)):
                 return
+            self.share.give_back(len(self._content) - len(data))
             self._file = self.uploads[-1].path.open("wb", buffering=0)
             data, self._content = memoryview(self._content), None
         assert self._file is not None

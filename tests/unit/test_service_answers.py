@@ -47,6 +47,7 @@ def test_the_form_that_a_client_asks_for(accept: str, is_json: bool) -> None:
         ("; filename=\"plain.jpg\"; filename*=UTF-8''b%C3%A9.jpg", "bé.jpg"),
         ("; filename*=UTF-8''b%C3%A9.jpg; filename=\"plain.jpg\"", "bé.jpg"),
         ("; filename*=UTF-8''half%E6%97.jpg", "half\ufffd.jpg"),
+        ("; filename*=\"UTF-8''b%C3%A9.jpg\"; size=1", "bé.jpg"),
         ("; filename*=KOI8-R''a.jpg", None),
         ("; filename=\"plain.jpg\"; filename*=KOI8-R''a.jpg", "plain.jpg"),
         ("; filename=\"a; filename*=UTF-8''b\"", "a; filename*=UTF-8''b"),

@@ -311,6 +311,13 @@ BAD_REQUESTS: dict[str, tuple[tuple[bytes, ...], dict[str, Any], int, str, str]]
         "content-type",
         "must be multipart/form-data",
     ),
+    "compressed": (
+        (actions(), image()),
+        {"headers": {"content-encoding": "gzip"}},
+        415,
+        "content-encoding",
+        "send the body as it is",
+    ),
     "no content type": ((), {"headers": {"content-type": ""}}, 415, "content-type", "must be multipart"),
     "no boundary": (
         (),

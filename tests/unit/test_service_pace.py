@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from coordinator.service import connections
 from coordinator.service.connections import Connection
+from coordinator.service.holding import Holding, Share
 from coordinator.service.pace import PERIOD, Pace, PaceLimits
 from coordinator.service.refusal import Refused
 from coordinator.service.uploads import UploadLimits, receive
@@ -60,7 +61,7 @@ def test_a_body_that_drips_is_refused(tmp_path: Path) -> None:
 
     limits = UploadLimits(files=1, file_bytes=9, request_bytes=10**6, pace=PaceLimits(rate=1, seconds=0.1))
     with pytest.raises(Refused) as refused:
-        asyncio.run(receive(drip(), b"B", lambda number: tmp_path / str(number), limits))
+        asyncio.run(receive(drip(), b"B", lambda number: tmp_path / str(number), limits, Share(Holding())))
     assert (refused.value.status, refused.value.field) == (408, "body")
     assert "came too slowly" in refused.value.message
 
