@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import re
 from enum import Enum, auto
 from http import HTTPMethod, HTTPStatus
 
@@ -27,6 +27,7 @@ _MAX_HEADER_BYTES = 64 * 1024
 """Of one header; of what is no content in a body, too: trailers, and what stands around chunks."""
 _BYTES_AROUND = 8
 """So much may stand around each byte of content, for a body may come in chunks of one byte."""
+_WHOLE_URL = re.compile(rb"[^:/?#]+://(?:[^/?#]*@)?([^/?#]*)")
 
 
 class _At(Enum):
@@ -35,6 +36,9 @@ class _At(Enum):
     BETWEEN = auto()
     HEADER = auto()
     BODY = auto()
+
+
+_BETWEEN, _HEADER, _BODY = _At  # Python looks these up more quickly
 
 
 class _Wrong(Exception):
@@ -53,14 +57,14 @@ class _InTurn(FlowControl):
         self._waiting = connection.pipeline
 
     def resume_reading(self) -> None:
-        if not self._waiting:
+        if self.read_paused and not self._waiting:
             super().resume_reading()
 
 
 class Connection(HttpToolsProtocol):
     """Uvicorn's connection with limits, in seconds and in bytes."""
 
-    _at = _At.BETWEEN
+    _at = _BETWEEN
     _timer: asyncio.TimerHandle | None = None
     _last: bytes | None = None
     """What is said behind the answers that are due: after it, nothing is heard any more."""
@@ -89,7 +93,7 @@ class Connection(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Nothing more will come: whoever asked in full before gets an answer, and then the connection ends."""
-        if self._at is _At.BODY or not self._is_due:
+        if self._at is _BODY or not self._is_due:
             return False
         self.cycle.keep_alive = False
         return True
@@ -107,8 +111,14 @@ class Connection(HttpToolsProtocol):
             return
         self._read, self._content, self._has_ended = len(data), 0, False
         try:
-            self._feed(data)
-            self._count()
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as asked:
+                self._read_again(memoryview(data)[asked.args[0] :])
+            if self._has_ended:
+                self._around = 0
+            else:
+                self._count()
         except _Wrong as wrong:
             self._fail(wrong)
         except httptools.HttpParserError as error:
@@ -119,53 +129,40 @@ class Connection(HttpToolsProtocol):
                 else _Wrong(HTTPStatus.BAD_REQUEST, "is not HTTP as it must be")
             )
 
-    def _feed(self, data: bytes) -> None:
-        """Reads on. Who asks for another protocol is served by this one (RFC 9110, 7.8).
+    def _read_again(self, left: memoryview) -> None:
+        """Reads on behind a header that asks for another protocol: it is served by this one (RFC 9110, 7.8).
 
         The parser takes all behind such a header for the other protocol: another one reads it again, without the wish.
         """
-        left = memoryview(data)
         while True:
+            if self.parser.get_method() == HTTPMethod.CONNECT.encode():
+                raise _Wrong(HTTPStatus.BAD_REQUEST, "asks for a tunnel, and this is no proxy")
+            version = self.parser.get_http_version().encode()
+            header = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, version)
+            header += b"".join(b"%s: %s\r\n" % field for field in self.headers if field[0] != b"upgrade")
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(header + b"\r\n")
             try:
                 self.parser.feed_data(left)
             except httptools.HttpParserUpgrade as asked:
-                (behind,) = asked.args
+                left = left[asked.args[0] :]
             else:
                 return
-            if self.parser.get_method() == HTTPMethod.CONNECT.encode():
-                raise _Wrong(HTTPStatus.BAD_REQUEST, "asks for a tunnel, and this is no proxy")
-            header = b"".join(self._header_here())
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            self.parser.feed_data(header)
-            left = left[behind:]
-
-    def _header_here(self) -> Iterator[bytes]:
-        """The header that has just come, without the wish for another protocol."""
-        yield b"%s %s HTTP/%s\r\n" % (
-            self.parser.get_method(),
-            self.url,
-            self.parser.get_http_version().encode(),
-        )
-        for name, value in self.headers:
-            if name != b"upgrade":
-                yield b"%s: %s\r\n" % (name, value)
-        yield b"\r\n"
 
     def _count(self) -> None:
         """Counts what is no content. Raises _Wrong if it is too much."""
-        around = self._around + self._read - (1 + _BYTES_AROUND) * self._content
-        self._around = 0 if self._has_ended else max(0, around)
+        self._around = max(0, self._around + self._read - (1 + _BYTES_AROUND) * self._content)
         if self._around <= _MAX_HEADER_BYTES:
             return
-        if self._at is _At.BODY:
+        if self._at is _BODY:
             message = f"has more than {_MAX_HEADER_BYTES:,} bytes of trailers, or around its chunks"
             raise _Wrong(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message, "body")
         raise _header_too_large()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._at = _At.HEADER
+        self._at = _HEADER
         self._unset_keepalive_if_required()
         self._await_header()
 
@@ -176,12 +173,14 @@ class Connection(HttpToolsProtocol):
                 raise _header_too_large()
         if self.parser.should_upgrade():
             return  # it is read again
+        if whole := _WHOLE_URL.match(self.url):  # then that says which host is asked (RFC 9112, 3.2.2)
+            self.headers[:] = [(name, whole[1] if name == b"host" else value) for name, value in self.headers]
         self._have_header()
         super().on_headers_complete()
         if b"#" in self.url or self.url.endswith(b"?"):
             # Of which nothing else is left. Whoever signs a path wants it as it was sent.
             self.scope["raw_path"] = self.scope.get("raw_path", b"") + b"?"
-        self._at = _At.BODY
+        self._at = _BODY
         self.headers = []  # trailers are none of the request's headers
 
     def on_body(self, body: bytes) -> None:
@@ -190,9 +189,9 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._at is _At.BODY:
+        if self._at is _BODY:
             super().on_message_complete()
-            self._at, self._has_ended = _At.BETWEEN, True
+            self._at, self._has_ended = _BETWEEN, True
 
     def on_response_complete(self) -> None:
         self._joined.flush()
@@ -202,13 +201,13 @@ class Connection(HttpToolsProtocol):
             return
         if self._last is not None:
             self._end(self._last)
-        elif self._at is _At.HEADER:
+        elif self._at is _HEADER:
             self._unset_keepalive_if_required()  # it has a deadline of its own
-        elif self._at is _At.BODY:
+        elif self._at is _BODY:
             self._drained, self._drips = self.loop.time() + DRAIN_SECONDS, False
 
     def timeout_keep_alive_handler(self) -> None:
-        if self._at is _At.BODY and self._drips and self.loop.time() < self._drained:
+        if self._at is _BODY and self._drips and self.loop.time() < self._drained:
             self._drips = False
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -242,7 +241,7 @@ class Connection(HttpToolsProtocol):
         """Ends the connection with this, behind the answers to what has come before and in full."""
         self._have_header()
         last, has_to_wait = wrong.answer, self._is_due
-        if self._at is _At.BODY:  # of a request that may be waiting, or being answered, or that is
+        if self._at is _BODY:  # of a request that may be waiting, or being answered, or that is
             if self.pipeline:
                 self.pipeline.popleft()
             elif self.cycle.response_started:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.service.keys import CALLER, EVERYBODY, Caller, Keys
 from coordinator.service.metrics import Metrics
-from coordinator.service.refusal import Refused
+from coordinator.service.refusal import BAD_HEADER, Refused
 from coordinator.service.rendered.signing import carries_signature
 from coordinator.service.responses import refused_answer
 from coordinator.service.strangers import Strangers
@@ -58,6 +58,8 @@ class Gate:
 
     async def _check(self, request: Request) -> Caller:
         """Who asks. Raises Refused for whom nothing is answered."""
+        if [name for name, _ in request.scope["headers"]].count(b"host") > 1:
+            raise Refused("host", "given more than once", BAD_HEADER)
         self._strangers.check(request.method, request.headers)
         path = request.scope["path"]
         if path in _FOR_ALL or carries_signature(path):

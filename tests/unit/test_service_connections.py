@@ -234,6 +234,12 @@ class TestSizes:
             client.send(asked(b"/at-once", headers=b"X: " + b"y" * 66_000 + b"\r\n"))
             assert blamed(client.answer()) == (431, "header")
 
+    @pytest.mark.parametrize("size", [65_540, 70_000, 400_000])
+    def test_a_url_that_is_too_long_is_told_as_such(self, town: Town, size: int) -> None:
+        with Client(town) as client, suppress(ConnectionError):  # it was still speaking
+            client.send(asked(b"/" + b"a" * size))
+            assert blamed(client.answer()) == (431, "header")
+
     def test_what_waits_for_its_turn_is_not_added_to(self, town: Town) -> None:
         with Client(town) as client:
             client.socket.settimeout(0.2)
@@ -244,6 +250,17 @@ class TestSizes:
             (connection,) = town.server.server_state.connections
             assert isinstance(connection, Connection)
             assert len(connection.pipeline) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "host"),
+    [(b"http://evil.example/a?b", "/a", b"evil.example"), (b"http://u:p@[::1]:8080/", "/", b"[::1]:8080")],
+)
+def test_a_whole_url_says_which_host_is_asked(town: Town, url: bytes, path: str, host: bytes) -> None:
+    with Client(town) as client:
+        assert client.send(asked(url)).answer()[0] == 200
+    (scope,) = town.scopes
+    assert (scope["path"], [value for name, value in scope["headers"] if name == b"host"]) == (path, [host])
 
 
 class TestDeadlines:

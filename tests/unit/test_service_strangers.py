@@ -236,6 +236,10 @@ class TestGate:
             service.request("DELETE", f"/jobs/{jobs['a-key']}", headers=bearing("a-key")).status_code == 204
         )
 
+    def test_two_names_are_bad(self, service: Service) -> None:
+        answer = service.request("GET", "/healthz", headers=[("host", "service"), ("host", "evil.example")])
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "host")
+
     def test_a_foreign_name_is_told_so_in_the_service_s_form(self, service: Service) -> None:
         answer = service.request("GET", "/static/", headers={"host": "evil.example"})
         assert (answer.status_code, answer.json()["error"]["field"]) == (421, "host")
