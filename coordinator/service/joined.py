@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 _MAX_JOINED = 64 * 1024
@@ -12,10 +13,15 @@ STALLED_SECONDS = 60.0
 
 
 class Joined:
-    """A transport that sends an answer's header with its body."""
+    """A transport that sends an answer's header with its body, and asks before it closes whether the client speaks."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, hears_out: Callable[[], bool]
+    ) -> None:
+        """``hears_out`` is whether the connection stays for the client to say what it is saying."""
         self._transport, self._loop = transport, loop
+        self._hears_out = hears_out
+        self._has_ended = False
         self._pieces: list[bytes] = []
         self._size = 0
         self._watch: asyncio.TimerHandle | None = None
@@ -24,6 +30,8 @@ class Joined:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
+        if self._has_ended:
+            return
         if not self._pieces:
             self._loop.call_soon(self.flush)
         self._pieces.append(data)
@@ -31,7 +39,14 @@ class Joined:
         if self._size > _MAX_JOINED:
             self.flush()
 
+    def write_eof(self) -> None:
+        self.flush()
+        self._has_ended = True
+        self._transport.write_eof()
+
     def close(self) -> None:
+        if self._hears_out():
+            return
         self.flush()
         self._transport.close()
         if self._transport.get_write_buffer_size():

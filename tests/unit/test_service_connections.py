@@ -180,6 +180,12 @@ class TestAnotherProtocol:
             told = [client.answer()[1] for _ in range(150)]
         assert told == [b"/echo 3", b"/echo 0", b"/at-once 0"] * 50
 
+    def test_what_is_wrong_behind_is_told(self, town: Town) -> None:
+        with Client(town) as client:
+            client.send(asked(b"/echo", headers=UPGRADE) + asked(b"/" + b"a" * 70_000))
+            assert client.answer() == (200, b"/echo 0")
+            assert blamed(client.answer()) == (431, "header")
+
     def test_a_tunnel_is_refused(self, town: Town) -> None:
         with Client(town) as client:
             assert client.send(b"CONNECT l:443 HTTP/1.1\r\nHost: l\r\n\r\n" + GET).answer()[0] == 400
@@ -299,6 +305,39 @@ class TestDeadlines:
         with Client(town) as client:
             client.send(asked(b"/stream"))
             eventually(lambda: town.gone == 1)
+
+
+class TestLastWords:
+    """Who is cut off while speaking may never hear the answer: it is lost in the network's own refusal."""
+
+    @pytest.mark.parametrize("headers", [b"Connection: close\r\n", b""])
+    @pytest.mark.parametrize("body", [b"x" * 3_000_000, b"garbage" * 100_000], ids=["well", "broken"])
+    def test_who_speaks_on_hears_the_answer(self, town: Town, headers: bytes, body: bytes) -> None:
+        is_broken = body.startswith(b"garbage")
+        path = b"/echo" if is_broken else b"/at-once"
+        with Client(town) as client:
+            client.send(asked(path, body, headers=headers + (CHUNKED if is_broken else b"")))
+            assert client.answer()[0] == (400 if is_broken else 200)
+            if headers or is_broken:
+                client.ends()
+        eventually(lambda: town.open == 0)
+
+    def test_what_is_said_then_is_no_request(self, town: Town) -> None:
+        with Client(town) as client:
+            client.send(asked(b"/at-once", headers=b"Connection: close\r\nContent-Length: 3\r\n"))
+            assert client.answer()[0] == 200
+            client.send(b"abc" + GET)
+            client.ends()
+        assert len(town.scopes) == 1
+
+    def test_that_has_an_end(self, town: Town) -> None:
+        with Client(town) as client:
+            client.send(b"garbage")
+            assert client.answer()[0] == 400
+            while town.open:
+                with suppress(ConnectionError):
+                    client.send(b"x")
+                time.sleep(0.05)
 
 
 class TestHalves:
