@@ -115,9 +115,8 @@ class Messages(HttpToolsProtocol):
                 raise _header_too_large()
         if self.parser.should_upgrade():
             return  # it is read again
-        if self.url[:1] != b"/" and (
-            whole := _WHOLE_URL.match(self.url)
-        ):  # then that says which host is asked (RFC 9112, 3.2.2)
+        # A whole URL says itself which host is asked (RFC 9112, 3.2.2).
+        if self.url[:1] != b"/" and (whole := _WHOLE_URL.match(self.url)):
             self.headers[:] = [(name, whole[1] if name == b"host" else value) for name, value in self.headers]
         super().on_headers_complete()
         if b"#" in self.url or self.url.endswith(b"?"):
