@@ -228,9 +228,9 @@ class Manager:
         return removed
 
     def _remove(self, job_id: str) -> None:
-        """The row goes last: what is interrupted here is removed at the next start."""
-        self._store.remove(job_id)
+        """The registry forgets it first: what lies there of no job is removed at the next start."""
         self._registry.remove(job_id)
+        self._store.remove(job_id)
 
     # -- the end ------------------------------------------------------------------------------------------
 

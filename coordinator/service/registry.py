@@ -6,7 +6,8 @@ jobs ended is written in one transaction for many. So a small job costs neither 
     asked for   is told                                            survives, once told
     put         when it is written                                 this process
                 when it is on the disk, by a future                the machine
-    remove      when it is written                                 this process
+    remove      when it is in the log; jobs.db follows, at once    this process
+                if it can be written
     end         at once; it is written with others after a         nothing: a job whose end was not written is
                 moment, and read as if it were                     done again at the next start
 """
@@ -24,7 +25,14 @@ from coordinator.errors import RunFolderError
 from coordinator.service.acceptlog import AcceptLog, Record
 from coordinator.service.ageing import Moment, age_at, machine_time
 from coordinator.service.jobs import Job, JobState
-from coordinator.service.registryfile import connect, convert, forgetting_originals, keeping, recover
+from coordinator.service.registryfile import (
+    connect,
+    convert,
+    forgetting,
+    forgetting_originals,
+    keeping,
+    recover,
+)
 from coordinator.service.writing import Writer
 
 
@@ -46,7 +54,7 @@ class Registry:
             raise RunFolderError(f"{path}: {error}; is the disk full, or the file damaged?") from error
         self._age = age_at(self._noted, now())
         self._lock = threading.Lock()
-        self._unwritten: dict[str, Job | None] = {}
+        self._unwritten: dict[str, Job] = {}
         """What jobs.db has not been told yet."""
         self.ended_bytes = 0
         """Of all jobs that this process has seen end, whether they are still kept or not."""
@@ -78,19 +86,20 @@ class Registry:
         self._unwritten[job.id] = job
         self.ended_bytes += size  # who ends jobs holds a lock
         statements = (keeping(job, self.age, size), forgetting_originals(job.id))
-        self._writer.end(job.id, statements, lambda _: self._is_written(job.id))
 
-    def _is_written(self, job_id: str) -> None:
-        self._unwritten.pop(job_id, None)
+        def tell(is_written: bool) -> None:
+            if is_written:
+                self._unwritten.pop(job.id, None)
+
+        self._writer.end(job.id, statements, tell)
 
     def remove(self, job_id: str) -> None:
-        """Forgets a job, if it is known. Raises OSError if that cannot be written."""
-        self._unwritten[job_id] = None
-        statements = (("DELETE FROM jobs WHERE id = ?", (job_id,)), forgetting_originals(job_id))
-        try:
-            self._writer.remove(job_id, statements).result()
-        finally:
-            self._unwritten.pop(job_id, None)
+        """Forgets a job, if it is known: it does not come back. Raises OSError, and keeps it, if it has to."""
+        if self.get(job_id) is None:
+            return
+        tried = self._writer.remove(job_id, forgetting(job_id))
+        self._unwritten.pop(job_id, None)
+        tried.result()
 
     def measured(self, job_id: str, size: int) -> None:
         """Notes the bytes that are kept of a job which an earlier version has left."""
@@ -112,8 +121,9 @@ class Registry:
 
     def get(self, job_id: str) -> Job | None:
         """The job as it was put last; None if there is none."""
-        unwritten = self._unwritten.get(job_id, self)
-        if not isinstance(unwritten, Registry):
+        if job_id in self._writer.removing:
+            return None
+        if unwritten := self._unwritten.get(job_id):
             return unwritten
         found = self._read("SELECT job FROM jobs WHERE id = ?", job_id)
         return Job.load(found[0][0]) if found else None
@@ -133,7 +143,8 @@ class Registry:
 
     def aged_before(self, age: float) -> list[str]:
         """The ids of the jobs that ended before the data folder was of an age, in seconds."""
-        return [row[0] for row in self._read("SELECT id FROM jobs WHERE aged < ?", age)]
+        rows = self._read("SELECT id FROM jobs WHERE aged < ?", age)
+        return [row[0] for row in rows if row[0] not in self._writer.removing]
 
     def oldest_beyond(self, most: int) -> list[str]:
         """The ids of the jobs to remove so that at most so many bytes are kept: those that ended first.
@@ -141,6 +152,7 @@ class Registry:
         The one that ended last is none of them, however large it is: its client is just about to fetch it.
         """
         rows = self._read("SELECT id, size FROM jobs WHERE aged IS NOT NULL ORDER BY aged, created")
+        rows = [row for row in rows if row[0] not in self._writer.removing]
         beyond = sum(size or 0 for _, size in rows) - most
         found = []
         for job_id, size in rows[:-1]:

@@ -67,12 +67,14 @@ def recover(db: sqlite3.Connection, log: AcceptLog) -> int:
     generation = row[0] if row else 0
     ended = {row[0] for row in db.execute("SELECT id FROM jobs WHERE aged IS NOT NULL")}
     found: dict[str, Record] = {}
+    removed: list[Statement] = []
     for record in log.records(generation):
         if record.job is None:
             found.pop(record.job_id, None)
+            removed += forgetting(record.job_id)
         elif record.job_id not in ended:
             found[record.job_id] = record
-    transact(db, [*taking_in(found.values()), beginning(generation + 2)], durable=True)
+    transact(db, [*removed, *taking_in(found.values()), beginning(generation + 2)], durable=True)
     log.begin(generation + 2)
     return generation + 2
 
@@ -99,6 +101,11 @@ def taking_in(records: Iterable[Record]) -> Iterator[Statement]:
         yield keeping(Job.load(record.job))
         for name, content in record.originals.items():
             yield "INSERT OR REPLACE INTO originals VALUES (?, ?, ?)", (record.job_id, name, content)
+
+
+def forgetting(job_id: str) -> tuple[Statement, ...]:
+    """Forgets a job."""
+    return ("DELETE FROM jobs WHERE id = ?", (job_id,)), forgetting_originals(job_id)
 
 
 def forgetting_originals(job_id: str) -> Statement:

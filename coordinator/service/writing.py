@@ -6,15 +6,13 @@ waits for comes after a moment, and what jobs.db is to be told after a longer on
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coordinator.service.acceptlog import AcceptLog, Record
 from coordinator.service.registryfile import Statement, beginning, taking_in, transact
@@ -28,26 +26,26 @@ _MANY = 500
 Sync = tuple[int, "Future[None]"]
 """The generation of the log that is to be synced, and who is told."""
 
+Tell = Callable[[bool], None]
+"""Is told, in the writer's thread, whether something is written by now, whenever that was tried."""
 
-Tell = Callable[[OSError | None], None]
-"""Is told that something is written, in the writer's thread, or why it cannot be."""
 
-
-def _tell_nobody(error: OSError | None) -> None:
+def _tell_nobody(is_written: bool) -> None:
     """Nobody waits for it."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Write:
-    """Statements, all or none of them. What ``presses`` is not tried again if it fails."""
+    """Statements, all or none of them, which are tried until they are written; ``ends`` is the job that they end."""
 
     statements: Sequence[Statement]
     tell: Tell
+    ends: str | None = None
     presses: bool = False
 
 
 class Writer:
-    """Its methods may be called from any thread. Futures hold an OSError for what could not be done."""
+    """Its methods may be called from any thread. Futures hold an OSError for what could not be synced."""
 
     def __init__(self, db: sqlite3.Connection, log: AcceptLog) -> None:
         """Both are the writer's alone from here on; jobs.db has all that the log told before its generation."""
@@ -60,6 +58,8 @@ class Writer:
         self._queued = 0.0
         """When the first of them was, on the monotonic clock."""
         self._accepted: dict[str, Record] = {}
+        self.removing: set[str] = set()
+        """Jobs that are removed, of which jobs.db does not know yet."""
         self._presses = self._gathers = self._closing = False
         self._thread = threading.Thread(target=self._work, name="registry", daemon=True)
         self._thread.start()
@@ -78,20 +78,27 @@ class Writer:
         """Writes, some time, what makes an accepted job's record useless."""
         with self._asked:
             self._accepted.pop(job_id, None)
-            self._ask(_Write(statements, tell))
+            self._ask(_Write(statements, tell, ends=job_id))
 
     def remove(self, job_id: str, statements: Sequence[Statement]) -> Future[None]:
-        """Writes at once what removes a job. Raises OSError."""
-        removed: Future[None] = Future()
+        """Removes a job: it does not come back once this returns. Raises OSError, and then it stays.
 
-        def tell(error: OSError | None) -> None:
-            removed.set_exception(error) if error else removed.set_result(None)
+        The future is done when jobs.db has been told, or could not be; then that is tried again.
+        """
+        tried: Future[None] = Future()
+
+        def tell(is_written: bool) -> None:
+            if is_written:
+                self.removing.discard(job_id)
+            if not tried.done():
+                tried.set_result(None)
 
         with self._asked:
-            self._accepted.pop(job_id, None)
             self._log.append(Record(job_id=job_id, job=None, originals={}))
+            self._accepted.pop(job_id, None)
+            self.removing.add(job_id)
             self._ask(_Write(statements, tell, presses=True))
-        return removed
+        return tried
 
     def write(self, statements: Sequence[Statement]) -> None:
         """Writes something, some time."""
@@ -167,7 +174,7 @@ class Writer:
                 synced.set_exception(error) if error else synced.set_result(None)
 
     def _write(self, batch: Sequence[_Write]) -> bool:
-        """Writes all at once, or else one by one; whether all of it is written. What can wait is tried again."""
+        """Writes all at once, or else one by one; whether all of it is written. What is not is tried again."""
         if not batch:
             return True
         try:
@@ -177,15 +184,17 @@ class Writer:
                 written = [self._write([write]) for write in batch]
                 return all(written)
             _LOG.error("jobs.db cannot be written: %s", error)
-            if batch[0].presses:
-                batch[0].tell(_as_os_error(error))
-            else:
-                with self._asked:
-                    self._ask(batch[0])
+            self._try_again(batch[0])
             return False
         for write in batch:
-            write.tell(None)
+            write.tell(True)
         return True
+
+    def _try_again(self, write: _Write) -> None:
+        with self._asked:
+            if write.ends not in self.removing:  # or else it would bring back what has been removed meanwhile
+                self._ask(replace(write, presses=False))
+        write.tell(False)
 
     def _change_files(self) -> None:
         """Has the log's other file take its turn, once jobs.db has all that this one alone has told."""
@@ -201,9 +210,3 @@ class Writer:
             self._generation += 1
         except sqlite3.Error as error:
             _LOG.error("jobs.db cannot be written: %s", error)
-
-
-def _as_os_error(error: sqlite3.Error) -> OSError:
-    """What the disk said, as far as SQLite passes it on."""
-    number = errno.ENOSPC if error.sqlite_errorcode == sqlite3.SQLITE_FULL else errno.EIO
-    return OSError(number, f"{os.strerror(number)} (jobs.db: {error})")

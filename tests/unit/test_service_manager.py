@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -103,10 +104,18 @@ class Shop:
         manager.start()
         return manager
 
+    def close(self) -> None:
+        """Ends all of it."""
+        self.gate.set()
+        for manager, registry in zip(self.managers, self.registries, strict=True):
+            manager.close()
+            registry.close()
+
     def write(self, task: StepTask) -> Success:
         """What the imaging step does, with images of a few bytes."""
         self.ran.append(task.id)
         folder = self.store.files.local(task.request.work_dir)
+        shutil.rmtree(folder, ignore_errors=True)  # it is made anew for a task that is done again
         folder.mkdir(parents=True)
         (folder / "0.png").write_bytes(b"image")
         made = {**task.request.items[0], "image": f"{task.request.work_dir}/0.png"}
@@ -138,10 +147,7 @@ class Shop:
 def shop(tmp_path: Path) -> Iterator[Shop]:
     made = Shop(tmp_path)
     yield made
-    made.gate.set()
-    for manager, registry in zip(made.managers, made.registries, strict=True):
-        manager.close()
-        registry.close()
+    made.close()
 
 
 def test_a_job_runs_and_only_what_is_published_is_left(shop: Shop) -> None:

@@ -39,6 +39,10 @@ def after_a_crash(folder: Path, to: Path) -> Registry:
     return Registry(to / "jobs.db")
 
 
+def no_room(*_: object, **__: object) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     (tmp_path / "data").mkdir()
@@ -68,6 +72,32 @@ class TestKilled:
         assert registry.get(job(1).id) is None
         for one in (registry, later):
             one.close()
+
+    def test_what_the_log_alone_knows_to_be_removed_does_not_come_back(
+        self, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """jobs.db finds no room for it, nor for how the other one ended; both are tried until there is some."""
+        registry.put(job(1), IMAGES).result(PATIENCE)
+        registry.end(ended(1), 5)
+        eventually(registry.ids)
+        registry.put(job(2), IMAGES).result(PATIENCE)
+        with monkeypatch.context() as full:
+            full.setattr(writing, "_PATIENCE", 0.01)
+            full.setattr(writing, "transact", no_room)
+            registry.end(ended(2), 5)
+            registry.remove(job(1).id)
+            registry.remove(job(2).id)
+            assert (registry.get(job(1).id), registry.get(job(2).id)) == (None, None)
+            assert not registry.aged_before(1e9)
+            assert not registry.oldest_beyond(0)
+            later = after_a_crash(tmp_path / "data", tmp_path / "later")
+            assert not later.ids()
+        eventually(lambda: not registry.ids())
+        for one in (registry, later):
+            one.close()
+        again = Registry(tmp_path / "data" / "jobs.db")
+        assert not again.ids()
+        again.close()
 
     def test_jobs_are_kept_while_the_log_changes_its_files(
         self, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -124,8 +154,8 @@ class TestLog:
 
 
 class TestFull:
-    def test_a_log_without_room_takes_no_job(
-        self, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    def test_a_log_without_room_takes_no_job_and_loses_none(
+        self, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def refuse(*_: object) -> int:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -134,8 +164,17 @@ class TestFull:
             full.setattr(os, "pwrite", refuse)
             with pytest.raises(OSError, match="No space left"):
                 registry.put(job(), {})
-        assert registry.get(job().id) is None
+            assert registry.get(job().id) is None
+        registry.put(job(), IMAGES).result(PATIENCE)
+        with monkeypatch.context() as full:
+            full.setattr(os, "pwrite", refuse)
+            with pytest.raises(OSError, match="No space left"):
+                registry.remove(job().id)
+        assert registry.get(job().id) == job()  # and it is none by half
         registry.close()
+        again = Registry(tmp_path / "data" / "jobs.db")
+        assert (again.unfinished(), again.originals(job().id)) == ([job()], IMAGES)
+        again.close()
 
 
 class TestAge:
