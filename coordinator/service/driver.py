@@ -12,9 +12,10 @@ from coordinator.contract import ErrorKind, TaskError
 from coordinator.service.execution import Ended, Execution
 from coordinator.service.jobs import Job, JobState
 from coordinator.service.places import Places
+from coordinator.service.shortage import Lack, lack
 from coordinator.service.single import SingleTask
 from coordinator.service.store import Store
-from coordinator.service.told import NO_ROOM, is_full
+from coordinator.service.told import NO_ROOM, TOO_MANY_FILES
 from coordinator.service.turns import Begin, Turns
 from coordinator.strictjson import Json
 
@@ -84,49 +85,49 @@ class Driver:
             self._threads.submit(self._run, live, live.execution, end)
 
     def _run(self, live: LiveJob, execution: Execution, end: TellLeft) -> None:
-        end(live, self._ran(live, execution))
-
-    def _ran(self, live: LiveJob, execution: Execution) -> Job:
         live.state, started = JobState.RUNNING, time.time()
+        while (left := self._tried(live, execution, started)) is None:
+            self._draining.wait(_PAUSE)
+        end(live, left)
+
+    def _tried(self, live: LiveJob, execution: Execution, started: float) -> Job | None:
         try:
-            # A run that nobody has stopped, and that comes to no end, has lost its engine: it goes on with that.
-            while (ended := execution.run()) is None and self._goes_on(live):
-                self._draining.wait(_PAUSE)
-        except Exception:
-            return self._give_up(live)
+            ended = execution.run()
+        except Exception as error:
+            return self._left_by(live, error)
         return self._left(live, ended, started)
 
     def _begin_single(self, live: LiveJob, single: SingleTask, end: TellLeft) -> None:
         live.state, started = JobState.RUNNING, time.time()
 
         def leave(ended: Ended | None) -> None:
-            end(live, self._left(live, ended, started))
+            if (left := self._left(live, ended, started)) is None:
+                single.go_on_after(_PAUSE, take)
+            else:
+                end(live, left)
 
         def take(ended: Ended | None) -> None:
-            if ended is None and self._goes_on(live):
-                single.go_on_after(_PAUSE, take)
-            elif ended is not None and sum(map(len, ended.images)) > _MANY:
+            if ended is not None and sum(map(len, ended.images)) > _MANY:
                 self._threads.submit(leave, ended)
             else:
                 leave(ended)
 
         single.begin(take)
 
-    def _goes_on(self, live: LiveJob) -> bool:
-        """Whether a job that came to no end is to be taken up again."""
-        if live.cancelled or self._draining.is_set():
-            return False
-        _LOG.warning("job %s was broken off, and goes on", live.job.id)
-        return True
+    def _left(self, live: LiveJob, ended: Ended | None, started: float) -> Job | None:
+        """The job as it is left after it has come to an end, or to none. None if it goes on, after a pause.
 
-    def _left(self, live: LiveJob, ended: Ended | None, started: float) -> Job:
-        """The job as it is left after it has come to an end, or to none."""
-        if ended is None or live.cancelled:
-            return live.job.in_state(JobState.QUEUED)
+        One that nobody has stopped, and that comes to no end, has lost its engine: it goes on with that. So does one
+        that lacks open files.
+        """
+        if live.cancelled or ended is None:
+            return self._broken_off(live, "lost its workers")
+        if any(file.error == TOO_MANY_FILES for file in ended.files):
+            return self._broken_off(live, TOO_MANY_FILES.message)
         try:
             job = self._publish(live, ended)
-        except Exception:
-            return self._give_up(live)
+        except Exception as error:
+            return self._left_by(live, error)
         seconds = time.time() - started
         is_small = isinstance(live.execution, SingleTask)
         self._places.note(seconds)
@@ -134,24 +135,33 @@ class Driver:
         _LOG.log(level, "job %s is %s: %d files, %.2f s", job.id, job.state, len(job.files), seconds)
         return job
 
+    def _broken_off(self, live: LiveJob, why: str) -> Job | None:
+        """A job that is broken off goes on, unless it or the service is being ended."""
+        if live.cancelled or self._draining.is_set():
+            return live.job.in_state(JobState.QUEUED)
+        _LOG.warning("job %s was broken off, and goes on: %s", live.job.id, why)
+        return None
+
     def _publish(self, live: LiveJob, ended: Ended) -> Job:
         job, runs = live.execution.job, isinstance(live.execution, Execution)
-        try:
-            live.size = self._store.publish(job, list(zip(ended.files, ended.images, strict=True)), keep=runs)
-        except OSError as error:
-            if not is_full(error):
-                raise
-            _LOG.error("job %s: its results cannot be stored: %s", job.id, error)
-            return self._failed(job, NO_ROOM)
+        live.size = self._store.publish(job, list(zip(ended.files, ended.images, strict=True)), keep=runs)
         if runs:
             self._store.tidy(job.id)
             if not any(file.error for file in ended.files):  # or else the run's folder tells why it failed
                 self._store.begin_anew(job.id)
         return job.ended(ended.files, time.time())
 
-    def _give_up(self, live: LiveJob) -> Job:
-        """A job that the service itself failed at ends, so that it is not taken up for ever."""
-        _LOG.exception("job %s failed in the service itself", live.job.id)
+    def _left_by(self, live: LiveJob, error: Exception) -> Job | None:
+        """The job as it is left after an error of the service's own. It ends, so that it is not taken up for ever,
+        unless it goes on when files are closed again."""
+        lacking = lack(error, self._store.path)
+        if lacking is Lack.FILES:
+            return self._broken_off(live, TOO_MANY_FILES.message)
+        if lacking is Lack.ROOM:
+            _LOG.error("job %s: its results cannot be stored: %s", live.job.id, error)
+            self._store.begin_anew(live.job.id)  # what is left of it takes room, too
+            return self._failed(live.execution.job, NO_ROOM)
+        _LOG.error("job %s failed in the service itself", live.job.id, exc_info=error)
         return self._failed(live.execution.job, _FAILED)
 
     def _failed(self, job: Job, error: TaskError) -> Job:

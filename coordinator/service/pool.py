@@ -288,7 +288,8 @@ class JobExecutor:
         self._pool.withdraw(self._job_id)
 
     def close(self) -> None:
-        """Waits until no worker has a task of the job."""
-        self.cancel()
+        """Waits until no worker has a task of the job: those that have not ended are cancelled, later ones are not."""
+        self._pool.withdraw(self._job_id)
         while self._out:
             self.wait(timeout=None)
+        self._taken = 0

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.types import Send
 
 from coordinator.service.answers import error_json, prefers_json, refusal_headers
 from coordinator.service.refusal import Refused
+
+_LOG = logging.getLogger("coordinator.service")
+
+
+class Files(StreamingResponse):
+    """What is read from files while it is sent: if one is gone, the answer is broken off, as its client can tell."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except FileNotFoundError as error:
+            _LOG.warning("an answer is broken off, as what it tells of was removed meanwhile: %s", error)
 
 
 def refused_answer(request: Request, refused: Refused) -> Response:

@@ -28,7 +28,9 @@ from coordinator.service.manager import Manager
 from coordinator.service.metrics import CONTENT_TYPE, Metrics
 from coordinator.service.published import find
 from coordinator.service.refusal import Refused
+from coordinator.service.responses import Files
 from coordinator.service.securing import Images
+from coordinator.service.shortage import not_stored
 from coordinator.service.store import Store
 from coordinator.service.told import NO_ROOM
 from coordinator.strictjson import Json
@@ -116,7 +118,7 @@ class Routes:
         folder = self._store.static / job.id
         results = [(name, folder / name) for name in job.result_names]
         headers = {"Content-Disposition": f'attachment; filename="{job.id}.zip"'}
-        return StreamingResponse(zipped(results), media_type="application/zip", headers=headers)
+        return Files(zipped(results), media_type="application/zip", headers=headers)
 
     async def health(self) -> Response:
         """Whether the service takes requests."""
@@ -164,7 +166,8 @@ class Routes:
                 await _discard(chunks)
             raise
         except OSError as error:
-            raise _not_stored(error) from error
+            _LOG.error("a request cannot be stored: %s", error)
+            raise not_stored(error, "the request") from error
 
     def _admit(self, job: Job, images: Images, *, lasting: bool) -> LiveJob:
         """Only a request that is there as a whole takes a place: who sends slowly keeps nobody out."""
@@ -246,11 +249,6 @@ def _short(document: Json) -> Json:
 
 
 # -- the rest --------------------------------------------------------------------------------------
-
-
-def _not_stored(error: OSError) -> Refused:
-    _LOG.error("a request cannot be stored: %s", error)
-    return Refused("service", f"cannot store the request: {error.strerror}", HTTPStatus.INSUFFICIENT_STORAGE)
 
 
 def _no_such_job(job_id: str) -> Refused:

@@ -11,7 +11,6 @@ published one: its original is moved in, and then it is moved itself. Only for a
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import shutil
@@ -30,9 +29,10 @@ from coordinator.record.runfolder import RunFolder
 from coordinator.service.jobs import File, Job
 from coordinator.service.naming import result_name
 from coordinator.service.published import MARK
+from coordinator.service.shortage import Lack, lack_of
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_ADVICE = {Lack.ROOM: "make room", Lack.FILES: "raise ulimit -n", None: "name another with --data"}
 _BLOCK = 4096
 """Bytes that most file systems give to a file, or a folder, at a time."""
 
@@ -87,8 +87,7 @@ class Store:
             yield
         except OSError as error:
             told = f"data folder {str(self.path)!r} cannot be written: {error.strerror}"
-            advice = "make room" if error.errno in _NO_ROOM else "name another with --data"
-            raise RunFolderError(f"{told}; {advice}") from error
+            raise RunFolderError(f"{told}; {_ADVICE[lack_of(error)]}") from error
 
     def machine_has_restarted(self) -> bool:
         """Whether the machine was started anew since it was noted last: then what was not synced may be lost."""
@@ -122,6 +121,7 @@ class Store:
         """Forgets how far a job was."""
         shutil.rmtree(self.run(job_id).path, ignore_errors=True)
         shutil.rmtree(self.work / job_id, ignore_errors=True)
+        _remove(self._part(job_id))
 
     def take_back(self, job: Job, originals: Mapping[str, bytes]) -> None:
         """Has a job's originals lie where its tasks look for them, wherever an earlier process has left them.
@@ -152,11 +152,12 @@ class Store:
         Returns the bytes that are kept. With ``keep`` all stay where they are, too: a journal knows them there.
         Raises ValueError for a result that is no file of the workers', OSError if one cannot be moved.
         """
-        folder = f"{self.static}/.{job.id}.part" if keep else f"{self.work}/{job.id}"
+        folder = f"{self._part(job.id) if keep else self.work / job.id}"
         if keep:
             _remove(Path(folder))
         if keep or not any(images for _, images in results):  # where there are results, there is the folder
             Path(folder).mkdir(exist_ok=True)
+        before = _names(folder)  # nothing is moved before that, for which files must be opened
         size, names = _BLOCK, set()
         for number, (file, images) in enumerate(results):
             original = f"{self.uploads}/{job.id}-{number}"
@@ -172,10 +173,14 @@ class Store:
             for source, name in found:
                 size += _put(source, f"{folder}/{name}", keep=keep)
                 names.add(name)
-        for name in _names(folder) - names:  # a worker may have written more than it told of
+        for name in before - names:  # a worker may have written more than it told of
             _remove(Path(folder, name))
         os.rename(folder, f"{self.static}/{job.id}")
         return size
+
+    def _part(self, job_id: str) -> Path:
+        """Where what is published of a job lies before it is there as a whole, and while it goes."""
+        return self.static / f".{job_id}.part"
 
     def size(self, job_id: str) -> int:
         """The bytes that are kept of a job that has ended; 0 if that cannot be told."""
@@ -197,10 +202,11 @@ class Store:
             self.upload(job_id, number).unlink(missing_ok=True)
 
     def remove(self, job_id: str) -> None:
-        """Removes everything of a job."""
-        _remove(self.static / job_id)
+        """Removes everything of a job; what is published of it at once, as clients see it."""
+        with suppress(FileNotFoundError):
+            os.rename(self.static / job_id, self._part(job_id))
         self.tidy(job_id)
-        _remove(self.run(job_id).path)
+        self.begin_anew(job_id)
 
     def remove_all_but(self, job_ids: set[str]) -> None:
         """Removes what belongs to none of these jobs: uploads that were never accepted, halves of removals."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -11,22 +9,22 @@ from pathlib import Path
 from coordinator.contract import ErrorKind, TaskError
 from coordinator.core.paths import MOUNT, WORK_MOUNT
 from coordinator.service.jobs import File
+from coordinator.service.shortage import Lack
 from coordinator.service.store import Store
 
 NO_ROOM = TaskError(kind=ErrorKind.INTERNAL, message="the service has no room to store the results")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_SAID_WHEN_FULL = tuple(os.strerror(number) for number in _FULL)
-
-
-def is_full(error: OSError) -> bool:
-    """Whether a disk is full, or its owner's share of it."""
-    return error.errno in _FULL
+TOO_MANY_FILES = TaskError(
+    kind=ErrorKind.INTERNAL, message="the service has too many open files: raise ulimit -n"
+)
+_OURS = (ErrorKind.INTERNAL, ErrorKind.ENGINE)
 
 
 def as_told(error: TaskError, file: File, store: Store) -> TaskError:
     """A task's error as its client is to read it: with the client's name for the file in place of our paths."""
-    if error.kind is ErrorKind.INTERNAL and any(said in error.message for said in _SAID_WHEN_FULL):
+    if error.kind in _OURS and Lack.ROOM.is_said(error.message):
         return NO_ROOM
+    if error.kind in _OURS and Lack.FILES.is_said(error.message):
+        return TOO_MANY_FILES
     message = _our_paths(store.path).sub(lambda _: repr(file.name), error.message)
     return TaskError(kind=error.kind, message=message)
 

@@ -16,6 +16,7 @@ from coordinator.contract import Success, parse_response
 from steps.imaging import blur, image, plan, write
 from steps.imaging.__main__ import handle
 from steps.stepkit import BadInput
+from steps.stepkit.arrays import Pixels
 from steps.stepkit.loop import answer
 from tests.unit.builders import request
 
@@ -208,3 +209,19 @@ class TestItems:
         assert isinstance(parse_response(first, TASK), Success)
         assert json.loads(second)["error"]["kind"] == "bad_input"
         assert json.loads(third)["items"] == json.loads(first)["items"]
+
+
+@pytest.mark.parametrize("writer", [write.array, write.png, write.jpg, write.webp])
+def test_a_full_disk_is_told_in_the_systems_own_words(tmp_path: Path, writer: write.Writer) -> None:
+    """As the service tells its clients by them."""
+    for suffix in (".npy", ".png", ".jpg", ".webp"):
+        (tmp_path / "0").with_suffix(suffix).symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        writer(np.zeros((70, 50, 3), np.uint8), tmp_path / "0")
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (3, 5, 3), (3, 5, 4)])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_pixels_come_back_as_they_were(tmp_path: Path, shape: tuple[int, ...], kind: type) -> None:
+    pixels: Pixels = np.arange(np.prod(shape)).astype(kind).reshape(shape)[:, ::-1]
+    assert np.array_equal(np.load(write.array(pixels, tmp_path / "0")), pixels)

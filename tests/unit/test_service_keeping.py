@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,10 +34,7 @@ MOST = 8000
 def shop(tmp_path: Path) -> Iterator[Shop]:
     made = Shop(tmp_path)
     yield made
-    made.gate.set()
-    for manager, registry in zip(made.managers, made.registries, strict=True):
-        manager.close()
-        registry.close()
+    made.close()
 
 
 def entries(folder: Path) -> list[Path]:
@@ -84,7 +82,7 @@ def test_nothing_is_published_by_half_where_there_is_no_room(
     monkeypatch.setattr("coordinator.service.store._put", full)
     job = shop.accept(shop.open(), 1, files=files).ended.result(PATIENCE)
     assert [file.error for file in job.files] == [NO_ROOM] * files
-    assert not [name for name in shop.left() if not name.startswith(("runs/", "static/."))]
+    assert not shop.left()
 
 
 def test_what_a_disk_takes_in_parts_is_written_whole() -> None:
@@ -171,6 +169,43 @@ class TestVersionBefore:
             assert isinstance(find(store.static, f"{job}/original/photo.png"), Path)
         assert find(store.static, "2/original~photo.png") is None
         assert find(store.static, "2/original/other.png") is None
+
+
+class TestKilledWhileRemoving:
+    @pytest.mark.parametrize("has_ended", [True, False])
+    @pytest.mark.parametrize("step", ["remove", "tidy", "run"])
+    def test_the_job_is_gone_at_the_next_start(
+        self,
+        shop: Shop,
+        tmp_path_factory: pytest.TempPathFactory,
+        monkeypatch: pytest.MonkeyPatch,
+        step: str,
+        has_ended: bool,
+    ) -> None:
+        """Whatever of its files was removed by then."""
+        elsewhere = tmp_path_factory.mktemp("later") / "data"
+        manager = shop.open()
+        if not has_ended:
+            shop.gate.clear()
+        live = shop.accept(manager, 1)
+        if has_ended:
+            live.ended.result(PATIENCE)
+        whole = getattr(Store, step)
+
+        def killed_here(store: Store, job_id: str) -> object:
+            shutil.copytree(shop.store.path, elsewhere)
+            return whole(store, job_id)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, step, killed_here)
+            removed = manager.cancel(live.job.id)
+            shop.gate.set()
+            assert removed is not None
+            removed.result(PATIENCE)
+        later = Shop(elsewhere)
+        later.open()
+        assert (later.registry.ids(), later.left()) == (set(), [])
+        later.close()
 
 
 class TestKilledWhilePublishing:
