@@ -116,21 +116,27 @@ class Intake:
         """The job, and its images as they lie in the store now."""
         order = _order(form.actions)
         self._check_number(order, len(form.uploads) + len(order.paths))
-        self._check_bytes(form, order.paths)
-        named = [
-            self._copied(self._store.upload(job_id, len(form.uploads) + number), number, path)
-            for number, path in enumerate(order.paths)
-        ]
-        uploads = [*form.uploads, *named]
         fields = [f"{FILES}[{number}]" for number in range(len(form.uploads))]
-        fields += [_of_path(number) for number in range(len(named))]
+        fields += [_of_path(number) for number in range(len(order.paths))]
+        uploads = list(form.uploads)
+        found = [self._examined(upload, field, order) for upload, field in zip(uploads, fields, strict=False)]
+        if order.paths:  # all that can be told is told before they are copied; and then of what has been copied
+            size = self._check_bytes(form, order.paths)
+            seen = [self._seen(number, path, order) for number, path in enumerate(order.paths)]
+            self._check_costs([*found, *seen], fields)
+            check_room(self._store.path, size)
+            for number, path in enumerate(order.paths):
+                upload = self._copied(self._store.upload(job_id, len(uploads)), number, path)
+                uploads.append(upload)
+                found.append(self._examined(upload, _of_path(number), order))
+        self._check_costs(found, fields)
         job = Job(
             id=job_id,
             created=time.time(),
             operations=order.operations,
             output=order.output,
             workers=self._idle_workers(),
-            files=self._files(uploads, fields, order),
+            files=self._files(uploads, fields, found),
             owner=owner,
         )
         return job, uploads
@@ -156,12 +162,13 @@ class Intake:
                 TOO_LARGE,
             )
 
-    def _files(self, uploads: list[Upload], fields: Sequence[str], order: Order) -> tuple[File, ...]:
-        """Examines the images and what they will cost, gives them their names, and stores them without metadata."""
-        found = [self._examined(upload, field, order) for upload, field in zip(uploads, fields, strict=True)]
-        if (bad := [one for one in found if isinstance(one, Refused)]) and len(bad) == len(found):
-            raise bad[0]
+    def _check_costs(self, found: Sequence[Examined | Refused], fields: Sequence[str]) -> None:
         self._budget.check([_NOTHING if isinstance(one, Refused) else one[1] for one in found], fields)
+
+    def _files(
+        self, uploads: list[Upload], fields: Sequence[str], found: Sequence[Examined | Refused]
+    ) -> tuple[File, ...]:
+        """Gives the images their names, and stores them without metadata."""
         files = []
         for number, stem in enumerate(stems(upload.name for upload in uploads)):
             one, upload = found[number], uploads[number]
@@ -202,15 +209,24 @@ class Intake:
         let_in(upload.path)
         return upload
 
-    def _check_bytes(self, form: Form, paths: Sequence[str]) -> None:
-        """Images that are named count as if they had been sent: they will be copied."""
-        size = sum(upload.path.stat().st_size for upload in form.uploads if upload.content is None)
+    def _check_bytes(self, form: Form, paths: Sequence[str]) -> int:
+        """The bytes of images that are named, which count as if they had been sent: they will be copied."""
+        sent = sum(upload.path.stat().st_size for upload in form.uploads if upload.content is None)
+        size = 0
         for number, path in enumerate(paths):
             with self._source(number, path) as file:
                 size += os.fstat(file.fileno()).st_size
-        if size > self._limits.request_bytes:
+        if sent + size > self._limits.request_bytes:
             message = f"the images have more than {self._limits.request_bytes:,} bytes together"
             raise Refused("actions.paths", message, TOO_LARGE)
+        return size
+
+    def _seen(self, number: int, path: str, order: Order) -> Examined | Refused:
+        """What a named image is where it lies. It is read, and not mapped: others may cut it short meanwhile."""
+        field = _of_path(number)
+        with self._source(number, path) as file:
+            content = b"".join(pieces(file, field, self._settings.max_file_bytes))
+            return self._examined(Upload(name=path, path=Path(file.name), content=content), field, order)
 
     def _copied(self, target: Path, number: int, path: str) -> Upload:
         """A named image among the job's own: what becomes of it elsewhere later does not touch the job."""

@@ -231,6 +231,16 @@ def test_a_bad_file_of_a_batch_fails_by_itself(page: Page, photo: Path, tmp_path
     assert "is neither a JPEG nor a PNG" in page.find("#job-results li:nth-child(2) .problem").text
 
 
+def test_where_all_files_are_bad_each_is_told_of(page: Page, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_text("no image at all")
+    page.choose(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    page.start()
+    assert page.wait_for_state("Done, with errors") == "Done, with errors: 0 images, 2 files failed"
+    told = page.texts("#job-results .problem")
+    assert [text.startswith("is neither a JPEG") for text in told] == [True, True]
+
+
 def test_what_can_be_no_size_is_told_as_it_is_typed(page: Page) -> None:
     page.add("resize", "80")
     problem = page.find("#operations li:nth-child(1) .problem")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import os
@@ -42,6 +43,7 @@ from coordinator.service.store import Store
 from coordinator.service.told import NO_ROOM
 from coordinator.strictjson import Json
 from tests.unit.builders import error, write_png
+from tests.waiting import PATIENCE
 
 KIB = 1024
 LIMITS = {"max_files": "3", "max_file_bytes": "64k", "max_request_bytes": "100k", "max_pixels": "10000"}
@@ -139,6 +141,21 @@ class Service:
         headers = {"content-type": "multipart/form-data; boundary=B", **options.pop("headers", {})}
         body = b"".join(b"--B\r\n" + part + b"\r\n" for part in parts) + b"--B--\r\n"
         return self.request("POST", path, content=options.pop("content", body), headers=headers)
+
+    def sent(self, path: str) -> list[Any]:
+        """What the application says of a GET request, message by message."""
+        said: list[Any] = []
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        async def receive() -> Any:
+            await asyncio.sleep(PATIENCE)
+
+        scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
+        scope |= {"query_string": b"", "headers": [], "asgi": {"spec_version": "2.4"}}
+        asyncio.run(cast(Any, self.app)(scope, receive, send))
+        return said
 
     def uploads(self) -> list[Path]:
         return list(self.store.uploads.iterdir())
@@ -446,6 +463,23 @@ def test_a_disk_that_takes_nothing_is_no_fault_of_the_client(service: Service) -
     assert answer.json()["error"]["message"] == "cannot store the request: No such file or directory"
 
 
+@pytest.mark.parametrize("parts", [(actions(), image()), (actions(paths=["seen.png"]),)])
+def test_a_service_with_too_many_open_files_says_so(
+    service: Service, monkeypatch: pytest.MonkeyPatch, parts: tuple[bytes, ...]
+) -> None:
+    def refuse(*_: object, **__: object) -> object:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as full:
+        full.setattr("coordinator.service.intake.write_new", refuse)
+        full.setattr("coordinator.service.uploads.mapped", refuse)
+        answer = service.post("/jobs", *parts)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["error"]["message"].startswith("has too many open files, of ")
+    assert answer.json()["error"]["message"].endswith("raise ulimit -n")
+    assert not service.uploads()
+
+
 def test_all_methods_of_a_path_are_allowed_together(service: Service) -> None:
     answer = service.request("PUT", "/jobs/0011223344556677")
     assert {name.strip() for name in answer.headers["allow"].split(",")} == {"GET", "HEAD", "DELETE"}
@@ -472,7 +506,7 @@ def test_limits_are_looked_at_before_a_named_image_is_copied(
     assert message in answer.json()["error"]["message"]
 
 
-def test_a_named_image_is_copied_before_it_is_looked_at(
+def test_a_named_image_is_looked_at_where_nobody_can_cut_it_short(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = (service.images / "seen.png").read_bytes()
@@ -484,8 +518,36 @@ def test_a_named_image_is_copied_before_it_is_looked_at(
         return examine(data, *arguments)
 
     monkeypatch.setattr("coordinator.service.intake.examine", cut_and_examine)
-    assert service.post("/jobs", actions(paths=["seen.png"])).status_code == 202
-    assert looks == [content]
+    answer = service.post("/jobs", actions(paths=["seen.png"]))
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "actions.paths[0]")
+    assert looks == [content, b""]
+
+
+def not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Intake, "_copied", lambda *_: pytest.fail("copied before it was refused"))
+
+
+def test_what_a_named_image_costs_is_told_before_it_is_copied(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    not_copied(monkeypatch)
+    much = actions(paths=["seen.png"], operations=[["resize", "9000x9000"], *[["blur", "bilateral"]] * 9])
+    answer = service.post("/jobs", much)
+    assert (answer.status_code, answer.json()["error"]["field"]) == (413, "actions.paths[0]")
+    assert answer.json()["error"]["message"].startswith("would take a worker about")
+
+
+def test_named_images_are_not_copied_where_there_is_no_room(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = picture(".jpg")
+    (service.images / "long.jpg").write_bytes(photo[:-2] + bytes(40 * KIB) + photo[-2:])
+    free = SimpleNamespace(f_bavail=MARGIN // 4096 + 1, f_frsize=4096)
+    monkeypatch.setattr("coordinator.service.room.os", SimpleNamespace(statvfs=lambda folder: free))
+    not_copied(monkeypatch)
+    answer = service.post("/jobs", actions(paths=["long.jpg"]))
+    assert answer.status_code == 507
+    assert answer.json()["error"]["message"].startswith("has no room to store the request")
 
 
 def test_a_full_service_reads_no_body(service: Service) -> None:
@@ -522,12 +584,21 @@ class TestAnswers:
         assert [path.stat().st_size for path in sorted(service.uploads())] == [len(picture()), 0, 0]
         assert service.get(answer.headers["location"]).json()["progress"]["expected"] == 1
 
-    def test_a_request_of_bad_files_alone_is_refused(self, service: Service) -> None:
-        answer = service.post("/jobs", actions(bad_files="fail"), image(b"text"), image(b""))
-        assert answer.status_code == 422
-        assert answer.json()["error"]["field"] == "files[0]"
-        assert answer.json()["error"]["message"].startswith("is neither a JPEG")
-        assert not service.uploads()
+    @pytest.mark.parametrize("parts", [[image(b"text")], [image(b"text"), image(b"")]])
+    def test_where_all_files_are_bad_each_fails_by_itself(self, service: Service, parts: list[bytes]) -> None:
+        asked = actions(bad_files="fail", operations=[["split", True], ["blur", "median"]])
+        answer = service.post("/jobs", asked, *parts)
+        assert answer.status_code == 202
+        JobDocument.model_validate(answer.json())
+        told = [file["error"]["message"] for file in answer.json()["files"]]
+        assert told[0].startswith("is neither a JPEG")
+        assert told[1:] == ["is empty"] * (len(parts) - 1)
+        assert answer.json()["progress"] == {"done": 0, "expected": 0}
+        text = service.post("/process", asked, *parts)
+        assert text.status_code == 422
+        assert [line.split(":")[0] for line in text.text.splitlines()] == [
+            f'files[{number}] "photo.png"' for number in range(len(parts))
+        ]
 
     def test_what_is_kept_of_an_original_has_no_metadata(self, service: Service) -> None:
         plain = picture(".jpg")
@@ -550,6 +621,18 @@ class TestAnswers:
         assert answer.headers["content-type"] == "application/zip"
         with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
             assert archive.namelist() == ["日本-0.png", "日本-1.png"]
+
+    def test_the_zip_of_a_job_that_is_removed_meanwhile_is_broken_off(
+        self, service: Service, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        service.manager.outcome = lambda job: job.ended([replace(job.files[0], results=2)], job.created)
+        job = service.post("/jobs", actions(), image()).json()
+        folder = service.store.static / job["id"]
+        folder.mkdir()
+        (folder / "photo-0.png").write_bytes(b"png")
+        said = service.sent(job["links"]["zip"])
+        assert said[-1]["more_body"]  # its end never comes
+        assert "was removed meanwhile" in caplog.text
 
     def test_the_zip_of_a_job_that_is_not_done(self, service: Service) -> None:
         service.manager.outcome = lambda job: job
