@@ -121,7 +121,7 @@ def _add_jobs(app: FastAPI, routes: Routes) -> None:
     app.get(
         "/jobs/{job_id}/zip", responses={200: archive, **refusals(404, 409)}, response_class=StreamingResponse
     )(routes.bundle)
-    app.delete("/jobs/{job_id}", status_code=204, response_class=Response, responses=refusals(404))(
+    app.delete("/jobs/{job_id}", status_code=204, response_class=Response, responses=refusals(404, 503, 507))(
         routes.delete
     )
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -71,7 +72,7 @@ class Routes:
             message = f"is being stopped; /jobs/{job.id} goes on when it is there again"
             raise Refused("service", message, HTTPStatus.SERVICE_UNAVAILABLE, retry_after=10)
         if any(file.error == NO_ROOM for file in job.files):
-            await asyncio.to_thread(self._manager.cancel, job.id)
+            await self._removed(job.id)
             raise Refused(
                 "service", NO_ROOM.message.removeprefix("the service "), HTTPStatus.INSUFFICIENT_STORAGE
             )
@@ -97,7 +98,7 @@ class Routes:
 
     async def delete(self, job_id: str) -> Response:
         """Cancels the job if it has not ended, and removes everything of it."""
-        removed = await asyncio.to_thread(self._manager.cancel, job_id)
+        removed = await self._removed(job_id)
         if removed is None:
             raise _no_such_job(job_id)
         await done(removed)
@@ -168,6 +169,14 @@ class Routes:
         except OSError as error:
             _LOG.error("a request cannot be stored: %s", error)
             raise not_stored(error, "the request") from error
+
+    async def _removed(self, job_id: str) -> Future[Job] | None:
+        """Has a job ended and removed; what is done then. None if there is no such job. Raises Refused."""
+        try:
+            return await asyncio.to_thread(self._manager.cancel, job_id)
+        except OSError as error:
+            _LOG.error("job %s cannot be removed: %s", job_id, error)
+            raise not_stored(error, "that the job is removed") from error
 
     def _admit(self, job: Job, images: Images, *, lasting: bool) -> LiveJob:
         """Only a request that is there as a whole takes a place: who sends slowly keeps nobody out."""

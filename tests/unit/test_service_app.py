@@ -704,6 +704,22 @@ class TestAnswers:
         where = service.post("/jobs", actions(), image()).headers["location"]
         assert [service.request("DELETE", where).status_code for _ in range(2)] == [204, 404]
 
+    def test_a_job_that_cannot_be_removed_stays_and_that_is_told(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def cancel(job_id: str) -> Future[Job]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        where = service.post("/jobs", actions(), image()).headers["location"]
+        monkeypatch.setattr(service.manager, "cancel", cancel)
+        answer = service.request("DELETE", where)
+        assert answer.status_code == 507
+        assert (
+            answer.json()["error"]["message"]
+            == "cannot store that the job is removed: No space left on device"
+        )
+        assert service.get(where).status_code == 200
+
     def test_a_folder_of_results_is_listed(self, service: Service) -> None:
         folder = service.store.static / "0011223344556677"
         (folder / "original").mkdir(parents=True)
