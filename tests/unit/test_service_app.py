@@ -485,6 +485,10 @@ def test_all_methods_of_a_path_are_allowed_together(service: Service) -> None:
     assert {name.strip() for name in answer.headers["allow"].split(",")} == {"GET", "HEAD", "DELETE"}
 
 
+def not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Intake, "_copied", lambda *_: pytest.fail("copied before it was refused"))
+
+
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
@@ -498,9 +502,7 @@ def test_limits_are_looked_at_before_a_named_image_is_copied(
 ) -> None:
     photo = picture(".jpg")
     (service.images / "whole.jpg").write_bytes(photo[:-2] + bytes(40 * KIB) + photo[-2:])
-    monkeypatch.setattr(
-        "coordinator.service.intake.pieces", lambda *_: pytest.fail("copied before it was refused")
-    )
+    not_copied(monkeypatch)
     answer = service.post("/jobs", actions(paths=paths))
     assert answer.status_code == 413
     assert message in answer.json()["error"]["message"]
@@ -521,10 +523,6 @@ def test_a_named_image_is_looked_at_where_nobody_can_cut_it_short(
     answer = service.post("/jobs", actions(paths=["seen.png"]))
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, "actions.paths[0]")
     assert looks == [content, b""]
-
-
-def not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Intake, "_copied", lambda *_: pytest.fail("copied before it was refused"))
 
 
 def test_what_a_named_image_costs_is_told_before_it_is_copied(

@@ -34,6 +34,7 @@ from coordinator.service.rendered.rendering import Renderer, Work
 from coordinator.service.rendered.shelf import Kept, Shelf
 from coordinator.service.rendered.signing import Signing
 from coordinator.service.rendered.sources import Changed, Seen, Sources
+from coordinator.service.shortage import not_stored
 
 _LOG = logging.getLogger("coordinator.service")
 _TRIES = 3
@@ -90,8 +91,7 @@ class ImageRoute:
             return await self._answer(request, asked, now)
         except OSError as error:
             _LOG.error("a picture cannot be stored: %s", error)
-            message = f"cannot store the picture: {error.strerror}"
-            raise Refused("service", message, HTTPStatus.INSUFFICIENT_STORAGE) from error
+            raise not_stored(error, "the picture") from error
 
     async def _answer(self, request: Request, asked: Asked, now: float) -> Response:
         for _ in range(_TRIES):
