@@ -280,9 +280,10 @@ def _file(name: str, stem: str, photograph: Photograph, cost: Cost) -> File:
 
 
 def _is_small(form: Form) -> bool:
-    """Whether all that a request brought is in memory, and it names nothing else."""
+    """Whether all that a request brought is in memory, and it names nothing else, as far as plain letters tell."""
     return (
         b'"paths"' not in form.actions
+        and b"\\" not in form.actions
         and sum(SMALL + 1 if upload.content is None else len(upload.content) for upload in form.uploads)
         <= SMALL
     )
