@@ -6,6 +6,7 @@ would keep the service from everybody for minutes.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
@@ -19,6 +20,7 @@ the blocks within those of a GIF have 255 bytes."""
 
 GIF_PICTURE, GIF_EXTENSION = 0x2C, 0x21
 """What the pieces of a GIF begin with."""
+_GIF_BLOCK = re.compile(rb"[\x21\x2c\x3b]")
 
 
 def check_pieces(data: Buffer, suffix: str, field: str) -> None:
@@ -54,14 +56,14 @@ def _webp(data: Buffer) -> Iterator[int]:
 
 def _gif(data: Buffer) -> Iterator[int]:
     """Where each block of a picture or an extension begins."""
-    at = 13 + colours(data[10]) if len(data) > 10 else 0
+    at = gif_block(data, 13 + colours(data[10])) if len(data) > 10 else 0
     while at < len(data) and (kind := data[at]) in (GIF_PICTURE, GIF_EXTENSION):
         at += 2 if kind == GIF_EXTENSION else 11 + (colours(data[at + 9]) if at + 9 < len(data) else 0)
         yield at
         while at < len(data) and data[at]:
             yield at
             at += 1 + data[at]
-        at += 1
+        at = gif_block(data, at + 1)
 
 
 def _avif(data: Buffer) -> Iterator[int]:
@@ -73,6 +75,12 @@ def _avif(data: Buffer) -> Iterator[int]:
         if length == 1:
             length = int.from_bytes(data[at + 8 : at + 16], "big")
         at += length if length >= 8 else len(data)
+
+
+def gif_block(data: Buffer, at: int) -> int:
+    """Where the next picture, extension or end of a GIF is, behind bytes astray, over which decoders pass."""
+    found = _GIF_BLOCK.search(data, at)
+    return found.start() if found else len(data)
 
 
 def colours(flags: int) -> int:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from coordinator.formats import jpeg
 from coordinator.service import publicboxes
 from coordinator.service.photographs import Photograph
-from coordinator.service.pieces import GIF_EXTENSION, GIF_PICTURE, colours
+from coordinator.service.pieces import GIF_EXTENSION, GIF_PICTURE, colours, gif_block
 from coordinator.service.publicexif import public
 from coordinator.service.rasters import Buffer
 
@@ -184,6 +184,7 @@ def _gif(data: Buffer, field: str) -> Iterator[Piece]:
     """Without comments and what applications added, but for the loop of an animation."""
     at = 13 + colours(data[10])
     yield slice(0, at)
+    at = gif_block(data, at)
     while at < len(data) and (kind := data[at]) in (GIF_PICTURE, GIF_EXTENSION):
         begin = at
         at += 2 if kind == GIF_EXTENSION else 11 + (colours(data[at + 9]) if at + 9 < len(data) else 0)
@@ -198,6 +199,7 @@ def _gif(data: Buffer, field: str) -> Iterator[Piece]:
             yield from _ended(data, begin, content + 1 + int.from_bytes(data[content : content + 1]), at)
         elif label == _GIF_APPLICATION and data[content : content + 14] in _LOOPS:
             yield from _ended(data, begin, content + _LOOP_LENGTH, at)
+        at = gif_block(data, at)
     yield slice(at, min(at + 1, len(data)))
 
 

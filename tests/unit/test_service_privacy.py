@@ -265,6 +265,11 @@ class TestBytesThatBelongToNothing:
         other = data[: loop + 14] + added + data[loop + 18 :]
         assert published(path, other, ".gif") == data[:loop] + data[loop + 19 :]
 
+    def test_between_a_gifs_blocks_and_no_picture_goes_with_it(self, path: Path) -> None:
+        data = encoded("GIF", save_all=True, append_images=[Image.fromarray(scene()[::-1])], duration=50)
+        shown = data.index(b"!\xf9", data.index(b"!\xf9") + 1)
+        assert published(path, data[:shown] + b"\0astray" + data[shown:], ".gif") == data
+
     @pytest.mark.parametrize("length", range(0, 900, 29))
     def test_in_a_gif_that_breaks_off(self, path: Path, length: int) -> None:
         data = encoded("GIF", comment=SECRET, save_all=True, append_images=[Image.fromarray(scene()[::-1])])
