@@ -69,10 +69,14 @@ def make_public(path: Path, photograph: Photograph, field: str) -> bool:
         if kept is None:
             return False
         aside = path.with_name(f"{path.name}.public")
-        with aside.open("wb") as into:
-            for piece in kept:
-                _write(into, data, piece)
-    aside.replace(path)
+        try:
+            with aside.open("wb") as into:
+                for piece in kept:
+                    _write(into, data, piece)
+            aside.replace(path)
+        except BaseException:  # a full disk, as a rule, and half of an image would keep it so
+            aside.unlink(missing_ok=True)
+            raise
     return True
 
 

@@ -12,6 +12,7 @@ published one: its original is moved in, and then it is moved itself. Only for a
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import shutil
 import stat
@@ -31,6 +32,7 @@ from coordinator.service.naming import result_name
 from coordinator.service.published import MARK
 from coordinator.service.shortage import Lack, lack_of
 
+_LOG = logging.getLogger("coordinator.service")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _ADVICE = {Lack.ROOM: "make room", Lack.FILES: "raise ulimit -n", None: "name another with --data"}
 _BLOCK = 4096
@@ -243,6 +245,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError:
         shutil.rmtree(path, ignore_errors=True)
+        if os.path.lexists(path):  # for want of open files, for instance
+            _LOG.warning("%s cannot be removed now; the next start does", path)
 
 
 def _names(folder: Path | str) -> set[str]:

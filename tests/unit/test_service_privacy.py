@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -59,6 +61,20 @@ def published(path: Path, data: bytes, suffix: str) -> bytes:
     found = path.read_bytes()
     assert found == in_public(data, seen(data, suffix), "files[0]")
     return found
+
+
+def test_what_there_is_no_room_for_leaves_no_half(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(into: BinaryIO, *_: object) -> None:
+        into.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    data = encoded("JPEG", comment=SECRET)
+    path.write_bytes(data)
+    monkeypatch.setattr("coordinator.service.privacy._write", fill)
+    with pytest.raises(OSError, match="No space left"):
+        make_public(path, seen(data, ".jpg"), "files[0]")
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert path.read_bytes() == data
 
 
 def size(data: bytes) -> tuple[int, int]:
