@@ -120,9 +120,8 @@ class Intake:
         fields += [_of_path(number) for number in range(len(order.paths))]
         uploads = list(form.uploads)
         found = [self._examined(upload, field, order) for upload, field in zip(uploads, fields, strict=False)]
-        if (
-            order.paths
-        ):  # all that can be told is told before they are copied; and then of what has been copied
+        if order.paths:
+            # All that can be told is told before they are copied; and then of what has been copied.
             size = self._check_bytes(form, order.paths)
             seen = [self._seen(number, path, order) for number, path in enumerate(order.paths)]
             self._check_costs([*found, *seen], fields)

@@ -57,8 +57,8 @@ def _webp(data: Buffer) -> Iterator[int]:
 def _gif(data: Buffer) -> Iterator[int]:
     """Where each block of a picture or an extension begins."""
     at = gif_block(data, 13 + colours(data[10])) if len(data) > 10 else 0
-    while at < len(data) and (kind := data[at]) in (GIF_PICTURE, GIF_EXTENSION):
-        at += 2 if kind == GIF_EXTENSION else 11 + (colours(data[at + 9]) if at + 9 < len(data) else 0)
+    while at < len(data) and data[at] in (GIF_PICTURE, GIF_EXTENSION):
+        at = gif_content(data, at)
         yield at
         while at < len(data) and data[at]:
             yield at
@@ -81,6 +81,13 @@ def gif_block(data: Buffer, at: int) -> int:
     """Where the next picture, extension or end of a GIF is, behind bytes astray, over which decoders pass."""
     found = _GIF_BLOCK.search(data, at)
     return found.start() if found else len(data)
+
+
+def gif_content(data: Buffer, begin: int) -> int:
+    """Where the blocks of a picture or an extension begin that itself begins there."""
+    if data[begin] == GIF_EXTENSION:
+        return begin + 2
+    return begin + 11 + (colours(data[begin + 9]) if begin + 9 < len(data) else 0)
 
 
 def colours(flags: int) -> int:

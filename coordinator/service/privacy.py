@@ -16,7 +16,7 @@ from typing import BinaryIO
 from coordinator.formats import jpeg
 from coordinator.service import publicboxes
 from coordinator.service.photographs import Photograph
-from coordinator.service.pieces import GIF_EXTENSION, GIF_PICTURE, colours, gif_block
+from coordinator.service.pieces import GIF_EXTENSION, GIF_PICTURE, colours, gif_block, gif_content
 from coordinator.service.publicexif import public
 from coordinator.service.rasters import Buffer
 
@@ -190,9 +190,8 @@ def _gif(data: Buffer, field: str) -> Iterator[Piece]:
     yield slice(0, at)
     at = gif_block(data, at)
     while at < len(data) and (kind := data[at]) in (GIF_PICTURE, GIF_EXTENSION):
-        begin = at
-        at += 2 if kind == GIF_EXTENSION else 11 + (colours(data[at + 9]) if at + 9 < len(data) else 0)
-        content = at
+        begin, content = at, gif_content(data, at)
+        at = content
         while at < len(data) and data[at]:
             at += 1 + data[at]
         at = min(at + 1, len(data))
