@@ -57,6 +57,19 @@ def top(data: Buffer) -> list[tuple[bytes, Span]]:
     return found
 
 
+def ends(data: Buffer) -> Iterator[int]:
+    """Where each of the file's own boxes ends, as far as they can be followed, by what it says itself."""
+    at = 0
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if length == 1:
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
+        if 0 < length < 8:
+            return
+        at = at + length if length else len(data)
+        yield at
+
+
 def boxes(data: Buffer, at: int, end: int) -> Iterator[tuple[bytes, Span]]:
     """The boxes between two places: each one's kind, and where its content lies.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, NamedTuple, cast
 
-from coordinator.formats import heic, imageheader, jpeg
+from coordinator.formats import heic, imageheader, isobmff, jpeg
 from coordinator.formats.orientation import turning
 from coordinator.service.orders import MAX_SIDE
 from coordinator.service.pieces import check_pieces
@@ -52,15 +52,10 @@ def _riff_is_whole(data: Buffer) -> bool:
 
 def _boxes_are_whole(data: Buffer) -> bool:
     """Whether the boxes of an ISO base media file reach to its end; the last one may say so by a length of 0."""
-    at = 0
-    while at + 8 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        if length == 1:
-            length = int.from_bytes(data[at + 8 : at + 16], "big")
-        if length < 8:
-            return length == 0
-        at += length
-    return at == len(data)
+    reached = 0
+    for end in isobmff.ends(data):
+        reached = end
+    return reached == len(data)
 
 
 # Behind the end of the first two, some cameras write as much as they like. (A mapped file is searched from where it was

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
+from coordinator.formats import isobmff
 from coordinator.service.rasters import Buffer
 from coordinator.service.refusal import Refused
 
@@ -66,17 +67,6 @@ def _gif(data: Buffer) -> Iterator[int]:
         at = gif_block(data, at + 1)
 
 
-def _avif(data: Buffer) -> Iterator[int]:
-    """Where each of the file's own boxes begins; :mod:`coordinator.formats.isobmff` bounds those within them."""
-    at = 0
-    while at + 8 <= len(data):
-        yield at
-        length = int.from_bytes(data[at : at + 4], "big")
-        if length == 1:
-            length = int.from_bytes(data[at + 8 : at + 16], "big")
-        at += length if length >= 8 else len(data)
-
-
 def gif_block(data: Buffer, at: int) -> int:
     """Where the next picture, extension or end of a GIF is, behind bytes astray, over which decoders pass."""
     found = _GIF_BLOCK.search(data, at)
@@ -99,5 +89,5 @@ _PIECES: Mapping[str, Callable[[Buffer], Iterator[int]]] = {
     ".png": _png,
     ".webp": _webp,
     ".gif": _gif,
-    ".avif": _avif,
+    ".avif": isobmff.ends,  # of the file's own boxes; those within them isobmff bounds itself
 }
